@@ -1,0 +1,70 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Each target makes .venv from requirements.txt by itself, the first time and
+# whenever the requirements change. Another Python 3.11 than the one found:
+# make PYTHON=/path/to/python3.11 ...
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+# Written when an installation has succeeded, so that half of one is not used.
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+# Candidates are run, not only found: a pyenv shim may exist and fail, and
+# Debian's python3 has no ensurepip without its package python3-venv.
+PYTHONS := python3.11 python3 python $(HOME)/.pyenv/versions/3.11*/bin/python3
+IS_PYTHON_311 := import ensurepip, sys, venv; \
+  sys.exit(sys.version_info[:2] != (3, 11))
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test conformance lint clean
+
+help:
+	@echo 'make demo         train a small hypernetwork, predict and quantize'
+	@echo '                  unseen networks; writes demo/report.json'
+	@echo 'make test         run the tests'
+	@echo 'make conformance  run the whole conformance table (long)'
+	@echo 'make lint         check style, format and types'
+	@echo 'make clean        remove .venv and demo'
+
+demo: $(RUN_STAMP)
+	$(PY) -m tools.demo
+
+test: $(DEV_STAMP)
+	$(PY) -m pytest -n 2
+
+conformance: $(DEV_STAMP)
+	$(PY) -m pytest -n 2 -m 'large or not large' tests/conformance_test.py
+
+lint: $(DEV_STAMP)
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+clean:
+	rm -rf $(VENV) demo
+
+$(RUN_STAMP): requirements.txt
+	@rm -rf $(VENV)
+	@for python in $(or $(PYTHON),$(PYTHONS)); do \
+	  if $$python -c '$(IS_PYTHON_311)' >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with $$($$python --version) ($$python)"; \
+	    exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo 'No working Python 3.11 with venv among: $(or $(PYTHON),$(PYTHONS))' >&2; \
+	echo 'Install one (Debian, Ubuntu: apt install python3.11 python3.11-venv;' >&2; \
+	echo 'pyenv: pyenv install 3.11; macOS: brew install python@3.11)' >&2; \
+	echo 'or name it: make PYTHON=/path/to/python3.11' >&2; \
+	exit 1
+	@echo 'Installing requirements.txt (3 GB, a minute or more)'
+	@$(PIP) pip==26.3
+	@$(PIP) --requirement requirements.txt
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml $(RUN_STAMP)
+	@echo 'Installing the tools for tests and lint'
+	@$(PIP) --group dev
+	@touch $@

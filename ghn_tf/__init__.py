@@ -1,0 +1,27 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""GHN-QAT (arXiv 2309.13773) for TensorFlow.
+
+A graph hypernetwork, trained with quantization in the loop, predicts in one
+forward pass the parameters of convolutional networks that it never saw.
+
+Vocabulary, the same in code, flags and documentation:
+  architecture  what a network is: `arch.spec.Architecture`, no TensorFlow
+  graph         architectures encoded as one `tfgnn.GraphTensor`
+  embedding     one vector per graph node
+  params        predicted kernels, scales and biases, keyed by name
+  child         an architecture with params
+  recipe        how numbers are rounded: `quant.recipe.Recipe`
+  target        a Keras network of the user's, named by a dotted path
+
+Dimension letters: A architectures, N nodes (of all graphs), E edges, D hidden
+units, B images, H W C image height, width and channels. Kernels are in Keras
+order: [kh, kw, c_in, c_out], depthwise [kh, kw, c, 1], dense [c_in, c_out].
+"""
+
+import os
+
+# TFMOT and TF-GNN need Keras 2; TensorFlow reads this when it is imported.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+__version__ = "0.1.0"

@@ -1,0 +1,75 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Estimates what a hypernetwork does not predict: statistics and ranges.
+
+Integer files fold stored BatchNorm statistics and store activation ranges;
+both are estimated here by running the child on a few batches of training
+images, as it ran in training: batch statistics, and the ranges of each batch.
+"""
+
+from collections.abc import Iterable
+
+import tensorflow as tf
+
+from ghn_tf.arch import ops, spec
+from ghn_tf.child import network, ranges
+from ghn_tf.quant import recipe as recipe_lib
+
+
+class _RecordingStatistics(network.BatchStatistics):
+  """Batch statistics that also sum up what they saw."""
+
+  def __init__(self, params: network.Params):
+    super().__init__(params)
+    self.sums: dict[str, tf.Tensor] = {}
+
+  def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tf.Tensor:
+    y, mean, variance = self._normalize(node, x)
+    self._record(f"{node.name}/moving_mean", mean)
+    self._record(f"{node.name}/moving_variance", variance)
+    return y
+
+  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    low_high = super().range(node, x)
+    self._record(ranges.name(node), tf.stack(low_high))
+    return low_high
+
+  def _record(self, key: str, value: tf.Tensor) -> None:
+    self.sums[key] = self.sums[key] + value if key in self.sums else value
+
+
+def calibrate(
+  architecture: spec.Architecture,
+  params: network.Params,
+  batches: Iterable[tf.Tensor],
+  *,
+  recipe: recipe_lib.Recipe,
+) -> dict[str, tf.Tensor]:
+  """Returns the params with BatchNorm statistics and activation ranges added.
+
+  Each is the mean over the batches, so that the stored ranges are those that
+  a batch of this size had on average in training; the rare values beyond them
+  are clipped. The keys are `<node>/moving_mean`, `<node>/moving_variance` and
+  `<node>/range`, the latter [min, max] and only if the recipe rounds.
+
+  Args:
+    architecture: the network.
+    params: every tensor of `architecture.param_specs` by name.
+    batches: normalized images [B, H, W, C], some hundreds in all; B as in
+      training.
+    recipe: how the network will be rounded.
+
+  Raises:
+    ValueError: no batches.
+  """
+  statistics = _RecordingStatistics(params)
+  num_batches = 0
+  for images in batches:
+    network.run(
+      architecture, params, images, recipe=recipe, statistics=statistics
+    )
+    num_batches += 1
+  if not num_batches:
+    raise ValueError("calibrate needs at least one batch of images, got none.")
+  means = {key: value / num_batches for key, value in statistics.sums.items()}
+  return {**params, **means}

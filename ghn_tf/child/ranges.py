@@ -1,0 +1,120 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Where an architecture's activations are rounded, and on whose range.
+
+An integer runtime fuses BatchNorm and ReLU into the operation before them and
+rounds only what it stores. The rule here says which outputs those are; training
+(`network`), Keras models (`keras_io`) and thereby exported files all follow it.
+"""
+
+import dataclasses
+import functools
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.quant import recipe as recipe_lib
+
+_CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
+_RELUS = (ops.Op.RELU, ops.Op.RELU6)
+# What computes new values, with its own range unless it is fused.
+_COMPUTING = (
+  *_CONVOLUTIONS,
+  *_RELUS,
+  ops.Op.DENSE,
+  ops.Op.BATCH_NORM,
+  ops.Op.ADD,
+)
+# What stores values of its input again: the output keeps the input's range.
+_MOVING = (
+  ops.Op.MAX_POOL,
+  ops.Op.AVG_POOL,
+  ops.Op.FLATTEN,
+  ops.Op.ZERO_PAD,
+  ops.Op.CROP,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OutputRange:
+  """How one stored output is rounded.
+
+  Attributes:
+    owner: index of the node whose range it has; its own index, or that of
+      the node whose values it only moves or averages.
+    rounds: whether the output has to be rounded to the grid; False where
+      values on the grid are only moved.
+  """
+
+  owner: int
+  rounds: bool
+
+
+def name(node: ops.Node) -> str:
+  """Returns the key of a node's calibrated range, [min, max], in params."""
+  return f"{node.name}/range"
+
+
+def num_bits(
+  architecture: spec.Architecture, owner: int, recipe: recipe_lib.Recipe
+) -> int:
+  """Returns the bits of the outputs on a node's range.
+
+  Raises:
+    ValueError: the recipe leaves activations in float.
+  """
+  if recipe.activations is None:
+    raise ValueError(f"Recipe {recipe.name!r} does not round activations.")
+  if owner in (0, len(architecture.nodes) - 1):
+    return recipe_lib.INTERFACE_BITS
+  return recipe.activations.num_bits
+
+
+def is_folded(architecture: spec.Architecture, index: int) -> bool:
+  """Whether a BATCH_NORM is folded into the convolution it reads.
+
+  Otherwise it stands alone and is exported as a 1x1 depthwise convolution. A
+  dense kernel has one range in all, so per-channel scales cannot fold into it.
+  """
+  source = architecture.nodes[index].inputs[0]
+  return (
+    architecture.nodes[source].op in _CONVOLUTIONS
+    and len(architecture.consumers[source]) == 1
+  )
+
+
+def _is_fused(architecture: spec.Architecture, index: int) -> bool:
+  """Whether a node's output is never stored: its only reader absorbs it."""
+  node = architecture.nodes[index]
+  readers = architecture.consumers[index]
+  if len(readers) != 1 or node.op not in _COMPUTING:
+    return False
+  reader = architecture.nodes[readers[0]]
+  if reader.op is ops.Op.BATCH_NORM:
+    return node.op in _CONVOLUTIONS
+  if reader.op in _RELUS:
+    return node.op not in _RELUS
+  # Operands of a concat share its range, which saves a rescaling; one that
+  # occurs twice in it is a stored tensor of its own.
+  return reader.op is ops.Op.CONCAT and reader.inputs.count(index) == 1
+
+
+@functools.lru_cache(maxsize=4096)
+def output_ranges(
+  architecture: spec.Architecture,
+) -> tuple[OutputRange | None, ...]:
+  """Returns for every node how its output is rounded; None if never stored."""
+  result: list[OutputRange | None] = []
+  for index, node in enumerate(architecture.nodes):
+    if _is_fused(architecture, index):
+      result.append(None)
+      continue
+    if node.op in _MOVING:
+      source = result[node.inputs[0]]
+      if source is None:
+        raise AssertionError(f"{node.name} reads a fused output")
+      # The average of grid values lies between them.
+      rounds = node.op is ops.Op.AVG_POOL
+      result.append(OutputRange(source.owner, rounds))
+    else:
+      result.append(OutputRange(index, rounds=True))
+  return tuple(result)

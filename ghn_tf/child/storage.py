@@ -1,0 +1,72 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Activations of fewer than 8 bits in the int8 tensors of a file.
+
+Integer runtimes store every activation as int8. A grid of 2^b < 256 values
+fits in if the int8 tensor takes the grid's scale, with the greatest value of
+the grid at code 127: saturation then clips above exactly as the grid does, a
+ReLU clips below, and every other value lies on the same grid. What differs is
+stated: an output without ReLU that falls below the calibrated range is kept
+where the b-bit grid would clip it.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.child import ranges
+from ghn_tf.quant import recipe as recipe_lib
+
+_INT8_STEPS = 2**8 - 1
+
+
+def _on_int8(low: float, high: float, num_bits: int) -> np.ndarray:
+  """Returns the 8-bit range [low, high] that has the grid of a narrower one."""
+  if high == low:
+    return np.array([low, high], np.float32)
+  steps = 2**num_bits - 1
+  scale = (high - low) / steps
+  # The nudge of fake quantization: 0 lies on the grid, `below` steps up.
+  below = np.clip(np.round(-low / scale), 0, steps)
+  top = (steps - below) * scale
+  return np.array([top - _INT8_STEPS * scale, top], np.float32)
+
+
+def on_int8(
+  architecture: spec.Architecture,
+  params: network.Params,
+  recipe: recipe_lib.Recipe,
+) -> tuple[dict[str, tf.Tensor], recipe_lib.Recipe]:
+  """Returns params and recipe of the same network in int8 tensors.
+
+  Args:
+    architecture: the network.
+    params: calibrated for the recipe.
+    recipe: how it is rounded; not float.
+
+  Raises:
+    ValueError: the recipe is float, or params lack a range.
+  """
+  if recipe.activations is None:
+    raise ValueError(
+      f"Recipe {recipe.name!r} rounds nothing, so it has no integer file;"
+      " choose one of w8a8, w4a8, w4a4, w2a2."
+    )
+  stored = dict(params)
+  for index, output_range in enumerate(ranges.output_ranges(architecture)):
+    if output_range is None or output_range.owner != index:
+      continue
+    num_bits = ranges.num_bits(architecture, index, recipe)
+    key = ranges.name(architecture.nodes[index])
+    if key not in params:
+      raise ValueError(
+        f"params lack {key!r}; calibrate with recipe {recipe.name!r}."
+      )
+    if num_bits < 8:
+      low, high = np.asarray(params[key], np.float64)
+      stored[key] = tf.constant(_on_int8(low, high, num_bits))
+  activations = dataclasses.replace(recipe.activations, num_bits=8)
+  return stored, dataclasses.replace(recipe, activations=activations)

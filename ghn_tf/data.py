@@ -1,0 +1,351 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Image classification sets in memory, and the batches drawn from them.
+
+A training batch is a pure function of the seed and the step, so a run that
+goes on from a checkpoint sees the images that an unbroken run would have seen.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+SAMPLE = "cifar10_sample"
+SPLITS = ("train", "validation", "test")
+MAX_BYTES = 4 * 2**30
+
+_SAMPLE_PATH = pathlib.Path(__file__).parent / "sample" / f"{SAMPLE}.npz"
+# GHN-2 (arXiv 2110.13100) holds out the last 5,000 of CIFAR-10's 50,000
+# training images and crops after padding by 4.
+_VALIDATION_FRACTION = 0.1
+_CROP_PADDING = 4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+  """Images and their labels, in a fixed order.
+
+  Attributes:
+    images: [n, H, W, C], uint8.
+    labels: [n], int32.
+  """
+
+  images: np.ndarray
+  labels: np.ndarray
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+  """A classification set, held in memory.
+
+  Attributes:
+    name: the name it was loaded by.
+    train: images to train on.
+    validation: a tenth of the original training images, never trained on.
+    test: the original test images.
+    num_classes: number of classes; labels are smaller.
+  """
+
+  name: str
+  train: Split
+  validation: Split
+  test: Split
+  num_classes: int
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """Height, width and channels of every image."""
+    return self.train.images.shape[1:]
+
+  @functools.cached_property
+  def mean(self) -> np.ndarray:
+    """Mean of the training pixels in [0, 1], per channel: [C]."""
+    levels = np.arange(256) / 255
+    return self._histograms @ levels
+
+  @functools.cached_property
+  def std(self) -> np.ndarray:
+    """Standard deviation of the training pixels in [0, 1], per channel: [C].
+
+    A constant channel has 1 here, so that normalization divides by no zero.
+    """
+    levels = np.arange(256) / 255
+    variance = self._histograms @ levels**2 - self.mean**2
+    return np.where(variance > 1e-12, np.sqrt(np.maximum(variance, 0)), 1)
+
+  @functools.cached_property
+  def _histograms(self) -> np.ndarray:
+    """Frequencies of the 256 pixel values in each channel, [C, 256]."""
+    images = self.train.images
+    counts = [
+      np.bincount(images[..., c].ravel(), minlength=256)
+      for c in range(images.shape[-1])
+    ]
+    return np.stack(counts) / (images.size / images.shape[-1])
+
+  def normalize(self, images: np.ndarray) -> np.ndarray:
+    """Returns (images / 255 - mean) / std as float32, of the same shape."""
+    scale = (1 / (255 * self.std)).astype(np.float32)
+    offset = (-self.mean / self.std).astype(np.float32)
+    return images * scale + offset
+
+
+def load(
+  name: str,
+  data_dir: str | None = None,
+  *,
+  image_size: int | None = None,
+  download: bool = False,
+  max_bytes: int = MAX_BYTES,
+) -> Dataset:
+  """Loads an image classification set into memory.
+
+  Args:
+    name: `cifar10_sample`, the 1,500 images that come with this package, or
+      any name in TensorFlow Datasets with features `image` and `label`.
+    data_dir: where TensorFlow Datasets finds and keeps sets; its own default
+      if None.
+    image_size: height and width to resize to, by area-preserving bilinear
+      interpolation; the images' own if None.
+    download: whether a set that is not in data_dir may be downloaded.
+    max_bytes: upper bound on the memory that the images take.
+
+  Raises:
+    FileNotFoundError: the set is not in data_dir and download is False.
+    ValueError: an unknown or damaged set, one that is not image
+      classification, images of different sizes without image_size, or more
+      than max_bytes.
+  """
+  if name == SAMPLE:
+    return _load_sample(image_size)
+  return _load_tfds(name, data_dir, image_size, download, max_bytes)
+
+
+def training_batch(
+  dataset: Dataset, seed: int, step: int, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the augmented training batch of a step, a pure function.
+
+  The steps walk through the training images in an order that is drawn anew
+  each epoch; a batch may end one epoch and begin the next. Images are padded
+  by 4 black pixels, cropped at random, flipped with probability 1/2 and
+  normalized, as in GHN-2.
+
+  Args:
+    dataset: the set.
+    seed: seed of order and augmentation.
+    step: number of the step, from 0.
+    batch_size: number of images B.
+
+  Returns:
+    Images [B, H, W, C], float32, and labels [B], int32.
+  """
+  positions = step * batch_size + np.arange(batch_size)
+  epochs, offsets = np.divmod(positions, len(dataset.train))
+  indices = np.empty(batch_size, np.int64)
+  for epoch in np.unique(epochs):
+    chosen = epochs == epoch
+    order = _permutation(seed, int(epoch), len(dataset.train))
+    indices[chosen] = order[offsets[chosen]]
+  generator = np.random.default_rng([seed, 1, step])
+  images = _augment(dataset.train.images[indices], generator)
+  return dataset.normalize(images), dataset.train.labels[indices]
+
+
+def evaluation_batches(
+  dataset: Dataset, split: str, batch_size: int, limit: int | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Yields a split once, in order, normalized and without augmentation.
+
+  Args:
+    dataset: the set.
+    split: "train", "validation" or "test".
+    batch_size: images in a batch; the last batch may have fewer.
+    limit: number of images to stop after; all if None.
+
+  Raises:
+    ValueError: an unknown split.
+  """
+  if split not in SPLITS:
+    raise ValueError(f"Unknown split {split!r}, expected one of {SPLITS}.")
+  source: Split = getattr(dataset, split)
+  limit = len(source) if limit is None else min(limit, len(source))
+  for start in range(0, limit, batch_size):
+    chosen = slice(start, min(start + batch_size, limit))
+    yield dataset.normalize(source.images[chosen]), source.labels[chosen]
+
+
+@functools.lru_cache(maxsize=2)
+def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
+  return np.random.default_rng([seed, 0, epoch]).permutation(size)
+
+
+def _augment(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+  """Pads with black, crops and flips: uint8 [B, H, W, C], the same shape."""
+  batch, height, width, channels = images.shape
+  p = _CROP_PADDING
+  padded = np.zeros(
+    (batch, height + 2 * p, width + 2 * p, channels), images.dtype
+  )
+  padded[:, p:-p, p:-p] = images
+  top, left = generator.integers(0, 2 * p + 1, (2, batch, 1))
+  flip = generator.random((batch, 1)) < 0.5
+  rows = top + np.arange(height)
+  columns = left + np.arange(width)
+  columns = np.where(flip, columns[:, ::-1], columns)
+  return padded[
+    np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]
+  ]
+
+
+def _load_sample(image_size: int | None) -> Dataset:
+  with np.load(_SAMPLE_PATH, allow_pickle=False) as arrays:
+    images, labels = arrays["x_train"], arrays["y_train"].astype(np.int32)
+    test = Split(arrays["x_test"], arrays["y_test"].astype(np.int32))
+  size, _, channels = images.shape[1:]
+  if image_size not in (None, size):
+    images = _resize_batch(images, image_size)
+    test = Split(_resize_batch(test.images, image_size), test.labels)
+  # The file holds the images of each class that come first in CIFAR-10, so
+  # its end is richer in rare classes: draw the order, and hold out by class.
+  order = np.random.default_rng(0).permutation(len(labels))
+  num_classes = int(labels.max()) + 1
+  held_out = np.zeros(len(labels), bool)
+  for c in range(num_classes):
+    members = np.flatnonzero(labels[order] == c)
+    held_out[members[-round(len(members) * _VALIDATION_FRACTION) :]] = True
+  train, validation = (
+    Split(images[chosen], labels[chosen])
+    for chosen in (order[~held_out], order[held_out])
+  )
+  return Dataset(SAMPLE, train, validation, test, num_classes)
+
+
+def _resize_batch(images: np.ndarray, size: int) -> np.ndarray:
+  return _resize(images, size).numpy()
+
+
+def _resize(images, size: int) -> tf.Tensor:
+  resized = tf.image.resize(images, (size, size), antialias=True)
+  return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def _load_tfds(
+  name: str,
+  data_dir: str | None,
+  image_size: int | None,
+  download: bool,
+  max_bytes: int,
+) -> Dataset:
+  try:
+    builder = tfds.builder(name, data_dir=data_dir)
+  except tfds.core.registered.DatasetNotFoundError as error:
+    raise ValueError(
+      f"Unknown data set {name!r}: expected {SAMPLE!r} or a name in TensorFlow"
+      " Datasets, such as 'cifar10'."
+    ) from error
+  if not builder.is_prepared():
+    if not download:
+      raise FileNotFoundError(
+        f"Data set {name!r} is not prepared in {builder.data_path}. Name the"
+        " folder that holds it with --data_dir, allow a download with"
+        f" --download, or use --dataset={SAMPLE}, which needs neither."
+      )
+    builder.download_and_prepare()
+  shape, num_classes = _check_features(name, builder.info.features, image_size)
+  splits = builder.info.splits
+  test_name = "test" if "test" in splits else "validation"
+  if "train" not in splits or test_name not in splits:
+    raise ValueError(
+      f"Data set {name!r} needs the splits 'train' and 'test' or"
+      f" 'validation', it has {sorted(splits)}."
+    )
+  total = splits["train"].num_examples + splits[test_name].num_examples
+  if total * int(np.prod(shape)) > max_bytes:
+    raise ValueError(
+      f"Data set {name!r} would take {total * np.prod(shape) / 2**30:.1f} GiB"
+      f" of memory as {total} images of shape {list(shape)}, more than the"
+      f" bound of {max_bytes / 2**30:.1f} GiB; use a smaller --image_size."
+    )
+  train = _read_split(builder, "train", shape, image_size)
+  test = _read_split(builder, test_name, shape, image_size)
+  cut = len(train) - round(len(train) * _VALIDATION_FRACTION)
+  return Dataset(
+    name,
+    Split(train.images[:cut], train.labels[:cut]),
+    Split(train.images[cut:], train.labels[cut:]),
+    test,
+    num_classes,
+  )
+
+
+def _check_features(
+  name: str, features: tfds.features.FeaturesDict, image_size: int | None
+) -> tuple[tuple[int, int, int], int]:
+  """Returns the shape of the images in memory and the number of classes."""
+  kinds = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
+  if not all(
+    key in features and isinstance(features[key], kind)
+    for key, kind in kinds.items()
+  ):
+    raise ValueError(
+      f"Data set {name!r} is not image classification: expected the features"
+      f" 'image' (Image) and 'label' (ClassLabel), it has {sorted(features)}."
+    )
+  height, width, channels = features["image"].shape
+  if image_size is not None:
+    height = width = image_size
+  if height is None or width is None:
+    raise ValueError(
+      f"The images of {name!r} differ in size; choose one with --image_size."
+    )
+  return (height, width, channels), features["label"].num_classes
+
+
+def _read_split(
+  builder: tfds.core.DatasetBuilder,
+  split: str,
+  shape: tuple[int, int, int],
+  image_size: int | None,
+) -> Split:
+  """Reads a split in the order of its files into one array."""
+  size = builder.info.splits[split].num_examples
+  images = np.empty((size, *shape), np.uint8)
+  labels = np.empty(size, np.int32)
+  examples = builder.as_dataset(
+    split=split,
+    shuffle_files=False,
+    # Several files at once would mix their order.
+    read_config=tfds.ReadConfig(interleave_cycle_length=1),
+    decoders=tfds.decode.PartialDecoding({"image": True, "label": True}),
+  )
+  if image_size is not None:
+    examples = examples.map(
+      lambda e: {"image": _resize(e["image"], image_size), "label": e["label"]},
+      num_parallel_calls=tf.data.AUTOTUNE,
+    )
+  start = 0
+  try:
+    for batch in tfds.as_numpy(examples.batch(256)):
+      stop = start + len(batch["label"])
+      images[start:stop], labels[start:stop] = batch["image"], batch["label"]
+      start = stop
+  except tf.errors.DataLossError as error:
+    raise ValueError(
+      f"Split {split!r} in {builder.data_path} is damaged after {start} of"
+      f" {size} images: {error.message}. Prepare the set anew."
+    ) from error
+  if start != size:
+    raise ValueError(
+      f"Split {split!r} in {builder.data_path} has {start} images instead of"
+      f" {size}. Prepare the set anew."
+    )
+  return Split(images, labels)

@@ -1,0 +1,157 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Fully integer TFLite files: conversion, inspection and execution."""
+
+from collections.abc import Sequence
+import importlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+import tf_keras as keras
+
+# The successor of tflite-runtime first: it knows newer operator versions.
+_RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+class ConversionError(ValueError):
+  """A model that cannot become a fully integer file."""
+
+
+def convert(model: keras.Model) -> bytes:
+  """Returns a quantize-aware model as a fully integer TFLite file.
+
+  The file takes one int8 image and gives int8 logits; the converter takes all
+  ranges from the model's fake quantization, and stores kernels of at most
+  4 bits as packed INT4.
+
+  Args:
+    model: with every stored tensor fake-quantized, as `keras_io.to_keras`
+      makes it.
+
+  Raises:
+    ConversionError: the converter failed, or left an operator in float.
+  """
+  # Only a static batch of 1 lets the converter fuse dilated convolutions.
+  signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+  function = tf.function(lambda image: model(image, training=False))
+  concrete = function.get_concrete_function(signature)
+  converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  converter.inference_input_type = tf.int8
+  converter.inference_output_type = tf.int8
+  try:
+    content = converter.convert()
+  except Exception as error:  # The converter raises bare Exceptions.
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    raise ConversionError(
+      f"TensorFlow cannot convert {model.name!r}: {reason[0]:.300}"
+    ) from error
+  if operators := float_operators(content):
+    raise ConversionError(
+      f"The file of {model.name!r} is not fully integer; in float are"
+      f" {operators}. Every tensor needs a range: was the model built by"
+      " keras_io.to_keras with a recipe that rounds?"
+    )
+  return content
+
+
+def _operator_name(model: Any, operator: Any) -> str:
+  code = model.operatorCodes[operator.opcodeIndex].builtinCode
+  names = {v: k for k, v in vars(schema.BuiltinOperator).items()}
+  return names[code]
+
+
+def _main_graph(content: bytes) -> tuple[Any, Any]:
+  model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
+  return model, model.subgraphs[0]
+
+
+def operator_names(content: bytes) -> list[str]:
+  """Returns the operators of a file in the order in which they run."""
+  model, graph = _main_graph(content)
+  return [_operator_name(model, operator) for operator in graph.operators]
+
+
+def float_operators(content: bytes) -> list[str]:
+  """Returns "OPERATOR (tensor)" for every operator that touches a float."""
+  model, graph = _main_graph(content)
+  floats = (
+    schema.TensorType.FLOAT16,
+    schema.TensorType.FLOAT32,
+    schema.TensorType.FLOAT64,
+  )
+  found = []
+  for operator in graph.operators:
+    indices = [*operator.inputs, *operator.outputs]
+    tensors = [graph.tensors[i] for i in indices if i >= 0]
+    names = [t.name.decode() for t in tensors if t.type in floats]
+    if names:
+      found.append(f"{_operator_name(model, operator)} ({names[0]})")
+  return found
+
+
+def _interpreter_class() -> Any:
+  for name in _RUNTIMES:
+    try:
+      return importlib.import_module(name).Interpreter
+    except ModuleNotFoundError:
+      continue
+  raise ModuleNotFoundError(
+    "No TFLite interpreter; install one: pip install ai-edge-litert (or"
+    " tflite-runtime for Python < 3.12)."
+  )
+
+
+class Runner:
+  """Runs an integer file in the interpreter, image by image.
+
+  Attributes:
+    input_scale, input_zero_point: real = scale * (code - zero_point).
+    output_scale, output_zero_point: the same for the logits.
+  """
+
+  def __init__(self, content: bytes, interpreter_class: Any = None):
+    """Loads a file.
+
+    Args:
+      content: the bytes of a `.tflite` file with one input and one output.
+      interpreter_class: an `Interpreter` with TFLite's Python interface; that
+        of ai-edge-litert or else tflite-runtime by default.
+
+    Raises:
+      ValueError: the file is damaged or its input or output is not int8.
+    """
+    make = interpreter_class or _interpreter_class()
+    self._interpreter = make(model_content=content, num_threads=1)
+    self._interpreter.allocate_tensors()
+    (self._input,) = self._interpreter.get_input_details()
+    (self._output,) = self._interpreter.get_output_details()
+    for detail in (self._input, self._output):
+      if detail["dtype"] != np.int8:
+        raise ValueError(
+          f"Tensor {detail['name']!r} is {detail['dtype'].__name__}, expected"
+          " int8: not a fully integer file."
+        )
+    self.input_scale, self.input_zero_point = self._input["quantization"]
+    self.output_scale, self.output_zero_point = self._output["quantization"]
+
+  def quantize(self, images: np.ndarray) -> np.ndarray:
+    """Returns normalized images as the int8 codes that the file takes."""
+    # Rounds halves up, as fake quantization does.
+    codes = np.floor(images / self.input_scale + 0.5) + self.input_zero_point
+    return np.clip(codes, -128, 127).astype(np.int8)
+
+  def run(self, images: np.ndarray) -> np.ndarray:
+    """Returns int8 logits [B, classes] of normalized images [B, H, W, C]."""
+    results = []
+    for codes in self.quantize(images):
+      self._interpreter.set_tensor(self._input["index"], codes[np.newaxis])
+      self._interpreter.invoke()
+      results.append(self._interpreter.get_tensor(self._output["index"])[0])
+    return np.stack(results)
+
+  def accuracy(self, images: np.ndarray, labels: Sequence[int]) -> float:
+    """Returns the share of images whose greatest logit is their label's."""
+    return float(np.mean(self.run(images).argmax(axis=-1) == labels))

@@ -1,0 +1,146 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How well predicted networks classify: float, fake-quantized and as files."""
+
+from collections.abc import Iterable, Sequence
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf import data
+from ghn_tf import predictor as predictor_lib
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
+
+BATCH_SIZE = 64
+# Training images that calibrate a network before it is measured.
+CALIBRATION_IMAGES = 512
+
+
+def accuracy(
+  architecture: spec.Architecture,
+  params: network.Params,
+  batches: Iterable[tuple[np.ndarray, np.ndarray]],
+  recipe: recipe_lib.Recipe,
+  *,
+  training: bool = True,
+) -> float:
+  """Returns a child's top-1 accuracy.
+
+  By default it is that of the published protocol (GHN-2, arXiv 2110.13100):
+  BatchNorm, and here the ranges of activations too, use the batch itself,
+  because a hypernetwork predicts no running statistics. Comparable numbers
+  need batches of `BATCH_SIZE` images.
+
+  Args:
+    architecture: the network.
+    params: its predicted params; calibrated ones for `training=False`.
+    batches: images [B, H, W, C], normalized, and labels [B].
+    recipe: how the child is rounded; never with noise.
+    training: whether to use batch statistics or stored ones.
+
+  Raises:
+    ValueError: there are no batches.
+  """
+  correct = total = 0
+  for images, labels in batches:
+    logits = network.apply(
+      architecture,
+      params,
+      tf.convert_to_tensor(images),
+      recipe=recipe,
+      training=training,
+    )
+    correct += int(np.sum(np.argmax(logits, axis=-1) == labels))
+    total += len(labels)
+  if not total:
+    raise ValueError("Accuracy needs at least one batch of images, got none.")
+  return correct / total
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkReport:
+  """What was measured of one network.
+
+  Attributes:
+    name: of the network.
+    unseen: whether training is known not to have drawn it.
+    macs: multiply-accumulates for one image.
+    num_params: number of parameters.
+    accuracy: top-1 with stored statistics, as deployed, by recipe; files
+      under "tflite_<recipe>", run in the interpreter.
+    batch_statistics_accuracy: the same in the published protocol.
+    tflite_bytes: size of the w8a8 file.
+    seconds: what predicting, calibrating, converting and running took.
+  """
+
+  name: str
+  unseen: bool
+  macs: int
+  num_params: int
+  accuracy: dict[str, float]
+  batch_statistics_accuracy: dict[str, float]
+  tflite_bytes: int
+  seconds: float
+
+  def to_json(self) -> dict[str, Any]:
+    """Returns the fields for a JSON file."""
+    return dataclasses.asdict(self)
+
+
+def evaluate_network(
+  predictor: predictor_lib.Predictor,
+  architecture: spec.Architecture,
+  dataset: data.Dataset,
+  recipes: Sequence[str],
+  *,
+  num_images: int | None = None,
+) -> NetworkReport:
+  """Predicts one network in every recipe and measures it.
+
+  Args:
+    predictor: a trained hypernetwork.
+    architecture: the network.
+    dataset: its training split calibrates, its test split measures.
+    recipes: names, w8a8 among them: the integer file is made of it.
+    num_images: number of test images; all if None.
+  """
+  start = time.monotonic()
+  images = predictor.normalize(dataset.test.images[:num_images])
+  labels = dataset.test.labels[:num_images]
+  batches = [
+    (images[i : i + BATCH_SIZE], labels[i : i + BATCH_SIZE])
+    for i in range(0, len(images), BATCH_SIZE)
+  ]
+  stored: dict[str, float] = {}
+  batch: dict[str, float] = {}
+  children = {
+    name: predictor.child(
+      architecture,
+      name,
+      calibration_images=dataset.train.images[:CALIBRATION_IMAGES],
+    )
+    for name in recipes
+  }
+  for name, child in children.items():
+    for accuracies, training in ((stored, False), (batch, True)):
+      accuracies[name] = accuracy(
+        architecture, child.params, batches, child.recipe, training=training
+      )
+  content = children["w8a8"].to_tflite()
+  stored["tflite_w8a8"] = tflite.Runner(content).accuracy(images, labels)
+  return NetworkReport(
+    architecture.name,
+    predictor.is_unseen(architecture),
+    architecture.macs,
+    architecture.num_params,
+    stored,
+    batch,
+    len(content),
+    time.monotonic() - start,
+  )

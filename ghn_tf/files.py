@@ -1,0 +1,42 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are either whole or not there."""
+
+import os
+import pathlib
+import tempfile
+
+
+def write(path: str | os.PathLike[str], content: bytes | str) -> None:
+  """Writes a file so that nobody ever sees a part of it.
+
+  The content goes to a temporary file in the same folder, reaches the disk,
+  and takes the final name last; on an error nothing is left behind.
+
+  Args:
+    path: its folder is made if it does not exist.
+    content: text is encoded as UTF-8.
+
+  Raises:
+    OSError: the folder cannot be written or the disk is full.
+  """
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  if isinstance(content, str):
+    content = content.encode("utf-8")
+  descriptor, temporary = tempfile.mkstemp(
+    dir=path.parent, prefix=f".{path.name}."
+  )
+  try:
+    with os.fdopen(descriptor, "wb") as file:
+      file.write(content)
+      file.flush()
+      os.fsync(file.fileno())
+    # mkstemp makes files for the owner alone; give them the usual mode.
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(temporary, 0o666 & ~mask)
+    os.replace(temporary, path)
+  except BaseException:
+    os.unlink(temporary)
+    raise

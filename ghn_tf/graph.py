@@ -1,0 +1,244 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Architectures encoded as one `tfgnn.GraphTensor`, with GHN-2's nodes.
+
+A graph has one component per architecture, and nodes only for what carries
+parameters, joins branches or pools: activations, flattening, padding and
+cropping are contracted into their input, and so is a sum or concatenation
+that is left with one distinct input. A bias is a node behind its kernel; scale
+and offset of a BatchNorm share one. Nodes and edges of a component keep the
+architecture's topological order.
+
+Node set "op":
+  type_id [N]     index into `NODE_TYPES`
+  shape   [N, 4]  c_out, c_in, kh, kw; zeros where a node has no shape
+  level   [N]     edges on the longest path from the component's first node
+Edge set "flow":
+  distance [E]    edges on the shortest path from source to target: 1 is an
+                  edge of the network, more is a virtual edge
+(GHN-2: arXiv 2110.13100, section 4.1 and appendix A.)
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow_gnn as tfgnn
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+
+# The order is that of a public GHN-2's embedding table, which knows more
+# operations than we have.
+NODE_TYPES = (
+  "max_pool",
+  "avg_pool",
+  "sep_conv",
+  "dil_conv",
+  "conv",
+  "msa",
+  "cse",
+  "sum",
+  "concat",
+  "input",
+  "bias",
+  "bn",
+  "ln",
+  "pos_enc",
+  "glob_avg",
+)
+_TYPE_OF_OP = {
+  ops.Op.INPUT: "input",
+  ops.Op.CONV: "conv",
+  ops.Op.DEPTHWISE_CONV: "sep_conv",
+  ops.Op.DENSE: "conv",
+  ops.Op.BATCH_NORM: "bn",
+  ops.Op.MAX_POOL: "max_pool",
+  ops.Op.AVG_POOL: "avg_pool",
+  ops.Op.GLOBAL_AVG_POOL: "glob_avg",
+  ops.Op.ADD: "sum",
+  ops.Op.CONCAT: "concat",
+}
+# GHN-2 gives every pool this shape, whatever its window.
+_POOL_SHAPE = (1, 1, 3, 3)
+_NO_SHAPE = (0, 0, 0, 0)
+# The edges of a cached network of 600 nodes take up to 2 MB.
+_CACHE_SIZE = 128
+
+
+def encode(
+  architectures: Sequence[spec.Architecture], *, max_distance: int = 50
+) -> tfgnn.GraphTensor:
+  """Returns the architectures as one graph, a component for each.
+
+  Args:
+    architectures: at least one.
+    max_distance: longest shortest path that becomes an edge; 1 for the edges
+      of the networks alone.
+
+  Raises:
+    ValueError: no architecture, or max_distance < 1.
+  """
+  if not architectures:
+    raise ValueError("encode needs at least one architecture, got none.")
+  if max_distance < 1:
+    raise ValueError(f"max_distance must be at least 1, got {max_distance}.")
+  nodes = [_nodes(architecture) for architecture in architectures]
+  edges = [_edges(architecture, max_distance) for architecture in architectures]
+  num_nodes = [len(n.level) for n in nodes]
+  num_edges = [e.shape[1] for e in edges]
+  first = np.repeat(_offsets(num_nodes), num_edges).astype(np.int32)
+  source, target, distance = np.concatenate(edges, axis=1)
+  return tfgnn.GraphTensor.from_pieces(
+    node_sets={
+      "op": tfgnn.NodeSet.from_fields(
+        sizes=np.array(num_nodes, np.int32),
+        features={
+          "type_id": np.concatenate([n.type_id for n in nodes]),
+          "shape": np.concatenate([n.shape for n in nodes]),
+          "level": np.concatenate([n.level for n in nodes]),
+        },
+      )
+    },
+    edge_sets={
+      "flow": tfgnn.EdgeSet.from_fields(
+        sizes=np.array(num_edges, np.int32),
+        features={"distance": distance},
+        adjacency=tfgnn.Adjacency.from_indices(
+          ("op", source + first), ("op", target + first)
+        ),
+      )
+    },
+  )
+
+
+def relaxed_spec() -> tfgnn.GraphTensorSpec:
+  """Returns the type of every graph that `encode` makes, whatever its size."""
+  builder = spec.Builder((1, 1, 1))
+  builder.add(ops.Op.GLOBAL_AVG_POOL, builder.input)
+  return encode([builder.build("smallest")]).spec.relax(
+    num_components=True, num_nodes=True, num_edges=True
+  )
+
+
+def param_nodes(
+  architectures: Sequence[spec.Architecture],
+) -> list[np.ndarray]:
+  """Returns the node that each parameter is predicted from.
+
+  Returns:
+    For each architecture an array parallel to its `param_specs`, of indices
+    into the node set "op" of all architectures' graph.
+  """
+  nodes = [_nodes(architecture) for architecture in architectures]
+  offsets = _offsets([len(n.level) for n in nodes])
+  return [n.of_param + o for n, o in zip(nodes, offsets, strict=True)]
+
+
+def shape_of(param: spec.ParamSpec) -> tuple[int, int, int, int]:
+  """Returns c_out, c_in, kh, kw of a parameter.
+
+  A depthwise kernel has c_in = 1, as each of its filters reads one channel.
+  """
+  match param.kind:
+    case spec.ParamKind.CONV_KERNEL:
+      kh, kw, c_in, c_out = param.shape
+    case spec.ParamKind.DEPTHWISE_KERNEL:
+      kh, kw, c_out, c_in = param.shape
+    case spec.ParamKind.DENSE_KERNEL:
+      (c_in, c_out), kh, kw = param.shape, 1, 1
+    case _:
+      (c_out,), c_in, kh, kw = param.shape, 1, 1, 1
+  return c_out, c_in, kh, kw
+
+
+@dataclasses.dataclass(frozen=True)
+class _Nodes:
+  """The nodes of one component; `of_param` is parallel to `param_specs`."""
+
+  type_id: np.ndarray
+  shape: np.ndarray
+  level: np.ndarray
+  of_param: np.ndarray
+  predecessors: tuple[tuple[int, ...], ...]
+
+
+@functools.lru_cache(maxsize=_CACHE_SIZE)
+def _nodes(architecture: spec.Architecture) -> _Nodes:
+  """Contracts an architecture to the nodes that GHN-2 has."""
+  params: list[list[spec.ParamSpec]] = [[] for _ in architecture.nodes]
+  for param in architecture.param_specs:
+    params[param.node].append(param)
+  types: list[str] = []
+  shapes: list[tuple[int, int, int, int]] = []
+  predecessors: list[tuple[int, ...]] = []
+  of_param: list[int] = []
+  output: list[int] = []  # of each architecture node, as a graph node
+  for node, owned in zip(architecture.nodes, params, strict=True):
+    inputs = tuple(sorted({output[i] for i in node.inputs}))
+    merges = node.op in (ops.Op.ADD, ops.Op.CONCAT)
+    if node.op not in _TYPE_OF_OP or (merges and len(inputs) == 1):
+      output.append(inputs[0])
+      continue
+    output.append(len(types))
+    types.append(_type(node))
+    shapes.append(_shape(node, owned))
+    predecessors.append(inputs)
+    for param in owned:
+      if param.kind is spec.ParamKind.BIAS:
+        predecessors.append((output[-1],))
+        output[-1] = len(types)
+        types.append("bias")
+        shapes.append(shape_of(param))
+      of_param.append(output[-1])
+  levels: list[int] = []
+  for inputs in predecessors:
+    levels.append(1 + max((levels[i] for i in inputs), default=-1))
+  return _Nodes(
+    np.array([NODE_TYPES.index(t) for t in types], np.int32),
+    np.array(shapes, np.int32),
+    np.array(levels, np.int32),
+    np.array(of_param, np.int32),
+    tuple(predecessors),
+  )
+
+
+def _type(node: ops.Node) -> str:
+  if node.op is ops.Op.DEPTHWISE_CONV and node.dilation > 1:
+    return "dil_conv"
+  return _TYPE_OF_OP[node.op]
+
+
+def _shape(
+  node: ops.Node, params: Sequence[spec.ParamSpec]
+) -> tuple[int, int, int, int]:
+  if node.op in (ops.Op.MAX_POOL, ops.Op.AVG_POOL):
+    return _POOL_SHAPE
+  return shape_of(params[0]) if params else _NO_SHAPE
+
+
+@functools.lru_cache(maxsize=_CACHE_SIZE)
+def _edges(architecture: spec.Architecture, max_distance: int) -> np.ndarray:
+  """Returns source, target and distance of every edge, [3, E].
+
+  In a directed acyclic graph the shortest path to a node leads through one of
+  its predecessors, so that one pass in topological order finds them all.
+  """
+  predecessors = _nodes(architecture).predecessors
+  far = max_distance + 1
+  distance = np.full(  # from a column's node to a row's
+    (len(predecessors), len(predecessors)), far, np.min_scalar_type(far + 1)
+  )
+  for node, inputs in enumerate(predecessors):
+    if inputs:
+      row = distance[inputs, :node].min(axis=0) + 1
+      np.minimum(row, far, out=distance[node, :node])
+    distance[node, node] = 0
+  target, source = np.nonzero((distance > 0) & (distance < far))
+  return np.stack([source, target, distance[target, source]]).astype(np.int32)
+
+
+def _offsets(sizes: Sequence[int]) -> np.ndarray:
+  """Returns the first index of each of some consecutive ranges."""
+  return np.cumsum([0, *sizes[:-1]])

@@ -1,0 +1,171 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From a trained hypernetwork to networks that are ready to run.
+
+  from ghn_tf import predictor
+  from models import resnet
+
+  ghn = predictor.load("demo/run")
+  network = ghn.predict(resnet.resnet20(), recipe="w4a4")
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from ghn_tf import checkpoint
+from ghn_tf import data
+from ghn_tf.arch import spec
+from ghn_tf.child import calibrate
+from ghn_tf.child import keras_io
+from ghn_tf.child import network
+from ghn_tf.child import storage
+from ghn_tf.edge import tflite
+from ghn_tf.ghn import model as ghn_model
+from ghn_tf.quant import recipe as recipe_lib
+
+PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"
+# The batch size of training, so that ranges are those seen there.
+_CALIBRATION_BATCH_SIZE = 64
+_CALIBRATION_IMAGES = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Child:
+  """A network with predicted, calibrated params, ready for every use.
+
+  Attributes:
+    architecture: what the network is.
+    params: predicted tensors, BatchNorm statistics and activation ranges.
+    recipe: how it is rounded.
+  """
+
+  architecture: spec.Architecture
+  params: network.Params
+  recipe: recipe_lib.Recipe
+
+  def apply(self, images: tf.Tensor) -> tf.Tensor:
+    """Returns logits [B, classes] of normalized images, stored statistics."""
+    return network.apply(
+      self.architecture,
+      self.params,
+      images,
+      recipe=self.recipe,
+      training=False,
+    )
+
+  def to_keras(self) -> keras.Model:
+    """Returns the network as a Keras model, quantize-aware by TFMOT."""
+    return keras_io.to_keras(self.architecture, self.params, self.recipe)
+
+  def to_tflite(self) -> bytes:
+    """Returns the network as a fully integer TFLite file.
+
+    Activations of fewer than 8 bits are stored as `child.storage` says.
+
+    Raises:
+      ValueError: the recipe is float, or the network cannot be converted.
+    """
+    params, recipe = storage.on_int8(
+      self.architecture, self.params, self.recipe
+    )
+    return tflite.convert(keras_io.to_keras(self.architecture, params, recipe))
+
+
+class Predictor:
+  """A trained hypernetwork with what it needs to serve networks.
+
+  Attributes:
+    ghn: the hypernetwork.
+    metadata: what the checkpoint says of its training.
+  """
+
+  def __init__(self, ghn: ghn_model.GHN, metadata: checkpoint.Metadata):
+    self.ghn = ghn
+    self.metadata = metadata
+
+  def normalize(self, images: np.ndarray) -> np.ndarray:
+    """Returns uint8 images as the float32 images that the GHN trained on."""
+    statistics = self.metadata["images"]
+    mean, std = np.array(statistics["mean"]), np.array(statistics["std"])
+    return ((images / 255 - mean) / std).astype(np.float32)
+
+  def child(
+    self,
+    target: keras.Model | spec.Architecture,
+    recipe: str | recipe_lib.Recipe = "w8a8",
+    *,
+    calibration_images: np.ndarray | None = None,
+  ) -> Child:
+    """Returns a target with predicted, calibrated params.
+
+    Args:
+      target: a Keras model of supported layers, or an architecture.
+      recipe: how it will be rounded, or the name of that.
+      calibration_images: uint8 [n, H, W, C], some hundreds of those that the
+        network will meet; by default images of the embedded CIFAR-10 sample
+        for a hypernetwork that was trained on CIFAR-10.
+
+    Raises:
+      ValueError: an unsupported target, another number of classes than the
+        hypernetwork's, or no calibration images where there is no default.
+    """
+    architecture = (
+      keras_io.from_keras(target)
+      if isinstance(target, keras.Model)
+      else target
+    )
+    if isinstance(recipe, str):
+      recipe = recipe_lib.get(recipe)
+    if calibration_images is None:
+      calibration_images = self._default_images()
+    (params,) = self.ghn([architecture])
+    images = self.normalize(calibration_images)
+    batches = [
+      tf.constant(images[start : start + _CALIBRATION_BATCH_SIZE])
+      for start in range(0, len(images), _CALIBRATION_BATCH_SIZE)
+    ]
+    params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
+    return Child(architecture, params, recipe)
+
+  def predict(
+    self,
+    target: keras.Model | spec.Architecture,
+    recipe: str | recipe_lib.Recipe = "w8a8",
+    *,
+    calibration_images: np.ndarray | None = None,
+  ) -> keras.Model:
+    """Returns a target as a quantize-aware Keras model; see `child`."""
+    child = self.child(target, recipe, calibration_images=calibration_images)
+    return child.to_keras()
+
+  def _default_images(self) -> np.ndarray:
+    dataset = self.metadata["training"]["dataset"]
+    if dataset not in ("cifar10", data.SAMPLE):
+      raise ValueError(
+        f"A hypernetwork trained on {dataset!r} needs calibration_images:"
+        " some hundreds of its uint8 training images."
+      )
+    return data.load(data.SAMPLE).train.images[:_CALIBRATION_IMAGES]
+
+
+def pretrained_names() -> Sequence[str]:
+  """Returns the names of the hypernetworks that come with this package."""
+  return sorted(path.stem for path in PRETRAINED_DIR.glob("*.npz"))
+
+
+def load(source: str) -> Predictor:
+  """Returns the predictor of a checkpoint.
+
+  Args:
+    source: a checkpoint file, a training workdir (its newest readable
+      checkpoint), or the name of a pretrained hypernetwork.
+
+  Raises:
+    checkpoint.CheckpointError: there is none, or it is damaged.
+  """
+  raise NotImplementedError

@@ -1,0 +1,233 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes as TFMOT quantize configurations for Keras layers.
+
+The grids are those of `fake_quant`; here they hold their ranges in variables,
+so that a Keras model can be trained on, saved and converted.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras as keras
+
+from ghn_tf.quant import recipe as recipe_lib
+
+_quantizers = tfmot.quantization.keras.quantizers
+Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
+
+
+class KernelQuantizer(_quantizers.LastValueQuantizer):
+  """Symmetric narrow grid of a kernel, with the range it has now.
+
+  Differs from the stock quantizer in two ways: a depthwise kernel
+  [kh, kw, c, 1] has a range for each of its c channels, as in TFLite (the
+  stock one takes the last axis and so has a single range), and a range that
+  all channels share is stored once for each, because the converter folds
+  BatchNorm only into kernels with per-channel scales.
+  """
+
+  def __init__(self, num_bits: int, per_channel: bool, channel_axis: int | None):
+    """Args as in `recipe.TensorQuantization`; channel_axis None for dense."""
+    super().__init__(num_bits, channel_axis is not None, True, True)
+    self.per_channel = per_channel
+    self.channel_axis = channel_axis
+
+  def build(self, tensor_shape, name, layer) -> dict[str, tf.Variable]:
+    """Adds the range variables, [channels] or scalar for a dense kernel."""
+    shape = None
+    if self.channel_axis is not None:
+      shape = (tensor_shape[self.channel_axis],)
+    return {
+      f"{end}_var": layer.add_weight(
+        f"{name}_{end}",
+        shape=shape,
+        initializer=keras.initializers.Constant(sign),
+        trainable=False,
+      )
+      for end, sign in (("min", -1.0), ("max", 1.0))
+    }
+
+  def limit(self, kernel: tf.Tensor) -> tf.Tensor:
+    """Returns the largest magnitude, [channels] or scalar."""
+    magnitude = tf.abs(kernel)
+    if self.channel_axis is None or not self.per_channel:
+      limit = tf.reduce_max(magnitude)
+      if self.channel_axis is None:
+        return limit
+      return tf.fill((kernel.shape[self.channel_axis],), limit)
+    axes = [i for i in range(kernel.shape.rank) if i != self.channel_axis]
+    return tf.reduce_max(magnitude, axes)
+
+  def __call__(self, inputs, training, weights, **kwargs):
+    """Returns the kernel on its grid; in training the range follows it."""
+    low, high = weights["min_var"], weights["max_var"]
+    if training:
+      limit = tf.stop_gradient(self.limit(inputs))
+      low, high = low.assign(-limit), high.assign(limit)
+    if self.channel_axis is None:
+      return tf.quantization.fake_quant_with_min_max_vars(
+        inputs, low, high, self.num_bits, narrow_range=True
+      )
+    # The operation's channels are the last axis. One reshape before and one
+    # after is the only form of a depthwise kernel that the converter takes.
+    shape = inputs.shape
+    rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+      tf.reshape(inputs, shape[: self.channel_axis + 1]),
+      low,
+      high,
+      self.num_bits,
+      narrow_range=True,
+    )
+    return tf.reshape(rounded, shape)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the constructor's arguments."""
+    return {
+      "num_bits": self.num_bits,
+      "per_channel": self.per_channel,
+      "channel_axis": self.channel_axis,
+    }
+
+
+class _Config(tfmot.quantization.keras.QuantizeConfig):
+  """A configuration that quantizes nothing; the two below override parts."""
+
+  def get_weights_and_quantizers(self, layer):
+    return []
+
+  def get_activations_and_quantizers(self, layer):
+    return []
+
+  def set_quantize_weights(self, layer, quantize_weights):
+    pass
+
+  def set_quantize_activations(self, layer, quantize_activations):
+    pass
+
+  def get_output_quantizers(self, layer):
+    return []
+
+
+class KernelConfig(_Config):
+  """Rounds the kernel of a Conv2D, DepthwiseConv2D or Dense layer."""
+
+  def __init__(self, num_bits: int, per_channel: bool, channel_axis: int | None):
+    """Args as `KernelQuantizer`."""
+    self.quantizer = KernelQuantizer(num_bits, per_channel, channel_axis)
+
+  @staticmethod
+  def _attribute(layer: keras.layers.Layer) -> str:
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    return "depthwise_kernel" if depthwise else "kernel"
+
+  def get_weights_and_quantizers(self, layer):
+    """See TFMOT's `QuantizeConfig`."""
+    return [(getattr(layer, self._attribute(layer)), self.quantizer)]
+
+  def set_quantize_weights(self, layer, quantize_weights: Sequence[tf.Tensor]):
+    """See TFMOT's `QuantizeConfig`."""
+    (kernel,) = quantize_weights
+    setattr(layer, self._attribute(layer), kernel)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the constructor's arguments."""
+    return self.quantizer.get_config()
+
+
+class OutputConfig(_Config):
+  """Rounds the output of a layer to an asymmetric grid."""
+
+  def __init__(self, num_bits: int):
+    """Args: num_bits, 2 to 8."""
+    self.num_bits = num_bits
+
+  def get_output_quantizers(self, layer):
+    """See TFMOT's `QuantizeConfig`."""
+    return [
+      _quantizers.MovingAverageQuantizer(
+        self.num_bits, per_axis=False, symmetric=False, narrow_range=False
+      )
+    ]
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the constructor's arguments."""
+    return {"num_bits": self.num_bits}
+
+
+class StandaloneBatchNormalization(keras.layers.BatchNormalization):
+  """A BatchNormalization that no convolution absorbs.
+
+  With stored statistics it is a 1x1 depthwise convolution, which an integer
+  runtime has, while it has no BatchNorm. Rounding its kernel to 8 bits per
+  channel changes nothing: each channel is a single value and its own scale.
+  """
+
+  def call(self, inputs, training=None, **kwargs):
+    """Returns the normalized inputs, of the same shape."""
+    if training:
+      return super().call(inputs, training=True, **kwargs)
+    gain = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
+    limit = tf.abs(gain)
+    kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+      tf.reshape(gain, (1, 1, -1)), -limit, limit, 8, narrow_range=True
+    )
+    channels = inputs.shape[-1]
+    # A reshape of images would keep the converter from fusing a ReLU.
+    is_image = inputs.shape.rank == 4
+    x = inputs if is_image else tf.reshape(inputs, (-1, 1, 1, channels))
+    x = tf.nn.depthwise_conv2d(
+      x, tf.reshape(kernel, (1, 1, channels, 1)), (1, 1, 1, 1), "SAME"
+    )
+    x = tf.nn.bias_add(x, self.beta - self.moving_mean * gain)
+    return x if is_image else tf.reshape(x, (-1, channels))
+
+
+def quantize_kernel(
+  layer: keras.layers.Layer,
+  recipe: recipe_lib.Recipe,
+  channel_axis: int | None,
+) -> keras.layers.Layer:
+  """Returns the layer, wrapped so that its kernel is rounded.
+
+  Args:
+    layer: Conv2D, DepthwiseConv2D or Dense.
+    recipe: a recipe that rounds.
+    channel_axis: the axis of the kernel's output channels; None for Dense.
+
+  Raises:
+    ValueError: the recipe is float.
+  """
+  if recipe.weights is None:
+    raise ValueError(f"Recipe {recipe.name!r} does not round kernels.")
+  weights = recipe.weights
+  config = KernelConfig(weights.num_bits, weights.per_channel, channel_axis)
+  return Wrapper(layer, config)
+
+
+def quantize_output(name: str, num_bits: int) -> keras.layers.Layer:
+  """Returns a layer that rounds what it is given, and holds the range."""
+  return Wrapper(keras.layers.Activation("linear", name=name), OutputConfig(num_bits))
+
+
+def set_kernel_range(wrapper: keras.layers.Layer, kernel: tf.Tensor) -> None:
+  """Sets the range of a layer from `quantize_kernel` to that of a kernel."""
+  limit = wrapper.quantize_config.quantizer.limit(kernel)
+  _set_range(wrapper, "kernel", -limit, limit)
+
+
+def set_output_range(
+  wrapper: keras.layers.Layer, low: tf.Tensor, high: tf.Tensor
+) -> None:
+  """Sets the range of a layer from `quantize_output`, two scalars."""
+  _set_range(wrapper, "output", low, high)
+
+
+def _set_range(wrapper, name: str, low: tf.Tensor, high: tf.Tensor) -> None:
+  for variable in wrapper.weights:
+    if variable.name.endswith(f"{name}_min:0"):
+      variable.assign(low)
+    elif variable.name.endswith(f"{name}_max:0"):
+      variable.assign(high)

@@ -1,0 +1,149 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a hypernetwork.
+
+  python -m ghn_tf.train --flagfile=ghn_tf/configs/quickstart.flags \
+    --workdir=/tmp/ghn
+
+The same command again goes on from the last checkpoint in the workdir. Put
+--flagfile first: of a flag that is given twice the last value counts.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any, get_args
+
+from absl import app
+from absl import flags
+from absl import logging
+import tensorflow as tf
+
+import ghn_tf
+from ghn_tf import data
+from ghn_tf import files
+from ghn_tf import training
+from ghn_tf import training_config
+from ghn_tf import training_state
+
+_WORKDIR = flags.DEFINE_string(
+  "workdir",
+  None,
+  "Folder of the run, for checkpoints and metrics; made if it does not exist.",
+  required=True,
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Whether a data set that is missing may be downloaded."
+)
+_INIT_CHECKPOINT = flags.DEFINE_string(
+  "init_checkpoint",
+  None,
+  "Hypernetwork to begin with, where the workdir has no checkpoint yet; a new"
+  " one if None.",
+)
+
+
+def _define(field: dataclasses.Field[Any]) -> flags.FlagHolder[Any]:
+  """Defines the flag of a field of TrainConfig."""
+  rule = field.metadata
+  common = (field.name, field.default)
+  if rule["choices"]:
+    return flags.DEFINE_enum(*common, list(rule["choices"]), rule["help"])
+  # The type of `int | None` is int.
+  kind = (get_args(field.type) or (field.type,))[0]
+  if kind in (int, float):
+    define = flags.DEFINE_integer if kind is int else flags.DEFINE_float
+    bounds = (rule["minimum"], rule["maximum"])
+    return define(*common, rule["help"], *bounds)
+  define = flags.DEFINE_bool if kind is bool else flags.DEFINE_string
+  return define(*common, rule["help"])
+
+
+_CONFIG = {
+  field.name: _define(field)
+  for field in dataclasses.fields(training_config.TrainConfig)
+}
+
+
+def config_from_flags() -> training_config.TrainConfig:
+  """Returns the configuration that the flags say."""
+  values = {name: flag.value for name, flag in _CONFIG.items()}
+  return training_config.TrainConfig(**values)
+
+
+def _write_run_files(state: training_state.TrainState) -> None:
+  """Writes how the run was started, to repeat it and to read."""
+  holders = (_WORKDIR, _DATA_DIR, _DOWNLOAD, _INIT_CHECKPOINT)
+  names = [holder.name for holder in (*holders, *_CONFIG.values())]
+  lines = [flags.FLAGS[name].serialize() for name in names]
+  files.write(
+    os.path.join(_WORKDIR.value, "train.flags"),
+    "".join(f"{line}\n" for line in lines if line),
+  )
+  content = {
+    "version": ghn_tf.__version__,
+    "training": dataclasses.asdict(state.config),
+    "ghn": dataclasses.asdict(state.ghn.config),
+  }
+  files.write(
+    os.path.join(_WORKDIR.value, "config.json"),
+    json.dumps(content, indent=2) + "\n",
+  )
+
+
+def _train(stop: threading.Event) -> bool:
+  """Trains; returns whether the last step was reached."""
+  config = config_from_flags()
+  # Each child that runs at once gets its share of the cores.
+  cores = len(os.sched_getaffinity(0))
+  tf.config.threading.set_intra_op_parallelism_threads(
+    max(1, cores // config.parallel_children)
+  )
+  dataset = data.load(
+    config.dataset,
+    _DATA_DIR.value,
+    image_size=config.image_size,
+    download=_DOWNLOAD.value,
+  )
+  state = training_state.open_run(
+    config, dataset, _WORKDIR.value, _INIT_CHECKPOINT.value
+  )
+  _write_run_files(state)
+  return training.train(state, _WORKDIR.value, stop)
+
+
+def main(argv: Sequence[str]) -> int | None:
+  """Trains as the flags say; returns the exit status."""
+  if len(argv) > 1:
+    raise app.UsageError(f"Only flags are expected, got {argv[1:]}.")
+  stop = threading.Event()
+  received: list[int] = []
+
+  def on_signal(number: int, frame: Any) -> None:
+    del frame
+    received.append(number)
+    stop.set()
+    signal.signal(number, signal.SIG_DFL)  # a second one ends at once
+
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, on_signal)
+  try:
+    finished = _train(stop)
+  except (ValueError, OSError, training.TrainingError) as error:
+    logging.debug("Where the error came from", exc_info=True)
+    print(f"ghn_tf.train: error: {error}", file=sys.stderr)
+    return 1
+  # As the shell does, so that a scheduler sees that the run has not finished.
+  return None if finished else 128 + received[0]
+
+
+if __name__ == "__main__":
+  flags.FLAGS.set_default("verbosity", logging.INFO)
+  app.run(main)

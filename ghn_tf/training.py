@@ -1,0 +1,399 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a hypernetwork: the step of GHN-2 and GHN-QAT, and the loop.
+
+A step sends one batch of images through `meta_batch_size` architectures. Their
+params are predicted in one pass, and the gradient of the mean loss reaches the
+hypernetwork alone (GHN-2, arXiv 2110.13100, section 3; with fake-quantized
+children GHN-QAT, arXiv 2309.13773).
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+import contextlib
+import dataclasses
+import math
+import threading
+import time
+from typing import Any
+
+from absl import logging
+import tensorflow as tf
+
+from ghn_tf import data
+from ghn_tf import evaluation
+from ghn_tf import meta_batch
+from ghn_tf import metrics
+from ghn_tf import training_config
+from ghn_tf import training_state
+from ghn_tf.arch import space as space_lib
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.quant import recipe as recipe_lib
+
+# Steps whose pace tells how long a run will take; their number is a compromise
+# between telling it early and the first step, which compiles the hypernetwork.
+_STEPS_TO_EXPECT = 10
+
+
+class TrainingError(RuntimeError):
+  """Training cannot go on; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ChildResult:
+  """What one child contributes to a step.
+
+  Attributes:
+    loss: mean cross-entropy over the images, a scalar.
+    accuracy: fraction of the images that it classifies correctly, a scalar.
+    gradients: of the weighted loss, by name of the param.
+  """
+
+  loss: tf.Tensor
+  accuracy: tf.Tensor
+  gradients: Mapping[str, tf.Tensor]
+
+  def is_finite(self) -> bool:
+    """Whether the loss and all gradients are finite."""
+    norm = tf.linalg.global_norm(list(self.gradients.values()))
+    return math.isfinite(self.loss) and math.isfinite(norm)
+
+
+def learning_rate(config: training_config.TrainConfig, step: int) -> float:
+  """Returns the learning rate of a step, counted from 0."""
+  if step < config.warmup_steps:
+    return config.learning_rate * (step + 1) / config.warmup_steps
+  factor = 1.0
+  if config.schedule == "multistep":  # GHN-2: after epochs 200, 250 of 300
+    done = step / config.steps
+    factor = 0.1 ** ((done >= 2 / 3) + (done >= 5 / 6))
+  elif config.schedule == "cosine":
+    rest = (config.steps - step) / (config.steps - config.warmup_steps)
+    factor = (1 - math.cos(math.pi * rest)) / 2
+  return config.learning_rate * factor
+
+
+def run_child(
+  architecture: spec.Architecture,
+  params: network.Params,
+  images: tf.Tensor,
+  labels: tf.Tensor,
+  recipe: recipe_lib.Recipe,
+  *,
+  weight: float = 1.0,
+  label_smoothing: float = 0.0,
+  seed: tuple[int, int] | None = None,
+) -> ChildResult:
+  """Runs a child forward and backward, and frees what that took.
+
+  Args:
+    architecture: the network.
+    params: its predicted params.
+    images: [B, H, W, C], normalized.
+    labels: [B].
+    recipe: how the child is rounded.
+    weight: factor of the loss in the gradients.
+    label_smoothing: probability that is spread evenly over all classes.
+    seed: of the noise, where the recipe has it.
+  """
+  with tf.GradientTape(watch_accessed_variables=False) as tape:
+    tape.watch(params)
+    logits = network.apply(
+      architecture, params, images, recipe=recipe, training=True, seed=seed
+    )
+    spread = label_smoothing / architecture.num_classes
+    targets = tf.one_hot(
+      labels, architecture.num_classes, 1 - label_smoothing + spread, spread
+    )
+    loss = tf.reduce_mean(
+      tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    )
+  gradients = tape.gradient(
+    loss,
+    params,
+    output_gradients=tf.constant(weight),
+    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+  )
+  hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
+  return ChildResult(loss, tf.reduce_mean(tf.cast(hits, tf.float32)), gradients)
+
+
+class Trainer:
+  """Trains the hypernetwork of a state, which it changes in place."""
+
+  def __init__(self, state: training_state.TrainState):
+    config = state.config
+    self.state = state
+    self.recipe = recipe_lib.get(
+      config.recipe,
+      recipe_lib.Mode(config.quantization_mode),
+      config.per_channel,
+    )
+    self.meta_batches = meta_batch.MetaBatches(
+      config.search_space(state.dataset),
+      config.seed,
+      config.meta_batch_size,
+      config.evaluation_architectures,
+    )
+    # Children are run eagerly, since each is run once. Two of them side by
+    # side with one thread each are faster than one with two threads.
+    self._pool = futures.ThreadPoolExecutor(config.parallel_children)
+
+  def step(self) -> None:
+    """Does one step: predicts params, runs the children, updates.
+
+    Raises:
+      TrainingError: too many steps in a row had no finite gradient.
+    """
+    state, config = self.state, self.state.config
+    architectures = self.meta_batches.batch(state.step)
+    batch = data.training_batch(
+      state.dataset, config.seed, state.step, config.image_batch_size
+    )
+    with tf.GradientTape() as tape:
+      params = state.ghn(architectures)
+    children = self._run_children(architectures, params, batch)
+    names = [(i, name) for i, child in enumerate(params) for name in child]
+    gradients = tape.gradient(
+      [params[i][name] for i, name in names],
+      state.ghn.trainable_variables,
+      [children[i].gradients[name] for i, name in names],
+      tf.UnconnectedGradients.ZERO,
+    )
+    norm = float(tf.linalg.global_norm(gradients))
+    loss = float(tf.reduce_mean([child.loss for child in children]))
+    accuracy = float(tf.reduce_mean([child.accuracy for child in children]))
+    if math.isfinite(loss) and math.isfinite(norm):
+      self._update(gradients)
+      state.count_update(loss=loss, accuracy=accuracy, gradient_norm=norm)
+    else:
+      self._skip(architectures, children)
+    state.step += 1
+
+  def _run_children(
+    self,
+    architectures: Sequence[spec.Architecture],
+    params: Sequence[network.Params],
+    batch: tuple[Any, Any],
+  ) -> list[ChildResult]:
+    """Runs all children of a step on one batch, some at once."""
+    config = self.state.config
+    images, labels = map(tf.convert_to_tensor, batch)
+    first = self.state.step * len(architectures)
+
+    def run(index: int) -> ChildResult:
+      return run_child(
+        architectures[index],
+        params[index],
+        images,
+        labels,
+        self.recipe,
+        weight=1 / len(architectures),
+        label_smoothing=config.label_smoothing,
+        seed=(config.seed, first + index),
+      )
+
+    return list(self._pool.map(run, range(len(architectures))))
+
+  def _update(self, gradients: Sequence[tf.Tensor]) -> None:
+    """One step of Adam with clipped gradients and an L2 penalty, as GHN-2."""
+    config, variables = self.state.config, self.state.ghn.trainable_variables
+    clipped, _ = tf.clip_by_global_norm(gradients, config.clip_norm)
+    optimizer = self.state.optimizer
+    optimizer.learning_rate = learning_rate(config, self.state.step)
+    optimizer.apply_gradients(
+      (
+        tf.convert_to_tensor(gradient) + config.weight_decay * variable,
+        variable,
+      )
+      for gradient, variable in zip(clipped, variables, strict=True)
+    )
+
+  def _skip(
+    self,
+    architectures: Sequence[spec.Architecture],
+    children: Sequence[ChildResult],
+  ) -> None:
+    """Counts a step without update, and names who is to blame."""
+    state = self.state
+    blamed = [
+      f"{architecture.name} ({architecture.fingerprint})"
+      for architecture, child in zip(architectures, children, strict=True)
+      if not child.is_finite()
+    ]
+    message = (
+      f"Step {state.step}: the loss or gradient is not finite, nothing is"
+      " updated; from"
+      f" {', '.join(blamed) or 'the hypernetwork, not from a child'}."
+    )
+    logging.warning(message)
+    state.num_skipped += 1
+    state.num_skipped_in_row += 1
+    if state.num_skipped_in_row > state.config.max_skipped_steps:
+      raise TrainingError(
+        f"{message} This was number {state.num_skipped_in_row} in a row, more"
+        f" than --max_skipped_steps={state.config.max_skipped_steps}. Start"
+        " again from an earlier checkpoint, with a smaller --learning_rate."
+      )
+
+  def evaluate(self) -> dict[str, float]:
+    """Returns mean accuracies on the held-out architectures, per recipe."""
+    state, config = self.state, self.state.config
+    if not self.meta_batches.held_out:
+      return {}
+    batches = list(
+      data.evaluation_batches(
+        state.dataset,
+        "validation",
+        evaluation.BATCH_SIZE,
+        config.evaluation_images,
+      )
+    )
+    recipes = {r.name: r for r in (recipe_lib.get("float"), self.recipe)}
+
+    def run(architecture: spec.Architecture) -> list[float]:
+      (params,) = state.ghn([architecture])
+      return [
+        evaluation.accuracy(architecture, params, batches, recipe)
+        for recipe in recipes.values()
+      ]
+
+    rows = list(self._pool.map(run, self.meta_batches.held_out))
+    return {
+      f"validation/{name}_accuracy": sum(column) / len(column)
+      for name, column in zip(recipes, zip(*rows, strict=True), strict=True)
+    }
+
+
+def train(
+  state: training_state.TrainState, workdir: str, stop: threading.Event
+) -> bool:
+  """Trains until the configured step, with checkpoints and metrics.
+
+  Args:
+    state: where to begin; it is changed in place.
+    workdir: gets checkpoints, metrics.jsonl and TensorBoard's files.
+    stop: when set, the step that is running ends, is saved, and is the last.
+
+  Returns:
+    Whether the configured step was reached.
+
+  Raises:
+    TrainingError: too many steps in a row had no finite gradient.
+    OSError: the workdir cannot be written, as on a full disk.
+  """
+  config, trainer, log = state.config, Trainer(state), _Log(state)
+  log.begin(trainer.meta_batches.space, workdir)
+  if state.step == 0:  # shows before hours of work whether it can be saved
+    training_state.save(state, workdir)
+  with (
+    contextlib.closing(metrics.MetricsWriter(workdir, state.step)) as writer,
+    metrics.progress_bar(
+      config.steps * config.meta_batch_size,
+      state.step * config.meta_batch_size,
+    ) as bar,
+  ):
+    while state.step < config.steps and not stop.is_set():
+      trainer.step()
+      bar.update(config.meta_batch_size)
+      log.expect()
+      scalars: dict[str, float] = {}
+      if _is_due(state, config.log_every_steps):
+        scalars |= state.take_means()
+        scalars["networks_per_second"] = log.networks_per_second()
+      if _is_due(state, config.evaluate_every_steps):
+        scalars |= trainer.evaluate()
+      if scalars:
+        writer.write(state.step, scalars)
+        with bar.external_write_mode():
+          log.progress(scalars)
+      if _is_due(state, config.checkpoint_every_steps) or stop.is_set():
+        training_state.save(state, workdir)
+  log.end(workdir)
+  return state.step >= config.steps
+
+
+def _is_due(state: training_state.TrainState, every: int) -> bool:
+  return state.step % every == 0 or state.step == state.config.steps
+
+
+class _Log:
+  """Tells a person what is run, how far it is and how long it will take."""
+
+  def __init__(self, state: training_state.TrainState):
+    self._state = state
+    self._first = self._last = (time.monotonic(), state.step)
+    self._newest: dict[str, float] = {}
+
+  def begin(self, space: space_lib.SearchSpace, workdir: str) -> None:
+    """Says what is run, before it takes time."""
+    state, config = self._state, self._state.config
+    logging.info(
+      "Train hypernetwork %s (%s parameters) in recipe %s: steps %s to %s, each"
+      " of %d architectures of space %s (%.1f to %.1f M multiply-accumulates)"
+      " on %d of the %s training images of %s. Seed %d. Results in %s.",
+      config.ghn,
+      f"{state.ghn.count_params():,}",
+      config.recipe,
+      f"{state.step:,}",
+      f"{config.steps:,}",
+      config.meta_batch_size,
+      space.name,
+      space.min_macs / 1e6,
+      space.max_macs / 1e6,
+      config.image_batch_size,
+      f"{len(state.dataset.train):,}",
+      config.dataset,
+      config.seed,
+      workdir,
+    )
+
+  def expect(self) -> None:
+    """Says how long the run will take, once the first steps are done."""
+    if self._state.step - self._first[1] == _STEPS_TO_EXPECT:
+      logging.info("Expect to take %s.", self._time_left())
+
+  def _time_left(self) -> str:
+    """Returns the time to the last step at the pace so far."""
+    state = self._state
+    pace = (time.monotonic() - self._first[0]) / (state.step - self._first[1])
+    return metrics.duration(pace * (state.config.steps - state.step))
+
+  def networks_per_second(self) -> float:
+    """Returns the rate since the last call."""
+    now = (time.monotonic(), self._state.step)
+    seconds, steps = now[0] - self._last[0], now[1] - self._last[1]
+    self._last = now
+    return steps * self._state.config.meta_batch_size / seconds
+
+  def progress(self, scalars: Mapping[str, float]) -> None:
+    """Says how far the run is."""
+    self._newest |= scalars
+    logging.info(
+      "Step %s of %s, %s left: %s",
+      f"{self._state.step:,}",
+      f"{self._state.config.steps:,}",
+      self._time_left(),
+      _format(scalars),
+    )
+
+  def end(self, workdir: str) -> None:
+    """Sums up the run."""
+    state = self._state
+    steps = state.step - self._first[1]
+    logging.info(
+      "%s at step %s: %s networks in %s, %s steps without update in all. Last"
+      " metrics: %s. Checkpoints and metrics are in %s.",
+      "Done" if state.step >= state.config.steps else "Stopped",
+      f"{state.step:,}",
+      f"{steps * state.config.meta_batch_size:,}",
+      metrics.duration(time.monotonic() - self._first[0]),
+      f"{state.num_skipped:,}",
+      _format(self._newest) or "none",
+      workdir,
+    )
+
+
+def _format(scalars: Mapping[str, float]) -> str:
+  return ", ".join(f"{name} {value:.3g}" for name, value in scalars.items())

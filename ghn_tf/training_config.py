@@ -1,0 +1,222 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""All choices of a training run, each with its default, bounds and meaning."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+from ghn_tf import data
+from ghn_tf.arch import space as space_lib
+from ghn_tf.ghn import model
+from ghn_tf.quant import recipe as recipe_lib
+
+SCHEDULES = ("constant", "multistep", "cosine")
+
+
+def _option(
+  default: Any,
+  meaning: str,
+  *,
+  minimum: float | None = None,
+  maximum: float | None = None,
+  choices: Sequence[str] | None = None,
+  may_change: bool = False,
+) -> Any:
+  """A field with its bounds. `may_change`: a resumed run may differ in it."""
+  return dataclasses.field(
+    default=default,
+    metadata={
+      "help": meaning,
+      "minimum": minimum,
+      "maximum": maximum,
+      "choices": choices,
+      "may_change": may_change,
+    },
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """How a hypernetwork is trained; the defaults are GHN-2's on CIFAR-10.
+
+  GHN-2 is arXiv 2110.13100. What each field does stands in its metadata under
+  "help", from where the flag of the same name takes it.
+
+  Raises:
+    ValueError: on construction, naming the field that is out of its bounds.
+  """
+
+  dataset: str = _option(
+    "cifar10",
+    f"Images: {data.SAMPLE} or a name in TensorFlow Datasets.",
+  )
+  image_size: int | None = _option(
+    None, "Height and width to resize images to; their own if None.", minimum=8
+  )
+  space: str = _option(
+    "edge",
+    "Search space of the architectures.",
+    choices=tuple(space_lib.SPACES),
+  )
+  max_macs: int | None = _option(
+    None,
+    "Largest number of multiply-accumulates of an architecture; the space's"
+    " own limit if None.",
+    minimum=1,
+  )
+  max_params: int | None = _option(
+    None,
+    "Largest number of parameters of an architecture; the space's own limit"
+    " if None.",
+    minimum=1,
+  )
+  ghn: str = _option("ghn2", "Hypernetwork.", choices=tuple(model.CONFIGS))
+  hidden_dim: int | None = _option(
+    None, "Width of its node states; as in --ghn if None.", minimum=4
+  )
+  max_channels: int | None = _option(
+    None,
+    "Channels it decodes kernels with, more are repeated; as in --ghn if None.",
+    minimum=1,
+  )
+  max_kernel: int | None = _option(
+    None, "Largest kernel height and width; as in --ghn if None.", minimum=1
+  )
+  max_distance: int | None = _option(
+    None,
+    "Longest shortest path that becomes a virtual edge, 1 for none; as in --ghn"
+    " if None.",
+    minimum=1,
+  )
+  recipe: str = _option(
+    "float",
+    "Quantization that the children are trained in.",
+    choices=tuple(recipe_lib.RECIPES),
+  )
+  quantization_mode: str = _option(
+    recipe_lib.Mode.SIM.value,
+    "What stands for rounding in training: sim, straight-through rounding;"
+    " noise, uniform noise of one step. Evaluation rounds.",
+    choices=tuple(mode.value for mode in recipe_lib.Mode),
+  )
+  per_channel: bool = _option(
+    True, "Whether convolution kernels have a range for each output channel."
+  )
+  seed: int = _option(
+    0,
+    "Seed of all randomness, together with the step.",
+    minimum=0,
+    maximum=2**32 - 1,
+  )
+  steps: int = _option(
+    211_200, "Number of updates of the hypernetwork.", minimum=1
+  )
+  meta_batch_size: int = _option(
+    8, "Number of architectures in a step.", minimum=1
+  )
+  image_batch_size: int = _option(64, "Number of images in a step.", minimum=2)
+  learning_rate: float = _option(1e-3, "Largest step size of Adam.", minimum=0)
+  schedule: str = _option(
+    "multistep",
+    "Learning rate over time: constant; multistep, a tenth after 2/3 and again"
+    " after 5/6 of the steps; cosine, down to 0 at the last step.",
+    choices=SCHEDULES,
+  )
+  warmup_steps: int = _option(
+    0, "Steps in which the learning rate rises linearly from 0.", minimum=0
+  )
+  weight_decay: float = _option(
+    1e-5, "Factor of the L2 penalty's gradient, added before Adam.", minimum=0
+  )
+  clip_norm: float = _option(
+    5.0, "Largest norm of the gradient of all variables.", minimum=0
+  )
+  label_smoothing: float = _option(
+    0.0, "Probability spread evenly over all classes.", minimum=0, maximum=1
+  )
+  max_skipped_steps: int = _option(
+    20,
+    "Updates that may be skipped in a row, because a loss or gradient was not"
+    " finite, before training stops.",
+    minimum=0,
+    may_change=True,
+  )
+  log_every_steps: int = _option(
+    20, "Steps between two records of metrics.", minimum=1, may_change=True
+  )
+  evaluate_every_steps: int = _option(
+    1000,
+    "Steps between two evaluations on architectures that are held out.",
+    minimum=1,
+    may_change=True,
+  )
+  evaluation_architectures: int = _option(
+    10, "Number of architectures held out for evaluation.", minimum=0
+  )
+  evaluation_images: int = _option(
+    1000,
+    "Number of validation images that an evaluation uses.",
+    minimum=1,
+    may_change=True,
+  )
+  checkpoint_every_steps: int = _option(
+    250, "Steps between two checkpoints.", minimum=1, may_change=True
+  )
+  keep_checkpoints: int = _option(
+    3, "Number of newest checkpoints to keep.", minimum=1, may_change=True
+  )
+  parallel_children: int = _option(
+    2,
+    "Children that run at once, each in its own thread.",
+    minimum=1,
+    may_change=True,
+  )
+
+  def __post_init__(self):
+    for field in dataclasses.fields(self):
+      value, rule = getattr(self, field.name), field.metadata
+      choices, low, high = rule["choices"], rule["minimum"], rule["maximum"]
+      if choices is not None and value not in choices:
+        raise ValueError(
+          f"{field.name} must be one of {list(choices)}, got {value!r}."
+        )
+      if value is None and field.default is None:
+        continue
+      # Written so that NaN fails too.
+      if low is not None and not value >= low:
+        raise ValueError(f"{field.name} must be >= {low}, got {value}.")
+      if high is not None and not value <= high:
+        raise ValueError(f"{field.name} must be <= {high}, got {value}.")
+
+  def ghn_config(self, num_classes: int) -> model.GhnConfig:
+    """Returns the sizes of the hypernetwork for a number of classes."""
+    names = ("hidden_dim", "max_channels", "max_kernel", "max_distance")
+    changes = {name: getattr(self, name) for name in names}
+    return dataclasses.replace(
+      model.CONFIGS[self.ghn],
+      num_classes=num_classes,
+      **{name: value for name, value in changes.items() if value is not None},
+    )
+
+  def search_space(self, dataset: data.Dataset) -> space_lib.SearchSpace:
+    """Returns the space, for the images and classes of a set."""
+    changes: dict[str, Any] = {
+      "input_shape": dataset.image_shape,
+      "num_classes": dataset.num_classes,
+    }
+    for limit in ("max_macs", "max_params"):
+      if getattr(self, limit) is not None:
+        changes[limit] = getattr(self, limit)
+    return dataclasses.replace(space_lib.SPACES[self.space], **changes)
+
+  def decisive_fields(self) -> dict[str, Any]:
+    """Returns the fields in which a resumed run must not differ."""
+    fields = {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+      if not field.metadata["may_change"]
+    }
+    if self.schedule == "constant":
+      del fields["steps"]  # it may go on for longer
+    return fields

@@ -1,0 +1,237 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a training run carries from step to step, and how it is kept.
+
+A checkpoint holds all of it. What else a step needs follows from the seed and
+the number of the step, so a run that goes on from a checkpoint computes what
+an unbroken run computes, bit for bit.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import os
+import re
+from typing import Any
+
+from absl import logging
+import numpy as np
+import tf_keras as keras
+
+from ghn_tf import checkpoint
+from ghn_tf import data
+from ghn_tf import training_config
+from ghn_tf.ghn import model
+
+_FILE = re.compile(r"checkpoint-(\d+)\.npz")
+
+
+@dataclasses.dataclass
+class TrainState:
+  """A hypernetwork in training.
+
+  Attributes:
+    config: how it is trained.
+    dataset: the images.
+    ghn: the hypernetwork.
+    optimizer: Adam, with its moments.
+    step: number of steps done.
+    num_skipped: how many of them updated nothing.
+    num_skipped_in_row: how many of the last ones updated nothing.
+    sums: of metrics, over the updates since the last record.
+    num_summed: the number of these updates.
+  """
+
+  config: training_config.TrainConfig
+  dataset: data.Dataset
+  ghn: model.GHN
+  optimizer: keras.optimizers.Optimizer
+  step: int = 0
+  num_skipped: int = 0
+  num_skipped_in_row: int = 0
+  sums: dict[str, float] = dataclasses.field(default_factory=dict)
+  num_summed: int = 0
+
+  def count_update(self, **metrics: float) -> None:
+    """Adds the metrics of a step that updated the hypernetwork."""
+    for name, value in metrics.items():
+      self.sums[name] = self.sums.get(name, 0.0) + value
+    self.num_summed += 1
+    self.num_skipped_in_row = 0
+
+  def take_means(self) -> dict[str, float]:
+    """Returns the means of the metrics since the last call."""
+    means = {name: value / self.num_summed for name, value in self.sums.items()}
+    self.sums, self.num_summed = {}, 0
+    return means
+
+
+_COUNTERS = ("step", "num_skipped", "num_skipped_in_row", "sums", "num_summed")
+
+
+def create(
+  config: training_config.TrainConfig, dataset: data.Dataset
+) -> TrainState:
+  """Returns a state with a new hypernetwork, drawn from the seed."""
+  ghn = model.GHN(config.ghn_config(dataset.num_classes), seed=config.seed)
+  # Epsilon is PyTorch's, with which GHN-2 is trained.
+  optimizer = keras.optimizers.Adam(epsilon=1e-8)
+  optimizer.build(ghn.trainable_variables)
+  return TrainState(config, dataset, ghn, optimizer)
+
+
+def open_run(
+  config: training_config.TrainConfig,
+  dataset: data.Dataset,
+  workdir: str,
+  init_checkpoint: str | None = None,
+) -> TrainState:
+  """Returns the state to train from.
+
+  The newest readable checkpoint in the workdir comes first, so that the same
+  command again goes on; then the hypernetwork in init_checkpoint; then a new
+  one.
+
+  Args:
+    config: how to train.
+    dataset: the images.
+    workdir: the run's folder; made if it does not exist.
+    init_checkpoint: a hypernetwork of the same sizes, from another run.
+
+  Raises:
+    CheckpointError: init_checkpoint cannot be read, or none of those in the
+      workdir.
+    ValueError: a checkpoint of another configuration.
+    OSError: the workdir cannot be written.
+  """
+  os.makedirs(workdir, exist_ok=True)
+  state = create(config, dataset)
+  if paths := checkpoint_paths(workdir):
+    path, arrays, metadata = _load_newest(paths)
+    _restore(state, path, arrays, metadata)
+  elif init_checkpoint:
+    arrays, metadata = checkpoint.load(init_checkpoint)
+    _check_equal(init_checkpoint, metadata, {"ghn": _ghn_fields(state)})
+    state.ghn.set_arrays(_under("ghn", arrays))
+    logging.info("Begin with the hypernetwork in %s.", init_checkpoint)
+  return state
+
+
+def checkpoint_paths(workdir: str) -> list[str]:
+  """Returns the checkpoints of a run, the newest first."""
+  steps = {}
+  for name in os.listdir(workdir):
+    if match := _FILE.fullmatch(name):
+      steps[name] = int(match[1])
+  names = sorted(steps, key=steps.__getitem__, reverse=True)
+  return [os.path.join(workdir, name) for name in names]
+
+
+def save(state: TrainState, workdir: str) -> str:
+  """Writes a checkpoint, and removes all but the newest `keep_checkpoints`.
+
+  Returns:
+    The path of the checkpoint.
+
+  Raises:
+    OSError: it cannot be written; what was there before still is.
+  """
+  arrays = {f"ghn/{name}": a for name, a in state.ghn.get_arrays().items()}
+  for index, variable in enumerate(state.optimizer.variables):
+    arrays[f"optimizer/{index:03d}"] = variable.numpy()
+  dataset = state.dataset
+  metadata = {
+    "format": model.FORMAT,
+    "step": state.step,
+    "ghn": _ghn_fields(state),
+    "training": dataclasses.asdict(state.config),
+    "images": {
+      "shape": list(dataset.image_shape),
+      "mean": dataset.mean.tolist(),
+      "std": dataset.std.tolist(),
+    },
+    "counters": {name: getattr(state, name) for name in _COUNTERS},
+  }
+  path = os.path.join(workdir, f"checkpoint-{state.step:08d}.npz")
+  checkpoint.save(path, arrays, metadata)
+  for old in checkpoint_paths(workdir)[state.config.keep_checkpoints :]:
+    os.remove(old)
+  return path
+
+
+def _load_newest(
+  paths: Sequence[str],
+) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
+  """Returns the first checkpoint that can be read, with its path."""
+  for path in paths:
+    try:
+      arrays, metadata = checkpoint.load(path)
+    except checkpoint.CheckpointError as error:
+      logging.warning("Ignore a damaged checkpoint: %s", error)
+      continue
+    return path, arrays, metadata
+  raise checkpoint.CheckpointError(
+    f"None of the checkpoints {', '.join(paths)} can be read. Remove them to"
+    " begin anew, or use another --workdir."
+  )
+
+
+def _restore(
+  state: TrainState,
+  path: str,
+  arrays: Mapping[str, np.ndarray],
+  metadata: Mapping[str, Any],
+) -> None:
+  """Continues from a checkpoint of the same run."""
+  _check_equal(
+    path,
+    metadata,
+    {"ghn": _ghn_fields(state), "training": state.config.decisive_fields()},
+  )
+  state.ghn.set_arrays(_under("ghn", arrays))
+  moments = _under("optimizer", arrays)
+  for index, variable in enumerate(state.optimizer.variables):
+    variable.assign(moments[f"{index:03d}"])
+  for name in _COUNTERS:
+    setattr(state, name, metadata["counters"][name])
+  logging.info("Go on from %s.", path)
+
+
+def _check_equal(
+  path: str,
+  metadata: Mapping[str, Any],
+  expected: Mapping[str, Mapping[str, Any]],
+) -> None:
+  """Raises ValueError where a checkpoint's configuration differs.
+
+  Args:
+    path: of the checkpoint.
+    metadata: of the checkpoint.
+    expected: fields by name in the parts of the metadata to compare.
+  """
+  differences = [
+    f"{name} is {metadata.get(part, {}).get(name)!r} there and {value!r} here"
+    for part, fields in expected.items()
+    for name, value in fields.items()
+    if metadata.get(part, {}).get(name) != value
+  ]
+  if differences:
+    raise ValueError(
+      f"{path} is of another configuration: {', '.join(differences)}. Use the"
+      " same flags as there, or another --workdir."
+    )
+
+
+def _ghn_fields(state: TrainState) -> dict[str, Any]:
+  return dataclasses.asdict(state.ghn.config)
+
+
+def _under(
+  part: str, arrays: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+  """Returns the arrays whose names begin with `<part>/`, without that."""
+  prefix = f"{part}/"
+  return {
+    name.removeprefix(prefix): array
+    for name, array in arrays.items()
+    if name.startswith(prefix)
+  }

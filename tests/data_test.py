@@ -1,0 +1,275 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow_datasets as tfds
+
+from ghn_tf import data
+from tests import reference_data
+
+
+class TinyImages(tfds.core.GeneratorBasedBuilder):
+  """Forty training and six test images, each filled with its own number."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  SHAPE = (6, 6, 3)
+  LABEL = tfds.features.ClassLabel(num_classes=5)
+
+  def _info(self):
+    features = {
+      "image": tfds.features.Image(shape=self.SHAPE),
+      "label": self.LABEL,
+    }
+    return tfds.core.DatasetInfo(
+      builder=self, features=tfds.features.FeaturesDict(features)
+    )
+
+  def _split_generators(self, dl_manager):
+    return {
+      "train": self._generate_examples(40),
+      "test": self._generate_examples(6),
+    }
+
+  def _generate_examples(self, number):
+    height, width, channels = (size or 4 for size in self.SHAPE)
+    for i in range(number):
+      image = np.full((height + i % 2, width, channels), i, np.uint8)
+      if self.SHAPE[0] is not None:
+        image = image[:height]
+      yield i, {"image": image, "label": i % 5}
+
+
+class TinyImagesOfManySizes(TinyImages):
+  SHAPE = (None, None, 3)
+
+
+class TinyPairs(TinyImages):
+  LABEL = tfds.features.Scalar(np.int64)
+
+
+def numbered(number: int, size: int = 6) -> data.Dataset:
+  """A set whose labels are the places of the images."""
+  images = np.random.default_rng(0).integers(
+    1, 256, (number, size, size, 3), dtype=np.uint8
+  )
+  split = data.Split(images, np.arange(number, dtype=np.int32))
+  return data.Dataset("numbered", split, split, split, number)
+
+
+class TrainingBatchTest(parameterized.TestCase):
+  def test_is_a_pure_function_of_seed_and_step(self):
+    dataset = numbered(10)
+    first = data.training_batch(dataset, 3, 7, 4)
+    data.training_batch(dataset, 3, 0, 4)
+    again = data.training_batch(numbered(10), 3, 7, 4)
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+
+  @parameterized.parameters((4, 7), (3, 8))
+  def test_another_seed_or_step_gives_another_batch(self, seed, step):
+    dataset = numbered(10)
+    first, _ = data.training_batch(dataset, 3, 7, 4)
+    other, _ = data.training_batch(dataset, seed, step, 4)
+    self.assertFalse(np.array_equal(first, other))
+
+  def test_each_epoch_has_every_image_once_in_an_order_of_its_own(self):
+    # 10 images in batches of 4: the third batch ends one epoch and begins the
+    # next, and a batch of 25 spans three.
+    steps = [data.training_batch(numbered(10), 0, s, 4)[1] for s in range(5)]
+    labels = np.concatenate(steps)
+    self.assertCountEqual(labels[:10], range(10))
+    self.assertCountEqual(labels[10:], range(10))
+    self.assertFalse(np.array_equal(labels[:10], labels[10:]))
+    long, _ = np.unique(
+      data.training_batch(numbered(10), 0, 0, 25)[1][:20], return_counts=True
+    )
+    np.testing.assert_array_equal(long, range(10))
+
+  def test_images_are_crops_of_the_padded_image_or_its_mirror(self):
+    dataset = numbered(3, size=5)
+    seen = set()
+    for step in range(60):
+      images, labels = data.training_batch(dataset, 0, step, 3)
+      for image, label in zip(images, labels, strict=True):
+        seen.add(self._find(dataset, image, label))
+    # All 9 offsets down, all 9 across, and both directions occur.
+    self.assertLen({top for top, _, _ in seen}, 9)
+    self.assertLen({left for _, left, _ in seen}, 9)
+    self.assertLen({flip for _, _, flip in seen}, 2)
+
+  def _find(self, dataset, image, label):
+    padded = np.pad(dataset.train.images[label], [(4, 4), (4, 4), (0, 0)])
+    for top in range(9):
+      for left in range(9):
+        crop = padded[top : top + 5, left : left + 5]
+        for flip in (False, True):
+          expected = dataset.normalize(crop[:, ::-1] if flip else crop)
+          if np.array_equal(expected, image):
+            return top, left, flip
+    self.fail(f"image {label} is no crop of its source")
+
+  def test_has_the_types_that_a_network_takes(self):
+    images, labels = data.training_batch(numbered(10), 0, 0, 4)
+    self.assertEqual((images.dtype, images.shape), (np.float32, (4, 6, 6, 3)))
+    self.assertEqual((labels.dtype, labels.shape), (np.int32, (4,)))
+
+
+class DatasetTest(absltest.TestCase):
+  def test_mean_and_std_are_those_of_the_training_pixels(self):
+    dataset = numbered(20)
+    pixels = dataset.train.images / 255
+    # float64 sums over 720 pixels in two orders.
+    np.testing.assert_allclose(dataset.mean, pixels.mean((0, 1, 2)), 1e-12)
+    np.testing.assert_allclose(dataset.std, pixels.std((0, 1, 2)), 1e-12)
+
+  def test_normalized_training_pixels_have_mean_0_and_std_1(self):
+    dataset = numbered(50)
+    pixels = dataset.normalize(dataset.train.images).astype(np.float64)
+    # Scale and offset are rounded to the 7 digits of float32.
+    np.testing.assert_allclose(pixels.mean((0, 1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(pixels.std((0, 1, 2)), 1, atol=1e-6)
+
+  def test_a_constant_channel_normalizes_to_zero(self):
+    images = np.full((4, 2, 2, 1), 51, np.uint8)  # 51 / 255 = 0.2
+    split = data.Split(images, np.zeros(4, np.int32))
+    dataset = data.Dataset("constant", split, split, split, 1)
+    np.testing.assert_allclose(dataset.normalize(images), 0, atol=1e-7)
+
+
+class EvaluationBatchesTest(parameterized.TestCase):
+  @parameterized.parameters((None, [4, 4, 2]), (5, [4, 1]), (100, [4, 4, 2]))
+  def test_yields_the_images_once_and_in_order(self, limit, sizes):
+    dataset = numbered(10)
+    batches = list(data.evaluation_batches(dataset, "test", 4, limit))
+    self.assertEqual([len(labels) for _, labels in batches], sizes)
+    labels = np.concatenate([labels for _, labels in batches])
+    np.testing.assert_array_equal(labels, range(sum(sizes)))
+    np.testing.assert_array_equal(
+      np.concatenate([images for images, _ in batches]),
+      dataset.normalize(dataset.test.images[: sum(sizes)]),
+    )
+
+  def test_refuses_an_unknown_split(self):
+    with self.assertRaisesRegex(ValueError, "'dev'.*'train', 'validation'"):
+      next(data.evaluation_batches(numbered(10), "dev", 4))
+
+
+class SampleTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.dataset = data.load(data.SAMPLE)
+
+  def test_splits_are_balanced_and_disjoint(self):
+    for split, per_class in (("train", 90), ("validation", 10), ("test", 50)):
+      labels = getattr(self.dataset, split).labels
+      np.testing.assert_array_equal(np.bincount(labels), [per_class] * 10)
+    images = [
+      image.tobytes()
+      for split in data.SPLITS
+      for image in getattr(self.dataset, split).images
+    ]
+    self.assertLen(set(images), 1500)
+
+  def test_is_the_same_each_time(self):
+    again = data.load(data.SAMPLE)
+    for split in data.SPLITS:
+      np.testing.assert_array_equal(
+        getattr(again, split).images, getattr(self.dataset, split).images
+      )
+
+  def test_classes_are_mixed_from_begin_to_end(self):
+    for labels in np.split(self.dataset.train.labels, 9):
+      self.assertLen(np.unique(labels), 10)
+
+  def test_can_be_resized(self):
+    small = data.load(data.SAMPLE, image_size=16)
+    self.assertEqual(small.image_shape, (16, 16, 3))
+    # Resizing keeps the mean colour: within half a level of rounding.
+    np.testing.assert_allclose(small.mean, self.dataset.mean, atol=0.5 / 255)
+
+  def test_images_are_cifar10s(self):
+    data_dir = reference_data.path("tfds")
+    builder = tfds.builder("cifar10", data_dir=data_dir)
+    source = {
+      hash(e["image"].tobytes()): e["label"]
+      for e in tfds.as_numpy(builder.as_dataset(split="test"))
+    }
+    test = self.dataset.test
+    for image, label in zip(test.images, test.labels, strict=True):
+      self.assertEqual(source[hash(image.tobytes())], label)
+
+
+class TfdsTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data_dir = absltest.get_default_test_tmpdir()
+    for builder in (TinyImages, TinyImagesOfManySizes, TinyPairs):
+      builder(data_dir=cls.data_dir).download_and_prepare()
+
+  def test_the_last_tenth_of_the_training_images_is_held_out(self):
+    dataset = data.load("tiny_images", self.data_dir)
+    builder = tfds.builder("tiny_images", data_dir=self.data_dir)
+    source = [
+      e["image"] for e in tfds.as_numpy(builder.as_dataset(split="train"))
+    ]
+    np.testing.assert_array_equal(dataset.train.images, source[:36])
+    np.testing.assert_array_equal(dataset.validation.images, source[36:])
+    self.assertLen(dataset.test, 6)
+    self.assertEqual(dataset.num_classes, 5)
+    np.testing.assert_array_equal(
+      dataset.train.labels, dataset.train.images[:, 0, 0, 0] % 5
+    )
+
+  def test_images_of_many_sizes_are_resized_to_one(self):
+    dataset = data.load(
+      "tiny_images_of_many_sizes", self.data_dir, image_size=8
+    )
+    self.assertEqual(dataset.image_shape, (8, 8, 3))
+    # A constant image stays the same constant at every size.
+    np.testing.assert_array_equal(
+      dataset.train.images[:, 0, 0, 0] % 5, dataset.train.labels
+    )
+    self.assertEqual(np.ptp(dataset.train.images, axis=(1, 2, 3)).max(), 0)
+
+  def test_images_of_many_sizes_need_an_image_size(self):
+    with self.assertRaisesRegex(ValueError, "--image_size"):
+      data.load("tiny_images_of_many_sizes", self.data_dir)
+
+  def test_a_missing_set_says_what_to_do_and_downloads_nothing(self):
+    folder = self.create_tempdir().full_path
+    with self.assertRaisesRegex(
+      FileNotFoundError, "'cifar10'.*--data_dir.*--download.*cifar10_sample"
+    ):
+      data.load("cifar10", folder)
+    self.assertEmpty(os.listdir(folder))
+
+  def test_an_unknown_set_is_refused(self):
+    with self.assertRaisesRegex(ValueError, "Unknown data set 'cifar11'"):
+      data.load("cifar11", self.data_dir)
+
+  def test_a_set_without_classes_is_refused(self):
+    with self.assertRaisesRegex(ValueError, "not image classification"):
+      data.load("tiny_pairs", self.data_dir)
+
+  def test_a_set_larger_than_the_bound_is_refused(self):
+    # 46 images of 6 * 6 * 3 bytes are 4,968 bytes.
+    data.load("tiny_images", self.data_dir, max_bytes=4968)
+    with self.assertRaisesRegex(ValueError, "46 images .* --image_size"):
+      data.load("tiny_images", self.data_dir, max_bytes=4967)
+
+  def test_a_damaged_set_is_refused(self):
+    folder = self.create_tempdir().full_path
+    TinyImages(data_dir=folder).download_and_prepare()
+    (path,) = pathlib.Path(folder).glob("**/*train*")
+    path.write_bytes(path.read_bytes()[:-10])
+    with self.assertRaisesRegex(ValueError, "'train' in .* is damaged"):
+      data.load("tiny_images", folder)
+
+
+if __name__ == "__main__":
+  absltest.main()

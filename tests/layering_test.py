@@ -1,0 +1,176 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The dependency rules of the project, checked on the imports of each file."""
+
+import ast
+from collections.abc import Sequence
+import sys
+from typing import NamedTuple
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from tests import reference_data
+from tests import sources
+
+_LAYERED = ("ghn_tf", "models", "tools")
+
+
+class Layer(NamedTuple):
+  """What a layer may import; a name stands for all that is below it."""
+
+  own: tuple[str, ...] = ()
+  third_party: tuple[str, ...] = ()
+
+
+_TENSORFLOW = ("absl.logging", "numpy", "tensorflow", "tf_keras")
+# Below the layers that join them: ghn and child know nothing of each other.
+_LIBRARIES = (
+  "ghn_tf.arch",
+  "ghn_tf.child",
+  "ghn_tf.data",
+  "ghn_tf.edge",
+  "ghn_tf.ghn",
+  "ghn_tf.graph",
+  "ghn_tf.metrics",
+  "ghn_tf.quant",
+)
+_JOINING = (
+  "ghn_tf.checkpoint",
+  "ghn_tf.distribution",
+  "ghn_tf.evaluation",
+  "ghn_tf.finetune",
+  "ghn_tf.meta_batch",
+  "ghn_tf.predictor",
+  "ghn_tf.training",
+  "ghn_tf.training_config",
+  "ghn_tf.training_state",
+)
+
+# A module belongs to the longest name here that it equals or is below of.
+_LAYERS = {
+  "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
+  "ghn_tf.arch.dataset": Layer(
+    ("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_datasets")
+  ),
+  "ghn_tf.quant": Layer(("ghn_tf.quant.recipe",), _TENSORFLOW),
+  "ghn_tf.quant.recipe": Layer(),
+  "ghn_tf.quant.tfmot": Layer(
+    ("ghn_tf.quant.fake_quant", "ghn_tf.quant.recipe"),
+    (*_TENSORFLOW, "tensorflow_model_optimization"),
+  ),
+  "ghn_tf.graph": Layer(("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_gnn")),
+  "ghn_tf.ghn": Layer(
+    ("ghn_tf.arch", "ghn_tf.ghn", "ghn_tf.graph"),
+    (*_TENSORFLOW, "tensorflow_gnn"),
+  ),
+  "ghn_tf.child": Layer(
+    ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.quant"), _TENSORFLOW
+  ),
+  "ghn_tf.edge": Layer(
+    ("ghn_tf.edge", "ghn_tf.quant.recipe"),
+    (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
+  ),
+  "ghn_tf.edge.report": Layer(),
+  "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
+  "ghn_tf.metrics": Layer((), (*_TENSORFLOW, "tqdm")),
+  **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
+  "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl",)),
+  "models": Layer((), ("tf_keras",)),
+  "tools": Layer(
+    (*_LIBRARIES, *_JOINING), ("absl", "numpy", "tensorflow", "tf_keras")
+  ),
+  "tools.import_ghn2": Layer(_LIBRARIES + _JOINING, ("absl", "numpy", "torch")),
+  "tools.report": Layer(_LIBRARIES + _JOINING, ("absl", "matplotlib", "numpy")),
+}
+# The package itself only sets the environment and is imported everywhere.
+_PACKAGE = "ghn_tf"
+
+
+def _is_below(name: str, parents: Sequence[str]) -> bool:
+  return any(name == p or name.startswith(f"{p}.") for p in parents)
+
+
+def _layer(module: str) -> Layer | None:
+  names = [name for name in _LAYERS if _is_below(module, [name])]
+  return _LAYERS[max(names, key=len)] if names else None
+
+
+def _violations(module: str, source: str) -> list[str]:
+  """Imports of a module that its layer does not allow."""
+  layer = _layer(module)
+  if layer is None:
+    return [f"{module} has no layer; add it to the table in this test."]
+  violations = []
+  for name in sources.imports(source):
+    top = name.split(".")[0]
+    if top in sys.stdlib_module_names or name == _PACKAGE:
+      continue
+    if not _is_below(name, layer.own + layer.third_party):
+      violations.append(f"{module} may not import {name}.")
+  return violations
+
+
+class LayeringTest(parameterized.TestCase):
+  @parameterized.parameters(
+    name for name in sources.modules(*_LAYERED) if name != _PACKAGE
+  )
+  def test_imports_only_what_its_layer_allows(self, module: str):
+    source = sources.modules(*_LAYERED)[module]
+    self.assertEmpty(_violations(module, source))
+
+  @parameterized.parameters(
+    ("ghn_tf.ghn.model", "from ghn_tf.child import network"),
+    ("ghn_tf.child.network", "from ghn_tf.ghn import model"),
+    ("ghn_tf.child.network", "def f():\n  import tensorflow_gnn as tfgnn"),
+    ("ghn_tf.arch.spec", "import tensorflow as tf"),
+    ("ghn_tf.arch.spec", "from . import ops"),
+    ("ghn_tf.quant.recipe", "import numpy as np"),
+    ("ghn_tf.edge.tflite", "from ghn_tf.ghn import model"),
+    ("ghn_tf.evaluation", "from models import resnet"),
+    ("ghn_tf.training", "from ghn_tf import train"),
+    ("ghn_tf.training", "from absl import flags"),
+    ("models.resnet", "from ghn_tf.arch import spec"),
+    ("tools.demo", "import matplotlib.pyplot as plt"),
+    ("ghn_tf.helpers", "import os"),
+  )
+  def test_a_forbidden_import_is_found(self, module: str, source: str):
+    self.assertLen(_violations(module, source), 1)
+
+
+class HouseRulesTest(parameterized.TestCase):
+  @parameterized.parameters(*sources.modules(*sources.FOLDERS))
+  def test_keras_is_tf_keras(self, module: str):
+    source = sources.modules(*sources.FOLDERS)[module]
+    for name in sources.imports(source):
+      self.assertFalse(_is_below(name, ["keras", "tensorflow.keras"]), name)
+    for node in ast.walk(ast.parse(source)):
+      if isinstance(node, ast.Attribute) and node.attr == "keras":
+        self.assertNotEqual(ast.unparse(node), "tf.keras")
+
+  @parameterized.parameters(
+    name for name in sources.modules("ghn_tf") if name != _PACKAGE
+  )
+  def test_a_package_re_exports_nothing(self, module: str):
+    path = reference_data.ROOT.joinpath(*module.split("."), "__init__.py")
+    if path.exists():
+      body = ast.parse(path.read_text()).body
+      self.assertLen(body, 1, "Only a docstring, so that imports stay light.")
+
+  @parameterized.parameters(*sources.modules(*sources.FOLDERS))
+  def test_has_the_licence_header(self, module: str):
+    source = sources.modules(*sources.FOLDERS)[module]
+    self.assertStartsWith(
+      source,
+      "# Copyright 2026 The ghn_tf Authors.\n"
+      "# SPDX-License-Identifier: Apache-2.0\n",
+    )
+
+  @parameterized.parameters(*sources.modules(*sources.FOLDERS))
+  def test_is_at_most_400_lines(self, module: str):
+    source = sources.modules(*sources.FOLDERS)[module]
+    self.assertLessEqual(len(source.splitlines()), 400)
+
+
+if __name__ == "__main__":
+  absltest.main()

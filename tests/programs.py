@@ -1,0 +1,29 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the project's programs as a user does, in the root of the repository."""
+
+import os
+import subprocess
+import sys
+
+from tests import reference_data
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+  """Runs this Python with arguments and returns its exit status and output."""
+  return subprocess.run(
+    [sys.executable, *arguments],
+    cwd=reference_data.ROOT,
+    env={**os.environ, "PYTHONPATH": str(reference_data.ROOT)},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def check_flags(*arguments: str) -> subprocess.CompletedProcess[str]:
+  """Starts a program that parses and validates its flags and ends before main.
+
+  In a process of its own, as programs may define the same flag differently.
+  """
+  return run_python(*arguments, "--only_check_args")

@@ -1,0 +1,85 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+import re
+import shlex
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from tests import programs
+from tests import reference_data
+
+_ROOT = reference_data.ROOT
+_DOCUMENTS = ("README.md", "CONTRIBUTING.md", "models/README.md")
+
+
+def _read(name: str) -> str:
+  path = _ROOT / name
+  return path.read_text() if path.exists() else ""
+
+
+def _blocks(name: str, language: str) -> list[str]:
+  """The fenced blocks of a language in a document."""
+  pattern = rf"^```{language}\n(.*?)^```$"
+  return re.findall(pattern, _read(name), re.DOTALL | re.MULTILINE)
+
+
+def _commands(name: str) -> list[str]:
+  """The commands in the ```sh blocks of a document, one per entry."""
+  text = "\n".join(_blocks(name, "sh")).replace("\\\n", " ")
+  words = (shlex.split(line, comments=True) for line in text.splitlines())
+  return [shlex.join(line) for line in words if line]
+
+
+def _make_targets() -> set[str]:
+  return set(re.findall(r"^([a-z]+):", _read("Makefile"), re.MULTILINE))
+
+
+class CommandsTest(parameterized.TestCase):
+  @parameterized.parameters(*_DOCUMENTS)
+  def test_document_exists(self, name: str):
+    self.assertTrue((_ROOT / name).is_file())
+
+  def test_readme_has_the_commands_of_the_project(self):
+    commands = _commands("README.md")
+    self.assertContainsSubset({"make demo", "make test"}, commands)
+    self.assertNotEmpty([c for c in commands if "ghn_tf.train" in c])
+
+  @parameterized.parameters(
+    *dict.fromkeys(c for name in _DOCUMENTS for c in _commands(name))
+  )
+  def test_command_is_accepted_by_its_program(self, command: str):
+    match shlex.split(command):
+      case ["make", *targets]:
+        self.assertContainsSubset(targets, _make_targets())
+      case ["python" | ".venv/bin/python", "-m", "pytest", *paths]:
+        for path in paths:
+          self.assertTrue((_ROOT / path).exists() or path.startswith("-"), path)
+      case ["python" | ".venv/bin/python", *arguments]:
+        done = programs.check_flags(*arguments)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+      case ["source", ".venv/bin/activate"]:
+        pass
+      case _:
+        self.fail(f"Neither make nor python, so not tested: {command}")
+
+
+class PythonBlocksTest(parameterized.TestCase):
+  @parameterized.parameters(*_DOCUMENTS)
+  def test_python_blocks_run_in_the_order_of_the_page(self, name: str):
+    done = programs.run_python("-c", "\n".join(_blocks(name, "python")))
+    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class LinksTest(parameterized.TestCase):
+  @parameterized.parameters(*_DOCUMENTS)
+  def test_relative_links_lead_to_files(self, name: str):
+    folder = pathlib.Path(_ROOT / name).parent
+    for link in re.findall(r"\]\(([^)#]+)", _read(name)):
+      if "://" not in link:
+        self.assertTrue((folder / link).exists(), link)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,165 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Measures networks with predicted parameters, unseen ones and targets.
+
+  python tools/evaluate.py --checkpoint=demo/run --unseen=8 \
+    --target=models.resnet:resnet8 --output=demo/report.json
+
+Prints one table: top-1 accuracy in each recipe and of the w8a8 file in the
+interpreter, size of the file, seconds; and writes it as JSON.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+from absl import app
+from absl import flags
+from absl import logging
+
+# Run as a file, Python looks for modules in tools/ and not beside it.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+# ruff: noqa: E402
+from ghn_tf import data
+from ghn_tf import evaluation
+from ghn_tf import files
+from ghn_tf import predictor as predictor_lib
+from ghn_tf.arch import spec
+from ghn_tf.child import keras_io
+from ghn_tf.quant import recipe as recipe_lib
+
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "Hypernetwork: a checkpoint file, a training workdir, or the name of a"
+  " pretrained one.",
+  required=True,
+)
+_UNSEEN = flags.DEFINE_integer(
+  "unseen",
+  8,
+  "Number of sampled architectures that training held out to evaluate.",
+  lower_bound=0,
+)
+_TARGET = flags.DEFINE_multi_string(
+  "target",
+  [],
+  "Function that builds a Keras network, as package.module:function; may be"
+  " given several times.",
+)
+_DATASET = flags.DEFINE_string(
+  "dataset",
+  data.SAMPLE,
+  f"Images: {data.SAMPLE} or a name in TensorFlow Datasets. Its training"
+  " split calibrates, its test split measures.",
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_NUM_IMAGES = flags.DEFINE_integer(
+  "num_images",
+  None,
+  "Number of test images to measure on; all if None.",
+  lower_bound=1,
+)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
+
+
+def table(reports: list[evaluation.NetworkReport]) -> str:
+  """Returns the reports as text, one network a line, accuracies in %."""
+  columns = list(reports[0].accuracy)
+  head = ["network", "MMACs", "params", *columns, "bytes", "seconds"]
+  rows = [head]
+  for report in reports:
+    rows.append(
+      [
+        report.name + ("" if report.unseen else " (may have been seen)"),
+        f"{report.macs / 1e6:.1f}",
+        f"{report.num_params:,}",
+        *(f"{100 * report.accuracy[name]:.1f}" for name in columns),
+        f"{report.tflite_bytes:,}",
+        f"{report.seconds:.1f}",
+      ]
+    )
+  count = len(reports)
+  means = [sum(r.accuracy[c] for r in reports) / count for c in columns]
+  mean = ["mean", "", "", *(f"{100 * m:.1f}" for m in means), "", ""]
+  rows.append(mean)
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  lines = [
+    "  ".join(
+      [row[0].ljust(widths[0])]
+      + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+    )
+    for row in rows
+  ]
+  rule = "-" * len(lines[0])
+  return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def evaluate() -> None:
+  """Measures what the flags ask for."""
+  start = time.monotonic()
+  predictor = predictor_lib.load(_CHECKPOINT.value)
+  dataset = data.load(_DATASET.value, _DATA_DIR.value)
+  networks: list[spec.Architecture] = [
+    *predictor.held_out(_UNSEEN.value),
+    *(
+      keras_io.from_keras(keras_io.load_target(target))
+      for target in _TARGET.value
+    ),
+  ]
+  if not networks:
+    raise ValueError("Nothing to evaluate: give --unseen or --target.")
+  reports = []
+  for architecture in networks:
+    reports.append(
+      evaluation.evaluate_network(
+        predictor,
+        architecture,
+        dataset,
+        list(recipe_lib.RECIPES),
+        num_images=_NUM_IMAGES.value,
+      )
+    )
+    logging.info("%s", reports[-1])
+  seconds = time.monotonic() - start
+  trained = predictor.metadata["seconds"]
+  num_images = min(_NUM_IMAGES.value or len(dataset.test), len(dataset.test))
+  print(
+    f"Top-1 accuracy in % on {num_images} test images of {dataset.name}, with"
+    " stored\nstatistics as deployed; tflite_w8a8 is the int8 file in the"
+    f" interpreter.\n\n{table(reports)}\n\nTrained for"
+    f" {predictor.metadata['step']} steps in {trained:.0f} s, measured in"
+    f" {seconds:.0f} s."
+  )
+  if _OUTPUT.value:
+    report = {
+      "seconds": trained + seconds,
+      "training_seconds": trained,
+      "evaluation_seconds": seconds,
+      "steps": predictor.metadata["step"],
+      "dataset": dataset.name,
+      "num_images": num_images,
+      "networks": [r.to_json() for r in reports],
+    }
+    files.write(_OUTPUT.value, json.dumps(report, indent=2) + "\n")
+    print(f"Written to {_OUTPUT.value}.")
+
+
+def main(argv: list[str]) -> int:
+  """Returns the exit status."""
+  if len(argv) > 1:
+    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
+  try:
+    evaluate()
+  except (ValueError, OSError) as error:
+    logging.error("%s", error)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  app.run(main)

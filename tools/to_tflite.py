@@ -1,0 +1,164 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Writes a network with predicted parameters as an integer TFLite file.
+
+  python tools/to_tflite.py --checkpoint=demo/run \
+    --target=models.resnet:resnet8 --recipe=w8a8 --output=demo/resnet8.tflite
+
+Beside x.tflite it writes x.json: recipe, scales, image normalization, accuracy
+of the file in the interpreter, sha256 and versions.
+"""
+
+import dataclasses
+import hashlib
+from importlib import metadata
+import json
+import pathlib
+import sys
+from typing import Any
+
+from absl import app
+from absl import flags
+from absl import logging
+
+# Run as a file, Python looks for modules in tools/ and not beside it.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+# ruff: noqa: E402
+from ghn_tf import data
+from ghn_tf import files
+from ghn_tf import predictor as predictor_lib
+from ghn_tf.child import keras_io
+from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
+
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "Hypernetwork: a checkpoint file, a training workdir, or the name of a"
+  " pretrained one.",
+  required=True,
+)
+_TARGET = flags.DEFINE_string(
+  "target",
+  None,
+  "Function that builds the Keras network, as package.module:function.",
+  required=True,
+)
+_RECIPE = flags.DEFINE_enum(
+  "recipe",
+  "w8a8",
+  [name for name, recipe in recipe_lib.RECIPES.items() if not recipe.is_float],
+  "Bits of weights (w) and activations (a).",
+)
+_OUTPUT = flags.DEFINE_string(
+  "output", None, "File to write, ending in .tflite.", required=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
+_DATASET = flags.DEFINE_string(
+  "dataset",
+  data.SAMPLE,
+  "Images to calibrate on (training split) and to measure accuracy on (test"
+  f" split): {data.SAMPLE} or a name in TensorFlow Datasets.",
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_CALIBRATION_IMAGES = flags.DEFINE_integer(
+  "calibration_images",
+  512,
+  "Number of training images to calibrate on.",
+  lower_bound=1,
+)
+
+_PACKAGES = ("tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
+
+
+def describe(
+  predictor: predictor_lib.Predictor,
+  child: predictor_lib.Child,
+  content: bytes,
+  dataset: data.Dataset,
+) -> dict[str, Any]:
+  """Returns what somebody needs to know to use the file."""
+  runner = tflite.Runner(content)
+  images = predictor.normalize(dataset.test.images)
+  architecture = child.architecture
+  return {
+    "network": architecture.name,
+    "fingerprint": architecture.fingerprint,
+    "macs": architecture.macs,
+    "num_params": architecture.num_params,
+    "recipe": dataclasses.asdict(child.recipe),
+    "input": {
+      "shape": [1, *architecture.input_shape],
+      "scale": runner.input_scale,
+      "zero_point": runner.input_zero_point,
+      **predictor.metadata["images"],
+      "code": "round((pixel / 255 - mean) / std / scale) + zero_point",
+    },
+    "output": {
+      "shape": [1, architecture.num_classes],
+      "scale": runner.output_scale,
+      "zero_point": runner.output_zero_point,
+    },
+    "operators": tflite.operator_names(content),
+    "accuracy": {
+      "top1": runner.accuracy(images, dataset.test.labels),
+      "dataset": dataset.name,
+      "split": "test",
+      "num_images": len(dataset.test),
+    },
+    "bytes": len(content),
+    "sha256": hashlib.sha256(content).hexdigest(),
+    "versions": {name: metadata.version(name) for name in _PACKAGES},
+  }
+
+
+def export() -> None:
+  """Writes what the flags ask for."""
+  output = pathlib.Path(_OUTPUT.value)
+  sidecar = output.with_suffix(".json")
+  if output.suffix != ".tflite":
+    raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
+  for path in (output, sidecar):
+    if path.exists() and not _OVERWRITE.value:
+      raise ValueError(f"{path} exists; choose another --output or --overwrite.")
+  predictor = predictor_lib.load(_CHECKPOINT.value)
+  dataset = data.load(_DATASET.value, _DATA_DIR.value)
+  child = predictor.child(
+    keras_io.load_target(_TARGET.value),
+    _RECIPE.value,
+    calibration_images=dataset.train.images[: _CALIBRATION_IMAGES.value],
+  )
+  content = child.to_tflite()
+  description = describe(predictor, child, content, dataset)
+  files.write(output, content)
+  files.write(sidecar, json.dumps(description, indent=2) + "\n")
+  logging.info(
+    "%s: %d bytes, top-1 %.1f %% on %d test images of %s; see %s",
+    output,
+    len(content),
+    100 * description["accuracy"]["top1"],
+    len(dataset.test),
+    dataset.name,
+    sidecar,
+  )
+
+
+def main(argv: list[str]) -> int:
+  """Returns the exit status."""
+  if len(argv) > 1:
+    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
+  try:
+    export()
+  except (ValueError, OSError) as error:
+    logging.error("%s", error)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  app.run(main)
