@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one file format for what is trained: named arrays and JSON metadata.
 
-A checkpoint is an .npz file, uncompressed, with one more member of the name
-"metadata.json". NumPy and unzip read it without us, nothing in it is pickled,
-and the checksums of the zip container reveal damage.
+A checkpoint is an .npz file, uncompressed, with one more member, "index.json":
+an object of the names of the "arrays" and the "metadata". NumPy and unzip read
+it without us, and nothing in it is pickled. Damage shows: the zip container has
+a checksum of each member, and the index the names of all.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,10 @@ import zipfile
 
 import numpy as np
 
+from ghn_tf import files
+
 Metadata = dict[str, Any]
-_METADATA = "metadata.json"
+_INDEX = "index.json"
 # Booleans, integers and floats; not objects, which would have to be pickled.
 _KINDS = "biuf"
 
@@ -35,7 +38,7 @@ def save(
   """Writes a checkpoint as a whole or, where that fails, not at all.
 
   Args:
-    path: of the file, in a folder that exists; what was there is replaced.
+    path: of the file; what was there is replaced.
     arrays: booleans, integers or floats by name.
     metadata: what JSON can express.
 
@@ -43,20 +46,13 @@ def save(
     OSError: the file cannot be written; what was there before still is.
     ValueError: an array or metadata that a checkpoint cannot hold.
   """
-  path = os.fspath(path)
-  data = _pack(arrays, metadata)
-  temporary = f"{path}.tmp"
   try:
-    with open(temporary, "wb") as file:
-      file.write(data)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(temporary, path)
+    files.write(path, _pack(arrays, metadata))
   except OSError as error:
-    if os.path.isfile(temporary):
-      os.remove(temporary)
     raise OSError(
-      error.errno, f"Cannot write the checkpoint ({error.strerror})", path
+      error.errno,
+      f"Cannot write the checkpoint ({error.strerror})",
+      os.fspath(path),
     ) from error
 
 
@@ -70,34 +66,37 @@ def load(
   """
   path = os.fspath(path)
   try:
-    with zipfile.ZipFile(path) as file:
-      members = {info.filename: _read(file, info) for info in file.infolist()}
-      metadata = json.loads(members.pop(_METADATA))
-      arrays = {
-        name.removesuffix(".npy"): np.lib.format.read_array(
-          io.BytesIO(data), allow_pickle=False
-        )
-        for name, data in members.items()
+    with zipfile.ZipFile(path) as archive:
+      members = {
+        info.filename: _read(archive, info) for info in archive.infolist()
       }
+      index = json.loads(members.pop(_INDEX))
+      arrays = {
+        name: np.lib.format.read_array(
+          io.BytesIO(members[f"{name}.npy"]), allow_pickle=False
+        )
+        for name in index["arrays"]
+      }
+      return arrays, index["metadata"]
   except FileNotFoundError as error:
     raise CheckpointError(f"There is no checkpoint {path}.") from error
   except KeyError as error:
     raise CheckpointError(
-      f"{path} is not a checkpoint: it lacks {_METADATA}."
+      f"{path} is not a checkpoint or damaged: it lacks {error}."
     ) from error
   # What zipfile and NumPy raise for damaged files.
   except (
-    zipfile.BadZipFile,
     EOFError,
     OSError,
     RuntimeError,
+    TypeError,
     ValueError,
     struct.error,
+    zipfile.BadZipFile,
   ) as error:
     raise CheckpointError(
-      f"{path} is damaged or not a checkpoint: {error}. Use another one."
+      f"{path} is not a checkpoint or damaged: {error}."
     ) from error
-  return arrays, metadata
 
 
 def _pack(
@@ -105,10 +104,11 @@ def _pack(
 ) -> bytes:
   """Returns the content of a checkpoint; equal for equal arguments."""
   buffer = io.BytesIO()
-  with zipfile.ZipFile(buffer, "w") as file:
+  with zipfile.ZipFile(buffer, "w") as archive:
     # A ZipInfo of our own, as others hold the time of day.
-    file.writestr(
-      zipfile.ZipInfo(_METADATA), json.dumps(metadata, allow_nan=False)
+    index = {"arrays": list(arrays), "metadata": metadata}
+    archive.writestr(
+      zipfile.ZipInfo(_INDEX), json.dumps(index, allow_nan=False)
     )
     for name, array in arrays.items():
       if array.dtype.kind not in _KINDS:
@@ -118,12 +118,12 @@ def _pack(
         )
       data = io.BytesIO()
       np.lib.format.write_array(data, array, allow_pickle=False)
-      file.writestr(zipfile.ZipInfo(f"{name}.npy"), data.getvalue())
+      archive.writestr(zipfile.ZipInfo(f"{name}.npy"), data.getvalue())
   return buffer.getvalue()
 
 
-def _read(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
   """Returns a member; checks its checksum before anybody parses it."""
   if info.compress_type != zipfile.ZIP_STORED:
     raise ValueError(f"{info.filename} is compressed")
-  return file.read(info)
+  return archive.read(info)

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a trained hypernetwork to networks that are ready to run.
 
-  from ghn_tf import predictor
-  from models import resnet
+from ghn_tf import predictor
+from models import resnet
 
-  ghn = predictor.load("demo/run")
-  network = ghn.predict(resnet.resnet20(), recipe="w4a4")
+ghn = predictor.load("demo/run")
+network = ghn.predict(resnet.resnet20(), recipe="w4a4")
 """
 
 from collections.abc import Sequence
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -19,6 +20,9 @@ import tf_keras as keras
 
 from ghn_tf import checkpoint
 from ghn_tf import data
+from ghn_tf import meta_batch
+from ghn_tf import training_config
+from ghn_tf import training_state
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import keras_io
@@ -115,9 +119,7 @@ class Predictor:
         hypernetwork's, or no calibration images where there is no default.
     """
     architecture = (
-      keras_io.from_keras(target)
-      if isinstance(target, keras.Model)
-      else target
+      keras_io.from_keras(target) if isinstance(target, keras.Model) else target
     )
     if isinstance(recipe, str):
       recipe = recipe_lib.get(recipe)
@@ -143,6 +145,54 @@ class Predictor:
     child = self.child(target, recipe, calibration_images=calibration_images)
     return child.to_keras()
 
+  def held_out(self, number: int) -> tuple[spec.Architecture, ...]:
+    """Returns sampled architectures that training never drew.
+
+    Args:
+      number: of architectures, at most as many as training held out.
+
+    Raises:
+      ValueError: training held out fewer.
+    """
+    held_out = self._meta_batches.held_out
+    if number > len(held_out):
+      raise ValueError(
+        f"Training held out {len(held_out)} architectures, got {number}; train"
+        f" with --evaluation_architectures={number} or more."
+      )
+    return held_out[:number]
+
+  def is_unseen(self, architecture: spec.Architecture) -> bool:
+    """Returns whether training never drew an isomorphic architecture.
+
+    The answer is exact: what training drew is drawn again, once, unless the
+    architecture is one that it held out.
+    """
+    held_out = {a.fingerprint for a in self._meta_batches.held_out}
+    fingerprint = architecture.fingerprint
+    return fingerprint in held_out or fingerprint not in self._seen
+
+  @functools.cached_property
+  def _seen(self) -> frozenset[str]:
+    batches = self._meta_batches
+    return frozenset(
+      architecture.fingerprint
+      for step in range(self.metadata["step"])
+      for architecture in batches.batch(step)
+    )
+
+  @functools.cached_property
+  def _meta_batches(self) -> meta_batch.MetaBatches:
+    config = training_config.TrainConfig(**self.metadata["training"])
+    return meta_batch.MetaBatches(
+      config.search_space(
+        tuple(self.metadata["images"]["shape"]), self.ghn.config.num_classes
+      ),
+      config.seed,
+      config.meta_batch_size,
+      config.evaluation_architectures,
+    )
+
   def _default_images(self) -> np.ndarray:
     dataset = self.metadata["training"]["dataset"]
     if dataset not in ("cifar10", data.SAMPLE):
@@ -162,10 +212,27 @@ def load(source: str) -> Predictor:
   """Returns the predictor of a checkpoint.
 
   Args:
-    source: a checkpoint file, a training workdir (its newest readable
+    source: a checkpoint file, the workdir of a run (its newest readable
       checkpoint), or the name of a pretrained hypernetwork.
 
   Raises:
-    checkpoint.CheckpointError: there is none, or it is damaged.
+    CheckpointError: there is none, or it is damaged.
   """
-  raise NotImplementedError
+  path = pathlib.Path(source)
+  paths = [source]
+  if path.is_dir():
+    paths = training_state.checkpoint_paths(source)
+    if not paths:
+      raise checkpoint.CheckpointError(
+        f"The folder {source} has no checkpoints; is it the --workdir of a"
+        " training run?"
+      )
+  elif not path.exists() and source in pretrained_names():
+    paths = [str(PRETRAINED_DIR / f"{source}.npz")]
+  elif not path.exists():
+    raise checkpoint.CheckpointError(
+      f"There is no checkpoint {source!r}: expected a file, the workdir of a"
+      f" training run, or one of the names {pretrained_names()}."
+    )
+  found, arrays, metadata = training_state.load_newest(paths)
+  return Predictor(ghn_model.from_arrays(found, arrays, metadata), metadata)

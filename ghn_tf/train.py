@@ -79,7 +79,7 @@ def config_from_flags() -> training_config.TrainConfig:
 
 
 def _write_run_files(state: training_state.TrainState) -> None:
-  """Writes how the run was started, to repeat it and to read."""
+  """Writes how the run was started."""
   holders = (_WORKDIR, _DATA_DIR, _DOWNLOAD, _INIT_CHECKPOINT)
   names = [holder.name for holder in (*holders, *_CONFIG.values())]
   lines = [flags.FLAGS[name].serialize() for name in names]
@@ -123,24 +123,26 @@ def main(argv: Sequence[str]) -> int | None:
   """Trains as the flags say; returns the exit status."""
   if len(argv) > 1:
     raise app.UsageError(f"Only flags are expected, got {argv[1:]}.")
-  stop = threading.Event()
-  received: list[int] = []
+  stop, received = threading.Event(), []
 
   def on_signal(number: int, frame: Any) -> None:
     del frame
     received.append(number)
     stop.set()
-    signal.signal(number, signal.SIG_DFL)  # a second one ends at once
+    signal.signal(number, before[number])  # a second one ends it at once
 
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, on_signal)
+  signals = (signal.SIGTERM, signal.SIGINT)
+  before = {number: signal.signal(number, on_signal) for number in signals}
   try:
     finished = _train(stop)
   except (ValueError, OSError, training.TrainingError) as error:
-    logging.debug("Where the error came from", exc_info=True)
+    logging.debug("Where the error came from:", exc_info=True)
     print(f"ghn_tf.train: error: {error}", file=sys.stderr)
     return 1
-  # As the shell does, so that a scheduler sees that the run has not finished.
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+  # Like a shell: a scheduler must not take a stopped run for a finished one.
   return None if finished else 128 + received[0]
 
 

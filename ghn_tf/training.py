@@ -131,7 +131,7 @@ class Trainer:
       config.per_channel,
     )
     self.meta_batches = meta_batch.MetaBatches(
-      config.search_space(state.dataset),
+      config.search_space(state.dataset.image_shape, state.dataset.num_classes),
       config.seed,
       config.meta_batch_size,
       config.evaluation_architectures,
@@ -161,10 +161,13 @@ class Trainer:
       [children[i].gradients[name] for i, name in names],
       tf.UnconnectedGradients.ZERO,
     )
+    # Those of embedding tables come as slices.
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     norm = float(tf.linalg.global_norm(gradients))
     loss = float(tf.reduce_mean([child.loss for child in children]))
     accuracy = float(tf.reduce_mean([child.accuracy for child in children]))
     if math.isfinite(loss) and math.isfinite(norm):
+      state.optimizer.learning_rate = learning_rate(config, state.step)
       self._update(gradients)
       state.count_update(loss=loss, accuracy=accuracy, gradient_norm=norm)
     else:
@@ -196,18 +199,17 @@ class Trainer:
 
     return list(self._pool.map(run, range(len(architectures))))
 
+  @tf.function(autograph=False)
   def _update(self, gradients: Sequence[tf.Tensor]) -> None:
     """One step of Adam with clipped gradients and an L2 penalty, as GHN-2."""
     config, variables = self.state.config, self.state.ghn.trainable_variables
     clipped, _ = tf.clip_by_global_norm(gradients, config.clip_norm)
-    optimizer = self.state.optimizer
-    optimizer.learning_rate = learning_rate(config, self.state.step)
-    optimizer.apply_gradients(
-      (
-        tf.convert_to_tensor(gradient) + config.weight_decay * variable,
-        variable,
-      )
+    penalized = [
+      gradient + config.weight_decay * variable
       for gradient, variable in zip(clipped, variables, strict=True)
+    ]
+    self.state.optimizer.apply_gradients(
+      zip(penalized, variables, strict=True)
     )
 
   def _skip(
@@ -295,12 +297,14 @@ def train(
     ) as bar,
   ):
     while state.step < config.steps and not stop.is_set():
+      begin = time.monotonic()
       trainer.step()
       bar.update(config.meta_batch_size)
       log.expect()
       scalars: dict[str, float] = {}
       if _is_due(state, config.log_every_steps):
         scalars |= state.take_means()
+        scalars["skipped_steps"] = state.num_skipped
         scalars["networks_per_second"] = log.networks_per_second()
       if _is_due(state, config.evaluate_every_steps):
         scalars |= trainer.evaluate()
@@ -308,6 +312,7 @@ def train(
         writer.write(state.step, scalars)
         with bar.external_write_mode():
           log.progress(scalars)
+      state.seconds += time.monotonic() - begin
       if _is_due(state, config.checkpoint_every_steps) or stop.is_set():
         training_state.save(state, workdir)
   log.end(workdir)
@@ -361,15 +366,15 @@ class _Log:
     return metrics.duration(pace * (state.config.steps - state.step))
 
   def networks_per_second(self) -> float:
-    """Returns the rate since the last call."""
-    now = (time.monotonic(), self._state.step)
-    seconds, steps = now[0] - self._last[0], now[1] - self._last[1]
-    self._last = now
+    """Returns the rate of training since the last call of `progress`."""
+    seconds = time.monotonic() - self._last[0]
+    steps = self._state.step - self._last[1]
     return steps * self._state.config.meta_batch_size / seconds
 
   def progress(self, scalars: Mapping[str, float]) -> None:
     """Says how far the run is."""
     self._newest |= scalars
+    self._last = (time.monotonic(), self._state.step)
     logging.info(
       "Step %s of %s, %s left: %s",
       f"{self._state.step:,}",

@@ -130,7 +130,7 @@ class TrainConfig:
     1e-5, "Factor of the L2 penalty's gradient, added before Adam.", minimum=0
   )
   clip_norm: float = _option(
-    5.0, "Largest norm of the gradient of all variables.", minimum=0
+    5.0, "Largest norm of the gradient of all variables.", minimum=1e-6
   )
   label_smoothing: float = _option(
     0.0, "Probability spread evenly over all classes.", minimum=0, maximum=1
@@ -199,11 +199,13 @@ class TrainConfig:
       **{name: value for name, value in changes.items() if value is not None},
     )
 
-  def search_space(self, dataset: data.Dataset) -> space_lib.SearchSpace:
-    """Returns the space, for the images and classes of a set."""
+  def search_space(
+    self, image_shape: tuple[int, int, int], num_classes: int
+  ) -> space_lib.SearchSpace:
+    """Returns the space, for images [H, W, C] and classes of a set."""
     changes: dict[str, Any] = {
-      "input_shape": dataset.image_shape,
-      "num_classes": dataset.num_classes,
+      "input_shape": image_shape,
+      "num_classes": num_classes,
     }
     for limit in ("max_macs", "max_params"):
       if getattr(self, limit) is not None:

@@ -39,6 +39,7 @@ class TrainState:
     num_skipped_in_row: how many of the last ones updated nothing.
     sums: of metrics, over the updates since the last record.
     num_summed: the number of these updates.
+    seconds: time that all steps took, evaluations included.
   """
 
   config: training_config.TrainConfig
@@ -50,6 +51,7 @@ class TrainState:
   num_skipped_in_row: int = 0
   sums: dict[str, float] = dataclasses.field(default_factory=dict)
   num_summed: int = 0
+  seconds: float = 0.0
 
   def count_update(self, **metrics: float) -> None:
     """Adds the metrics of a step that updated the hypernetwork."""
@@ -106,7 +108,7 @@ def open_run(
   os.makedirs(workdir, exist_ok=True)
   state = create(config, dataset)
   if paths := checkpoint_paths(workdir):
-    path, arrays, metadata = _load_newest(paths)
+    path, arrays, metadata = load_newest(paths)
     _restore(state, path, arrays, metadata)
   elif init_checkpoint:
     arrays, metadata = checkpoint.load(init_checkpoint)
@@ -142,6 +144,7 @@ def save(state: TrainState, workdir: str) -> str:
   metadata = {
     "format": model.FORMAT,
     "step": state.step,
+    "seconds": state.seconds,
     "ghn": _ghn_fields(state),
     "training": dataclasses.asdict(state.config),
     "images": {
@@ -158,10 +161,17 @@ def save(state: TrainState, workdir: str) -> str:
   return path
 
 
-def _load_newest(
+def load_newest(
   paths: Sequence[str],
 ) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
-  """Returns the first checkpoint that can be read, with its path."""
+  """Returns the first checkpoint that can be read, with its path.
+
+  Args:
+    paths: checkpoints of a run, the newest first, at least one.
+
+  Raises:
+    CheckpointError: none can be read.
+  """
   for path in paths:
     try:
       arrays, metadata = checkpoint.load(path)
@@ -193,6 +203,7 @@ def _restore(
     variable.assign(moments[f"{index:03d}"])
   for name in _COUNTERS:
     setattr(state, name, metadata["counters"][name])
+  state.seconds = metadata["seconds"]
   logging.info("Go on from %s.", path)
 
 

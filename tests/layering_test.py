@@ -27,16 +27,17 @@ _TENSORFLOW = ("absl.logging", "numpy", "tensorflow", "tf_keras")
 # Below the layers that join them: ghn and child know nothing of each other.
 _LIBRARIES = (
   "ghn_tf.arch",
+  "ghn_tf.checkpoint",
   "ghn_tf.child",
   "ghn_tf.data",
   "ghn_tf.edge",
+  "ghn_tf.files",
   "ghn_tf.ghn",
   "ghn_tf.graph",
   "ghn_tf.metrics",
   "ghn_tf.quant",
 )
 _JOINING = (
-  "ghn_tf.checkpoint",
   "ghn_tf.distribution",
   "ghn_tf.evaluation",
   "ghn_tf.finetune",
@@ -49,6 +50,8 @@ _JOINING = (
 
 # A module belongs to the longest name here that it equals or is below of.
 _LAYERS = {
+  "ghn_tf.files": Layer(),
+  "ghn_tf.checkpoint": Layer(("ghn_tf.files",), ("numpy",)),
   "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
   "ghn_tf.arch.dataset": Layer(
     ("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_datasets")
@@ -61,21 +64,21 @@ _LAYERS = {
   ),
   "ghn_tf.graph": Layer(("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_gnn")),
   "ghn_tf.ghn": Layer(
-    ("ghn_tf.arch", "ghn_tf.ghn", "ghn_tf.graph"),
+    ("ghn_tf.arch", "ghn_tf.checkpoint", "ghn_tf.ghn", "ghn_tf.graph"),
     (*_TENSORFLOW, "tensorflow_gnn"),
   ),
   "ghn_tf.child": Layer(
     ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.quant"), _TENSORFLOW
   ),
   "ghn_tf.edge": Layer(
-    ("ghn_tf.edge", "ghn_tf.quant.recipe"),
+    ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.quant.recipe"),
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
   "ghn_tf.edge.report": Layer(),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
-  "ghn_tf.metrics": Layer((), (*_TENSORFLOW, "tqdm")),
+  "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "tqdm")),
   **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
-  "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl",)),
+  "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl", "tensorflow")),
   "models": Layer((), ("tf_keras",)),
   "tools": Layer(
     (*_LIBRARIES, *_JOINING), ("absl", "numpy", "tensorflow", "tf_keras")

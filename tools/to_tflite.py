@@ -125,7 +125,9 @@ def export() -> None:
     raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
   for path in (output, sidecar):
     if path.exists() and not _OVERWRITE.value:
-      raise ValueError(f"{path} exists; choose another --output or --overwrite.")
+      raise ValueError(
+        f"{path} exists; choose another --output or --overwrite."
+      )
   predictor = predictor_lib.load(_CHECKPOINT.value)
   dataset = data.load(_DATASET.value, _DATA_DIR.value)
   child = predictor.child(

@@ -11,8 +11,10 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from ghn_tf.arch import ops, spec
-from ghn_tf.child import network, ranges
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import batch_norm
 from ghn_tf.child import ranges
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
@@ -27,9 +28,7 @@ class Statistics(Protocol):
   def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tf.Tensor:
     """Returns the normalized, scaled and shifted x, [B, H, W, C]."""
 
-  def range(
-    self, node: ops.Node, x: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
+  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the least and greatest value of a node's output, scalars."""
 
 
@@ -43,9 +42,7 @@ class BatchStatistics:
     """See `Statistics`."""
     return self._normalize(node, x)[0]
 
-  def range(
-    self, node: ops.Node, x: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
+  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`; no gradient flows through it."""
     x = tf.stop_gradient(x)
     high = tf.maximum(tf.reduce_max(x), 0.0)
@@ -57,12 +54,11 @@ class BatchStatistics:
     self, node: ops.Node, x: tf.Tensor
   ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the output and the batch mean and variance, [C]."""
-    return tf.compat.v1.nn.fused_batch_norm(
+    return batch_norm.normalize(
       x,
       self._params[f"{node.name}/gamma"],
       self._params[f"{node.name}/beta"],
-      epsilon=node.epsilon,
-      is_training=True,
+      node.epsilon,
     )
 
 
@@ -84,9 +80,7 @@ class StoredStatistics:
       is_training=False,
     )[0]
 
-  def range(
-    self, node: ops.Node, x: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
+  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`."""
     del x
     low_high = self._get(ranges.name(node))
@@ -134,7 +128,9 @@ def _zero_pad(node: ops.Node, x: tf.Tensor) -> tf.Tensor:
 
 
 def _pool(pool: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-  return lambda node, x: pool(x, node.kernel, node.strides, node.padding.upper())
+  return lambda node, x: pool(
+    x, node.kernel, node.strides, node.padding.upper()
+  )
 
 
 # Operations without params, by the tensors they read.

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fully integer TFLite files: conversion, inspection and execution."""
 
-from collections.abc import Sequence
 import importlib
 from typing import Any
 
@@ -152,6 +151,6 @@ class Runner:
       results.append(self._interpreter.get_tensor(self._output["index"])[0])
     return np.stack(results)
 
-  def accuracy(self, images: np.ndarray, labels: Sequence[int]) -> float:
+  def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
     """Returns the share of images whose greatest logit is their label's."""
     return float(np.mean(self.run(images).argmax(axis=-1) == labels))

@@ -34,7 +34,7 @@ from ghn_tf.ghn import initializers
 _KERNEL_OPS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
 
 
-def kernel_scale(c_in: int, kh: int, kw: int) -> float:
+def kernel_scale(kh: int, kw: int, c_in: int) -> float:
   """Returns sqrt(beta / fan_in) of a kernel; c_in is 1 if it is depthwise.
 
   As the public GHN-2, beta is 1 for a depthwise kernel, which a pointwise one
@@ -221,9 +221,9 @@ class Decoder(keras.layers.Layer):
       if node.op in _KERNEL_OPS and max(node.kernel) > self._max_kernel:
         raise ValueError(
           f"Node {node.name!r} ({node.op}) of architecture"
-          f" {architecture.name!r} has a kernel of {node.kernel}; this GHN"
-          f" predicts up to {(self._max_kernel,) * 2}. Use a smaller kernel or a"
-          " GHN with a larger max_kernel."
+          f" {architecture.name!r} has the kernel {node.kernel}; this GHN"
+          f" predicts up to {(self._max_kernel,) * 2}. Use a smaller one, or"
+          " a GHN with a larger max_kernel."
         )
     if architecture.classifier is None:
       return

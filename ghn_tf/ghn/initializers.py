@@ -21,8 +21,11 @@ def uniform(
 
 
 def variables(values: Mapping[str, np.ndarray]) -> dict[str, tf.Variable]:
-  """Returns a trainable float32 variable for every named initial value."""
+  """Returns a float32 variable for each initial value, sorted by name.
+
+  That is also the order in which Keras tracks the variables of a dictionary.
+  """
   return {
     name: tf.Variable(value, name=name, dtype=tf.float32)
-    for name, value in values.items()
+    for name, value in sorted(values.items())
   }

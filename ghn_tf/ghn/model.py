@@ -117,6 +117,7 @@ class GHN(keras.Model):
       vector_features=config.vector_features,
       rng=rng,
     )
+    self.built = True  # all variables exist, whatever will be called
     # The relaxed signature lets one trace serve graphs of all sizes.
     self.embed = tf.function(
       self._encoder,
@@ -154,17 +155,10 @@ class GHN(keras.Model):
       ValueError: missing, unknown or wrongly shaped arrays; nothing is set.
     """
     variables = self._named_variables()
-    problems = [f"{name} is missing" for name in variables.keys() - arrays]
-    problems += [f"{name} is unknown" for name in arrays.keys() - variables]
-    problems += [
-      f"{name} has shape {list(arrays[name].shape)} instead of"
-      f" {variable.shape.as_list()}"
-      for name, variable in variables.items()
-      if name in arrays and arrays[name].shape != tuple(variable.shape)
-    ]
-    if problems:
+    shapes = {name: tuple(v.shape) for name, v in variables.items()}
+    if problems := misfits(arrays, shapes):
       raise ValueError(
-        f"The arrays do not fit {self.config}: {'; '.join(sorted(problems))}."
+        f"The arrays do not fit {self.config}: {'; '.join(problems)}."
       )
     for name, variable in variables.items():
       variable.assign(arrays[name])
@@ -177,6 +171,20 @@ class GHN(keras.Model):
     }
 
 
+def misfits(
+  arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+  """Returns a phrase for each missing, unknown or wrongly shaped array."""
+  problems = [f"{name} is missing" for name in shapes.keys() - arrays.keys()]
+  problems += [f"{name} is unknown" for name in arrays.keys() - shapes.keys()]
+  problems += [
+    f"{name} has shape {list(arrays[name].shape)} instead of {list(shape)}"
+    for name, shape in shapes.items()
+    if name in arrays and arrays[name].shape != shape
+  ]
+  return sorted(problems)
+
+
 def from_checkpoint(path: str | os.PathLike[str]) -> GHN:
   """Returns the hypernetwork that a checkpoint holds.
 
@@ -184,7 +192,19 @@ def from_checkpoint(path: str | os.PathLike[str]) -> GHN:
     checkpoint.CheckpointError: the file is missing, damaged, or holds no
       hypernetwork of this format.
   """
-  arrays, metadata = checkpoint.load(path)
+  return from_arrays(path, *checkpoint.load(path))
+
+
+def from_arrays(
+  path: str | os.PathLike[str],
+  arrays: Mapping[str, np.ndarray],
+  metadata: checkpoint.Metadata,
+) -> GHN:
+  """Returns the hypernetwork in a checkpoint that was loaded from a path.
+
+  Raises:
+    checkpoint.CheckpointError: it holds no hypernetwork of this format.
+  """
   if metadata.get("format") != FORMAT:
     raise checkpoint.CheckpointError(
       f"{path} has the format {metadata.get('format')!r}, expected {FORMAT!r}."

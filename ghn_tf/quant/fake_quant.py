@@ -10,15 +10,21 @@ ranges are those of the tensor itself, so nothing is clipped and the identity
 is exact but for the nudge.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from ghn_tf.quant import recipe as recipe_lib
+
+# What a custom gradient returns: the output, and upstream -> gradients.
+_Differentiable = tuple[tf.Tensor, Callable[[tf.Tensor], Any]]
 
 
 @tf.custom_gradient
 def _round_per_tensor(
   x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int, narrow: bool
-):
+) -> _Differentiable:
   y = tf.quantization.fake_quant_with_min_max_vars(
     x, low, high, num_bits=num_bits, narrow_range=narrow
   )
@@ -28,7 +34,7 @@ def _round_per_tensor(
 @tf.custom_gradient
 def _round_per_channel(
   x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int
-):
+) -> _Differentiable:
   y = tf.quantization.fake_quant_with_min_max_vars_per_channel(
     x, low, high, num_bits=num_bits, narrow_range=True
   )

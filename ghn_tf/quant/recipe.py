@@ -99,9 +99,7 @@ RECIPES = {
 }
 
 
-def get(
-  name: str, mode: Mode = Mode.SIM, per_channel: bool = True
-) -> Recipe:
+def get(name: str, mode: Mode = Mode.SIM, per_channel: bool = True) -> Recipe:
   """Returns the recipe of a name, with variations.
 
   Args:

@@ -6,7 +6,6 @@ The grids are those of `fake_quant`; here they hold their ranges in variables,
 so that a Keras model can be trained on, saved and converted.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,11 +14,10 @@ import tf_keras as keras
 
 from ghn_tf.quant import recipe as recipe_lib
 
-_quantizers = tfmot.quantization.keras.quantizers
 Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
 
 
-class KernelQuantizer(_quantizers.LastValueQuantizer):
+class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
   """Symmetric narrow grid of a kernel, with the range it has now.
 
   Differs from the stock quantizer in two ways: a depthwise kernel
@@ -29,13 +27,20 @@ class KernelQuantizer(_quantizers.LastValueQuantizer):
   BatchNorm only into kernels with per-channel scales.
   """
 
-  def __init__(self, num_bits: int, per_channel: bool, channel_axis: int | None):
+  def __init__(
+    self, num_bits: int, per_channel: bool, channel_axis: int | None
+  ):
     """Args as in `recipe.TensorQuantization`; channel_axis None for dense."""
     super().__init__(num_bits, channel_axis is not None, True, True)
     self.per_channel = per_channel
     self.channel_axis = channel_axis
 
-  def build(self, tensor_shape, name, layer) -> dict[str, tf.Variable]:
+  def build(
+    self,
+    tensor_shape: tf.TensorShape,
+    name: str,
+    layer: keras.layers.Layer,
+  ) -> dict[str, tf.Variable]:
     """Adds the range variables, [channels] or scalar for a dense kernel."""
     shape = None
     if self.channel_axis is not None:
@@ -114,7 +119,9 @@ class _Config(tfmot.quantization.keras.QuantizeConfig):
 class KernelConfig(_Config):
   """Rounds the kernel of a Conv2D, DepthwiseConv2D or Dense layer."""
 
-  def __init__(self, num_bits: int, per_channel: bool, channel_axis: int | None):
+  def __init__(
+    self, num_bits: int, per_channel: bool, channel_axis: int | None
+  ):
     """Args as `KernelQuantizer`."""
     self.quantizer = KernelQuantizer(num_bits, per_channel, channel_axis)
 
@@ -127,7 +134,7 @@ class KernelConfig(_Config):
     """See TFMOT's `QuantizeConfig`."""
     return [(getattr(layer, self._attribute(layer)), self.quantizer)]
 
-  def set_quantize_weights(self, layer, quantize_weights: Sequence[tf.Tensor]):
+  def set_quantize_weights(self, layer, quantize_weights):
     """See TFMOT's `QuantizeConfig`."""
     (kernel,) = quantize_weights
     setattr(layer, self._attribute(layer), kernel)
@@ -147,7 +154,7 @@ class OutputConfig(_Config):
   def get_output_quantizers(self, layer):
     """See TFMOT's `QuantizeConfig`."""
     return [
-      _quantizers.MovingAverageQuantizer(
+      tfmot.quantization.keras.quantizers.MovingAverageQuantizer(
         self.num_bits, per_axis=False, symmetric=False, narrow_range=False
       )
     ]
@@ -209,7 +216,9 @@ def quantize_kernel(
 
 def quantize_output(name: str, num_bits: int) -> keras.layers.Layer:
   """Returns a layer that rounds what it is given, and holds the range."""
-  return Wrapper(keras.layers.Activation("linear", name=name), OutputConfig(num_bits))
+  return Wrapper(
+    keras.layers.Activation("linear", name=name), OutputConfig(num_bits)
+  )
 
 
 def set_kernel_range(wrapper: keras.layers.Layer, kernel: tf.Tensor) -> None:
@@ -225,7 +234,9 @@ def set_output_range(
   _set_range(wrapper, "output", low, high)
 
 
-def _set_range(wrapper, name: str, low: tf.Tensor, high: tf.Tensor) -> None:
+def _set_range(
+  wrapper: keras.layers.Layer, name: str, low: tf.Tensor, high: tf.Tensor
+) -> None:
   for variable in wrapper.weights:
     if variable.name.endswith(f"{name}_min:0"):
       variable.assign(low)

@@ -1,0 +1,135 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from ghn_tf import checkpoint
+from ghn_tf import data
+from ghn_tf import meta_batch
+from ghn_tf import predictor as predictor_lib
+from models import resnet
+from tests import small_run
+
+
+class PredictorTest(tf.test.TestCase, parameterized.TestCase):
+  workdir: str
+  predictor: predictor_lib.Predictor
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.workdir = absltest.get_default_test_tmpdir() + "/predictor"
+    pathlib.Path(cls.workdir).mkdir(parents=True, exist_ok=True)
+    cls.path = small_run.make(cls.workdir)
+    cls.predictor = predictor_lib.load(cls.workdir)
+    cls.images = data.load(data.SAMPLE).test.images[:64]
+
+  def test_workdir_and_file_give_the_same_hypernetwork(self):
+    other = predictor_lib.load(self.path)
+    for name, array in self.predictor.ghn.get_arrays().items():
+      self.assertAllEqual(array, other.ghn.get_arrays()[name])
+
+  def test_images_are_normalized_as_in_training(self):
+    expected = data.load(data.SAMPLE).normalize(self.images)
+    # Two orders of the same float32 arithmetic.
+    self.assertAllClose(
+      self.predictor.normalize(self.images), expected, atol=1e-5
+    )
+
+  @parameterized.parameters("float", "w8a8", "w4a4")
+  def test_keras_model_computes_what_the_child_does(self, recipe: str):
+    model = resnet.resnet8()
+    child = self.predictor.child(
+      model, recipe, calibration_images=self.images
+    )
+    network = child.to_keras()
+    images = self.predictor.normalize(self.images)
+    expected = child.apply(tf.constant(images))
+    # Float32 sums in another order; relative to the largest logit.
+    self.assertAllClose(
+      network(images, training=False),
+      expected,
+      atol=1e-4 * float(np.abs(expected).max()),
+    )
+    self.assertEqual(network.output_shape, model.output_shape)
+
+  def test_predict_is_the_keras_model_of_the_child(self):
+    network = self.predictor.predict(resnet.resnet8(), "w8a8")
+    child = self.predictor.child(resnet.resnet8(), "w8a8")
+    images = self.predictor.normalize(self.images[:8])
+    self.assertAllEqual(
+      network(images, training=False),
+      child.to_keras()(images, training=False),
+    )
+
+  def test_float_has_no_integer_file(self):
+    child = self.predictor.child(
+      resnet.resnet8(), "float", calibration_images=self.images
+    )
+    with self.assertRaisesRegex(ValueError, "'float' rounds nothing"):
+      child.to_tflite()
+
+  def test_held_out_architectures_are_unseen(self):
+    for architecture in self.predictor.held_out(2):
+      self.assertTrue(self.predictor.is_unseen(architecture))
+
+  def test_drawn_architectures_are_seen(self):
+    metadata = {**self.predictor.metadata, "step": 2}
+    trained = predictor_lib.Predictor(self.predictor.ghn, metadata)
+    batches = meta_batch.MetaBatches(
+      small_run.CONFIG.search_space((32, 32, 3), 10),
+      small_run.CONFIG.seed,
+      small_run.CONFIG.meta_batch_size,
+      small_run.CONFIG.evaluation_architectures,
+    )
+    drawn = [batches.batch(step)[0] for step in range(3)]
+    self.assertEqual(
+      [trained.is_unseen(a) for a in drawn], [False, False, True]
+    )
+
+  def test_more_architectures_than_were_held_out(self):
+    with self.assertRaisesRegex(ValueError, "held out 2 architectures, got 3"):
+      self.predictor.held_out(3)
+
+  def test_number_of_classes_must_be_the_hypernetworks(self):
+    with self.assertRaisesRegex(ValueError, "classes"):
+      self.predictor.child(
+        resnet.resnet8(num_classes=7), calibration_images=self.images
+      )
+
+  def test_other_data_sets_need_calibration_images(self):
+    training = {**self.predictor.metadata["training"], "dataset": "stl10"}
+    other = predictor_lib.Predictor(
+      self.predictor.ghn, {**self.predictor.metadata, "training": training}
+    )
+    with self.assertRaisesRegex(ValueError, "'stl10' needs calibration_images"):
+      other.predict(keras.Sequential([keras.Input((32, 32, 3))]))
+
+
+class LoadTest(absltest.TestCase):
+  def test_missing_checkpoint(self):
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, "no checkpoint 'nowhere'"
+    ):
+      predictor_lib.load("nowhere")
+
+  def test_folder_without_checkpoints(self):
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, "has no checkpoints"
+    ):
+      predictor_lib.load(self.create_tempdir().full_path)
+
+  def test_truncated_checkpoint(self):
+    path = pathlib.Path(small_run.make(self.create_tempdir().full_path))
+    path.write_bytes(path.read_bytes()[:5000])
+    with self.assertRaisesRegex(checkpoint.CheckpointError, path.name):
+      predictor_lib.load(str(path))
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,98 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import re
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from ghn_tf.quant import recipe as recipe_lib
+
+_INTEGER = [name for name in recipe_lib.RECIPES if name != "float"]
+_WEIGHTS = recipe_lib.TensorQuantization(8, symmetric=True, per_channel=True)
+
+
+class RecipesTest(parameterized.TestCase):
+  def test_names(self):
+    self.assertEqual(
+      list(recipe_lib.RECIPES), ["float", "w8a8", "w4a8", "w4a4", "w2a2"]
+    )
+
+  @parameterized.parameters(*_INTEGER)
+  def test_a_name_tells_the_bits(self, name: str):
+    recipe = recipe_lib.get(name)
+    self.assertEqual(recipe.name, name)
+    match = re.fullmatch(r"w(\d)a(\d)", name)
+    self.assertEqual(
+      [int(bits) for bits in match.groups()],
+      [recipe.weights.num_bits, recipe.activations.num_bits],
+    )
+
+  @parameterized.parameters(*_INTEGER)
+  def test_grids_are_those_of_integer_runtimes(self, name: str):
+    recipe = recipe_lib.get(name)
+    self.assertFalse(recipe.is_float)
+    self.assertTrue(recipe.weights.symmetric)
+    self.assertTrue(recipe.weights.per_channel)
+    self.assertFalse(recipe.activations.symmetric)
+    self.assertFalse(recipe.activations.per_channel)
+
+  def test_float_rounds_nothing(self):
+    recipe = recipe_lib.get("float")
+    self.assertTrue(recipe.is_float)
+    self.assertIsNone(recipe.weights)
+    self.assertIsNone(recipe.activations)
+
+  def test_equal_recipes_are_one_key(self):
+    self.assertEqual(
+      hash(recipe_lib.get("w4a4")),
+      hash(recipe_lib.get("w4a4", recipe_lib.Mode.SIM, per_channel=True)),
+    )
+
+
+class GetTest(parameterized.TestCase):
+  @parameterized.parameters(*_INTEGER)
+  def test_variations_change_what_they_name_and_nothing_else(self, name: str):
+    recipe = recipe_lib.get(name)
+    per_tensor = recipe_lib.get(name, per_channel=False)
+    self.assertFalse(per_tensor.weights.per_channel)
+    self.assertEqual(
+      recipe,
+      dataclasses.replace(
+        per_tensor,
+        weights=dataclasses.replace(per_tensor.weights, per_channel=True),
+      ),
+    )
+    noise = recipe_lib.get(name, recipe_lib.Mode("noise"))
+    self.assertIs(noise.mode, recipe_lib.Mode.NOISE)
+    self.assertEqual(
+      recipe, dataclasses.replace(noise, mode=recipe_lib.Mode.SIM)
+    )
+
+  def test_float_has_no_variations(self):
+    self.assertEqual(
+      recipe_lib.get("float", recipe_lib.Mode.NOISE, per_channel=False),
+      recipe_lib.get("float"),
+    )
+
+  def test_an_unknown_name_is_an_error_that_lists_the_known(self):
+    with self.assertRaisesRegex(
+      ValueError, "'w16a8'; expected one of float, w8a8, w4a8, w4a4, w2a2"
+    ):
+      recipe_lib.get("w16a8")
+
+
+class ValidationTest(parameterized.TestCase):
+  @parameterized.parameters(1, 9)
+  def test_bits_out_of_range_are_an_error(self, num_bits: int):
+    with self.assertRaisesRegex(ValueError, f"2 to 8, got {num_bits}"):
+      dataclasses.replace(_WEIGHTS, num_bits=num_bits)
+
+  @parameterized.parameters((_WEIGHTS, None), (None, _WEIGHTS))
+  def test_half_a_recipe_is_an_error(self, weights, activations):
+    with self.assertRaisesRegex(ValueError, "'half' must quantize both"):
+      recipe_lib.Recipe("half", weights, activations)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,22 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The workdir of a small run that has not learnt anything yet."""
+
+from ghn_tf import data
+from ghn_tf import training_config
+from ghn_tf import training_state
+
+CONFIG = training_config.TrainConfig(
+  dataset=data.SAMPLE,
+  space="edge",
+  max_macs=2_500_000,
+  ghn="edge",
+  steps=1,
+  evaluation_architectures=2,
+)
+
+
+def make(workdir: str) -> str:
+  """Writes the checkpoint of step 0 and returns its path."""
+  state = training_state.create(CONFIG, data.load(data.SAMPLE))
+  return training_state.save(state, workdir)
