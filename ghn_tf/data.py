@@ -63,7 +63,8 @@ class Dataset:
   @property
   def image_shape(self) -> tuple[int, int, int]:
     """Height, width and channels of every image."""
-    return self.train.images.shape[1:]
+    height, width, channels = self.train.images.shape[1:]
+    return height, width, channels
 
   @functools.cached_property
   def mean(self) -> np.ndarray:
@@ -233,7 +234,7 @@ def _resize_batch(images: np.ndarray, size: int) -> np.ndarray:
   return _resize(images, size).numpy()
 
 
-def _resize(images, size: int) -> tf.Tensor:
+def _resize(images: np.ndarray | tf.Tensor, size: int) -> tf.Tensor:
   resized = tf.image.resize(images, (size, size), antialias=True)
   return tf.saturate_cast(tf.round(resized), tf.uint8)
 

@@ -102,10 +102,8 @@ def _train(stop: threading.Event) -> bool:
   """Trains; returns whether the last step was reached."""
   config = config_from_flags()
   # Each child that runs at once gets its share of the cores.
-  cores = len(os.sched_getaffinity(0))
-  tf.config.threading.set_intra_op_parallelism_threads(
-    max(1, cores // config.parallel_children)
-  )
+  threads = max(1, (os.cpu_count() or 1) // config.parallel_children)
+  tf.config.threading.set_intra_op_parallelism_threads(threads)
   dataset = data.load(
     config.dataset,
     _DATA_DIR.value,
@@ -131,7 +129,7 @@ def main(argv: Sequence[str]) -> int | None:
     stop.set()
     signal.signal(number, before[number])  # a second one ends it at once
 
-  signals = (signal.SIGTERM, signal.SIGINT)
+  signals = (int(signal.SIGTERM), int(signal.SIGINT))
   before = {number: signal.signal(number, on_signal) for number in signals}
   try:
     finished = _train(stop)

@@ -24,8 +24,8 @@ from ghn_tf import data
 from ghn_tf import evaluation
 from ghn_tf import meta_batch
 from ghn_tf import metrics
-from ghn_tf import training_config
 from ghn_tf import training_state
+from ghn_tf.arch import ops
 from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
 from ghn_tf.child import network
@@ -58,20 +58,6 @@ class ChildResult:
     """Whether the loss and all gradients are finite."""
     norm = tf.linalg.global_norm(list(self.gradients.values()))
     return math.isfinite(self.loss) and math.isfinite(norm)
-
-
-def learning_rate(config: training_config.TrainConfig, step: int) -> float:
-  """Returns the learning rate of a step, counted from 0."""
-  if step < config.warmup_steps:
-    return config.learning_rate * (step + 1) / config.warmup_steps
-  factor = 1.0
-  if config.schedule == "multistep":  # GHN-2: after epochs 200, 250 of 300
-    done = step / config.steps
-    factor = 0.1 ** ((done >= 2 / 3) + (done >= 5 / 6))
-  elif config.schedule == "cosine":
-    rest = (config.steps - step) / (config.steps - config.warmup_steps)
-    factor = (1 - math.cos(math.pi * rest)) / 2
-  return config.learning_rate * factor
 
 
 def run_child(
@@ -119,6 +105,17 @@ def run_child(
   return ChildResult(loss, tf.reduce_mean(tf.cast(hits, tf.float32)), gradients)
 
 
+def _with_every_param(dataset: data.Dataset) -> spec.Architecture:
+  """Returns a network with parameters of every kind, in classifier and body."""
+  builder = spec.Builder(dataset.image_shape)
+  x = builder.add(ops.Op.CONV, builder.input, filters=8, use_bias=True)
+  x = builder.add(ops.Op.DEPTHWISE_CONV, x)
+  x = builder.add(ops.Op.BATCH_NORM, x)
+  x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+  builder.add(ops.Op.DENSE, x, filters=dataset.num_classes, use_bias=True)
+  return builder.build("every_param")
+
+
 class Trainer:
   """Trains the hypernetwork of a state, which it changes in place."""
 
@@ -136,9 +133,13 @@ class Trainer:
       config.meta_batch_size,
       config.evaluation_architectures,
     )
-    # Children are run eagerly, since each is run once. Two of them side by
-    # side with one thread each are faster than one with two threads.
+    # Two children side by side, with one thread each, are faster than one
+    # after the other with two: they are run eagerly, since each is run once.
     self._pool = futures.ThreadPoolExecutor(config.parallel_children)
+    # TensorFlow adds up the gradients of the first call of a compiled function
+    # in another order than later. With this call, the first step after a
+    # checkpoint is no longer the first one.
+    state.ghn([_with_every_param(state.dataset)])
 
   def step(self) -> None:
     """Does one step: predicts params, runs the children, updates.
@@ -167,7 +168,7 @@ class Trainer:
     loss = float(tf.reduce_mean([child.loss for child in children]))
     accuracy = float(tf.reduce_mean([child.accuracy for child in children]))
     if math.isfinite(loss) and math.isfinite(norm):
-      state.optimizer.learning_rate = learning_rate(config, state.step)
+      state.optimizer.learning_rate = config.learning_rate_at(state.step)
       self._update(gradients)
       state.count_update(loss=loss, accuracy=accuracy, gradient_norm=norm)
     else:
@@ -208,9 +209,7 @@ class Trainer:
       gradient + config.weight_decay * variable
       for gradient, variable in zip(clipped, variables, strict=True)
     ]
-    self.state.optimizer.apply_gradients(
-      zip(penalized, variables, strict=True)
-    )
+    self.state.optimizer.apply_gradients(zip(penalized, variables, strict=True))
 
   def _skip(
     self,
@@ -241,27 +240,24 @@ class Trainer:
 
   def evaluate(self) -> dict[str, float]:
     """Returns mean accuracies on the held-out architectures, per recipe."""
-    state, config = self.state, self.state.config
-    if not self.meta_batches.held_out:
+    state, held_out = self.state, self.meta_batches.held_out
+    if not held_out:
       return {}
-    batches = list(
-      data.evaluation_batches(
-        state.dataset,
-        "validation",
-        evaluation.BATCH_SIZE,
-        config.evaluation_images,
-      )
-    )
+    size, limit = evaluation.BATCH_SIZE, state.config.evaluation_images
+    batches = [
+      *data.evaluation_batches(state.dataset, "validation", size, limit)
+    ]
     recipes = {r.name: r for r in (recipe_lib.get("float"), self.recipe)}
 
-    def run(architecture: spec.Architecture) -> list[float]:
-      (params,) = state.ghn([architecture])
+    def run(
+      architecture: spec.Architecture, params: network.Params
+    ) -> list[float]:
       return [
         evaluation.accuracy(architecture, params, batches, recipe)
         for recipe in recipes.values()
       ]
 
-    rows = list(self._pool.map(run, self.meta_batches.held_out))
+    rows = list(self._pool.map(run, held_out, state.ghn(held_out)))
     return {
       f"validation/{name}_accuracy": sum(column) / len(column)
       for name, column in zip(recipes, zip(*rows, strict=True), strict=True)

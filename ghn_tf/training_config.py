@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 import dataclasses
+import math
 from typing import Any
 
 from ghn_tf import data
@@ -181,8 +182,10 @@ class TrainConfig:
         raise ValueError(
           f"{field.name} must be one of {list(choices)}, got {value!r}."
         )
-      if value is None and field.default is None:
-        continue
+      if value is None:
+        if field.default is None:
+          continue
+        raise ValueError(f"{field.name} needs a value, got None.")
       # Written so that NaN fails too.
       if low is not None and not value >= low:
         raise ValueError(f"{field.name} must be >= {low}, got {value}.")
@@ -211,6 +214,19 @@ class TrainConfig:
       if getattr(self, limit) is not None:
         changes[limit] = getattr(self, limit)
     return dataclasses.replace(space_lib.SPACES[self.space], **changes)
+
+  def learning_rate_at(self, step: int) -> float:
+    """Returns the learning rate of a step, counted from 0."""
+    if step < self.warmup_steps:
+      return self.learning_rate * (step + 1) / self.warmup_steps
+    factor = 1.0
+    if self.schedule == "multistep":  # GHN-2: after epochs 200, 250 of 300
+      done = step / self.steps
+      factor = 0.1 ** ((done >= 2 / 3) + (done >= 5 / 6))
+    elif self.schedule == "cosine":
+      rest = (self.steps - step) / (self.steps - self.warmup_steps)
+      factor = (1 - math.cos(math.pi * rest)) / 2
+    return self.learning_rate * factor
 
   def decisive_fields(self) -> dict[str, Any]:
     """Returns the fields in which a resumed run must not differ."""

@@ -16,7 +16,7 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
   """Forty training and six test images, each filled with its own number."""
 
   VERSION = tfds.core.Version("1.0.0")
-  SHAPE = (6, 6, 3)
+  SHAPE: tuple[int | None, int | None, int] = (6, 6, 3)
   LABEL = tfds.features.ClassLabel(num_classes=5)
 
   def _info(self):

@@ -159,7 +159,7 @@ class GradientTest(tf.test.TestCase, parameterized.TestCase):
       tape.gradient(rounded, x, output_gradients=upstream), upstream
     )
 
-  @parameterized.parameters(None, (1, 2))
+  @parameterized.parameters((None,), ((1, 2),))
   def test_of_an_activation_is_the_identity(self, noise_seed):
     x, upstream = _normal((4, 5)), _normal((4, 5), seed=1)
     low, high = tf.constant(-0.5), tf.constant(1.0)

@@ -6,7 +6,6 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-import tf_keras as keras
 
 from ghn_tf import checkpoint
 from ghn_tf import data
@@ -44,9 +43,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters("float", "w8a8", "w4a4")
   def test_keras_model_computes_what_the_child_does(self, recipe: str):
     model = resnet.resnet8()
-    child = self.predictor.child(
-      model, recipe, calibration_images=self.images
-    )
+    child = self.predictor.child(model, recipe, calibration_images=self.images)
     network = child.to_keras()
     images = self.predictor.normalize(self.images)
     expected = child.apply(tf.constant(images))
@@ -108,7 +105,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       self.predictor.ghn, {**self.predictor.metadata, "training": training}
     )
     with self.assertRaisesRegex(ValueError, "'stl10' needs calibration_images"):
-      other.predict(keras.Sequential([keras.Input((32, 32, 3))]))
+      other.predict(resnet.resnet8())
 
 
 class LoadTest(absltest.TestCase):

@@ -64,6 +64,12 @@ _NUM_IMAGES = flags.DEFINE_integer(
   "Number of test images to measure on; all if None.",
   lower_bound=1,
 )
+_RECIPES = flags.DEFINE_multi_enum(
+  "recipe",
+  ["float", "w8a8", "w4a4", "w2a2"],
+  list(recipe_lib.RECIPES),
+  "Recipe to predict in, besides w8a8; may be given several times.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
 
 
@@ -120,7 +126,7 @@ def evaluate() -> None:
         predictor,
         architecture,
         dataset,
-        list(recipe_lib.RECIPES),
+        list(dict.fromkeys([*_RECIPES.value, "w8a8"])),
         num_images=_NUM_IMAGES.value,
       )
     )

@@ -52,7 +52,8 @@ def calibrate(
   Each is the mean over the batches, so that the stored ranges are those that
   a batch of this size had on average in training; the rare values beyond them
   are clipped. The keys are `<node>/moving_mean`, `<node>/moving_variance` and
-  `<node>/range`, the latter [min, max] and only if the recipe rounds.
+  `<node>/range`, the latter [min, max] and only if the recipe rounds; it is
+  [0, 1] for an output that was always 0.
 
   Args:
     architecture: the network.
@@ -74,4 +75,9 @@ def calibrate(
   if not num_batches:
     raise ValueError("calibrate needs at least one batch of images, got none.")
   means = {key: value / num_batches for key, value in statistics.sums.items()}
+  for node in architecture.nodes:
+    key = ranges.name(node)
+    if key in means and means[key][0] == means[key][1]:
+      # Zeros alone have a range as well: a scale of 0 makes a broken file.
+      means[key] = tf.constant([0.0, 1.0])
   return {**params, **means}

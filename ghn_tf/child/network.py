@@ -116,6 +116,14 @@ def _convolve(node: ops.Node, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   return tf.nn.conv2d(x, kernel, node.strides, padding, "NHWC", node.dilation)
 
 
+def _batch_norm(
+  node: ops.Node, x: tf.Tensor, statistics: Statistics
+) -> tf.Tensor:
+  if len(x.shape) == 4:
+    return statistics.batch_norm(node, x)
+  return statistics.batch_norm(node, x[:, tf.newaxis, tf.newaxis])[:, 0, 0]
+
+
 def _crop(node: ops.Node, x: tf.Tensor) -> tf.Tensor:
   top, bottom, left, right = node.margins
   height, width = x.shape[1:3]
@@ -196,9 +204,7 @@ def run(
       if node.use_bias:
         x = tf.nn.bias_add(x, params[f"{node.name}/bias"])
     elif node.op is ops.Op.BATCH_NORM:
-      shape = architecture.shapes[index]
-      x = tf.reshape(inputs[0], (-1, *(1,) * (3 - len(shape)), *shape))
-      x = tf.reshape(statistics.batch_norm(node, x), (-1, *shape))
+      x = _batch_norm(node, inputs[0], statistics)
     else:
       x = _PLAIN[node.op](node, *inputs)
     output_range = output_ranges[index]

@@ -16,6 +16,7 @@ from ghn_tf.quant import recipe as recipe_lib
 
 _CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
 _RELUS = (ops.Op.RELU, ops.Op.RELU6)
+_ONE_RELU = tuple({op} for op in _RELUS)
 # What computes new values, with its own range unless it is fused.
 _COMPUTING = (
   *_CONVOLUTIONS,
@@ -86,6 +87,9 @@ def _is_fused(architecture: spec.Architecture, index: int) -> bool:
   """Whether a node's output is never stored: its only reader absorbs it."""
   node = architecture.nodes[index]
   readers = architecture.consumers[index]
+  if node.op is ops.Op.AVG_POOL:
+    # The converter makes one ReLU of several equal ones, and fuses it.
+    return {architecture.nodes[i].op for i in readers} in _ONE_RELU
   if len(readers) != 1 or node.op not in _COMPUTING:
     return False
   reader = architecture.nodes[readers[0]]
@@ -103,18 +107,16 @@ def output_ranges(
   architecture: spec.Architecture,
 ) -> tuple[OutputRange | None, ...]:
   """Returns for every node how its output is rounded; None if never stored."""
+  owners: list[int] = []
   result: list[OutputRange | None] = []
   for index, node in enumerate(architecture.nodes):
-    if _is_fused(architecture, index):
-      result.append(None)
-      continue
-    if node.op in _MOVING:
-      source = result[node.inputs[0]]
-      if source is None:
-        raise AssertionError(f"{node.name} reads a fused output")
-      # The average of grid values lies between them.
-      rounds = node.op is ops.Op.AVG_POOL
-      result.append(OutputRange(source.owner, rounds))
-    else:
-      result.append(OutputRange(index, rounds=True))
+    fused = _is_fused(architecture, index)
+    source = architecture.nodes[node.inputs[0]].op if node.inputs else None
+    # A pool has one range for what it reads and stores, also with a ReLU.
+    pooled = source is ops.Op.AVG_POOL and result[node.inputs[0]] is None
+    keeps = node.op in _MOVING or pooled
+    owners.append(owners[node.inputs[0]] if keeps else index)
+    # The average of grid values lies between them.
+    rounds = not keeps or pooled or node.op is ops.Op.AVG_POOL
+    result.append(None if fused else OutputRange(owners[index], rounds))
   return tuple(result)

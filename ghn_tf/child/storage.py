@@ -25,8 +25,6 @@ _INT8_STEPS = 2**8 - 1
 
 def _on_int8(low: float, high: float, num_bits: int) -> np.ndarray:
   """Returns the 8-bit range [low, high] that has the grid of a narrower one."""
-  if high == low:
-    return np.array([low, high], np.float32)
   steps = 2**num_bits - 1
   scale = (high - low) / steps
   # The nudge of fake quantization: 0 lies on the grid, `below` steps up.

@@ -5,7 +5,7 @@
 A kernel network decodes an embedding to a kernel of up to max_kernel x
 max_kernel taps and max_channels x max_channels channels, and a vector network
 to a scale and an offset of max_channels elements. What is smaller takes the
-first taps and channels, and only those are computed; what has more channels
+first taps and channels, and hardly more is computed; what has more channels
 repeats them. The classifier's kernel and bias have a layer more, which maps
 max_channels outputs to the classes. At the end all are normalized,
 

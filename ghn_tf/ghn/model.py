@@ -81,6 +81,7 @@ CONFIGS: Mapping[str, GhnConfig] = types.MappingProxyType(
 class GHN(keras.Model):
   """A graph hypernetwork that predicts all parameters of networks at once.
 
+  >>> from ghn_tf.arch import ops
   >>> ghn = GHN(CONFIGS["edge"])
   >>> builder = spec.Builder((32, 32, 3))
   >>> pooled = builder.add(ops.Op.GLOBAL_AVG_POOL, builder.input)

@@ -1,0 +1,97 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from ghn_tf import training_config
+from ghn_tf.ghn import model
+
+
+class TrainConfigTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ({"steps": 0}, "steps must be >= 1, got 0"),
+    ({"learning_rate": float("nan")}, "learning_rate must be >= 0, got nan"),
+    ({"label_smoothing": 1.5}, "label_smoothing must be <= 1, got 1.5"),
+    ({"recipe": "w3a3"}, "recipe must be one of .*'w4a4'.*, got 'w3a3'"),
+    ({"ghn": "ghn9"}, "ghn must be one of .*'ghn2'.*, got 'ghn9'"),
+    ({"max_macs": 0}, "max_macs must be >= 1, got 0"),
+    ({"steps": None}, "steps needs a value, got None"),
+  )
+  def test_refuses_values_out_of_bounds(self, changes, message):
+    with self.assertRaisesRegex(ValueError, message):
+      training_config.TrainConfig(**changes)
+
+  def test_every_field_has_a_meaning(self):
+    for field in dataclasses.fields(training_config.TrainConfig):
+      self.assertNotEmpty(field.metadata["help"], field.name)
+
+  def test_sizes_of_the_hypernetwork_can_be_changed_one_by_one(self):
+    config = training_config.TrainConfig(ghn="ghn2", hidden_dim=16)
+    self.assertEqual(
+      config.ghn_config(num_classes=100),
+      dataclasses.replace(
+        model.CONFIGS["ghn2"], hidden_dim=16, num_classes=100
+      ),
+    )
+
+  def test_the_space_has_the_images_classes_and_limits(self):
+    config = training_config.TrainConfig(space="edge", max_macs=2_000_000)
+    space = config.search_space((28, 28, 1), 47)
+    self.assertEqual(space.input_shape, (28, 28, 1))
+    self.assertEqual(space.num_classes, 47)
+    self.assertEqual(space.max_macs, 2_000_000)
+
+  def test_a_resumed_run_may_log_and_save_at_other_times(self):
+    config = training_config.TrainConfig()
+    other = training_config.TrainConfig(
+      log_every_steps=1, checkpoint_every_steps=7, parallel_children=1
+    )
+    self.assertEqual(config.decisive_fields(), other.decisive_fields())
+
+  @parameterized.parameters(("constant", True), ("cosine", False))
+  def test_only_a_constant_rate_lets_a_run_go_on_for_longer(
+    self, schedule, equal
+  ):
+    fields = [
+      training_config.TrainConfig(
+        schedule=schedule, steps=steps
+      ).decisive_fields()
+      for steps in (100, 200)
+    ]
+    self.assertEqual(fields[0] == fields[1], equal)
+
+
+class LearningRateTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ("constant", 0, 0, 0.1),
+    ("constant", 0, 11, 0.1),
+    # Of 12 steps, 8 are two thirds and 10 are five sixths.
+    ("multistep", 0, 7, 0.1),
+    ("multistep", 0, 8, 0.01),
+    ("multistep", 0, 9, 0.01),
+    ("multistep", 0, 10, 0.001),
+    # cos(0) = 1, cos(pi / 2) = 0, cos(pi * 2 / 3) = -1/2.
+    ("cosine", 0, 0, 0.1),
+    ("cosine", 0, 6, 0.05),
+    ("cosine", 0, 8, 0.025),
+    # Four steps of warm-up, then half a wave over the remaining eight.
+    ("cosine", 4, 0, 0.025),
+    ("cosine", 4, 3, 0.1),
+    ("cosine", 4, 4, 0.1),
+    ("cosine", 4, 8, 0.05),
+    ("constant", 4, 1, 0.05),
+  )
+  def test_follows_the_schedule(self, schedule, warmup_steps, step, expected):
+    config = training_config.TrainConfig(
+      steps=12,
+      learning_rate=0.1,
+      schedule=schedule,
+      warmup_steps=warmup_steps,
+    )
+    self.assertAlmostEqual(config.learning_rate_at(step), expected)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,176 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from ghn_tf import checkpoint
+from ghn_tf import training_state
+from ghn_tf.ghn import model
+from tests import tiny_run
+
+
+def open_run(workdir, init_checkpoint=None, **changes):
+  return training_state.open_run(
+    tiny_run.config(**changes), tiny_run.dataset(), workdir, init_checkpoint
+  )
+
+
+def fill(state: training_state.TrainState, value: float) -> None:
+  arrays = state.ghn.get_arrays()
+  state.ghn.set_arrays({k: np.full_like(a, value) for k, a in arrays.items()})
+
+
+def value(state: training_state.TrainState) -> float | None:
+  """The value that all weights have, None if they differ."""
+  arrays = state.ghn.get_arrays().values()
+  values = {float(v) for a in arrays for v in (a.min(), a.max())}
+  return values.pop() if len(values) == 1 else None
+
+
+class SaveTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.workdir = self.create_tempdir().full_path
+    self.state = open_run(self.workdir, keep_checkpoints=2)
+
+  def test_everything_comes_back(self):
+    state = self.state
+    state.step, state.num_skipped, state.num_skipped_in_row = 7, 3, 1
+    state.seconds = 0.7
+    state.count_update(loss=0.1, accuracy=1 / 3)
+    rng = np.random.default_rng(0)
+    for variable in state.optimizer.variables:
+      if variable.shape.rank:  # the moments
+        variable.assign(rng.standard_normal(variable.shape))
+    state.optimizer.iterations.assign(4)
+    fill(state, 0.3)
+    training_state.save(state, self.workdir)
+    again = open_run(self.workdir, keep_checkpoints=2)
+    for name in ("step", "num_skipped_in_row", "num_skipped", "seconds"):
+      self.assertEqual(getattr(again, name), getattr(state, name))
+    self.assertEqual(again.take_means(), {"loss": 0.1, "accuracy": 1 / 3})
+    self.assertEqual(value(again), np.float32(0.3))
+    for a, b in zip(
+      again.optimizer.variables, state.optimizer.variables, strict=True
+    ):
+      np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+  def test_the_newest_are_kept(self):
+    for self.state.step in (8, 9, 10, 100):
+      training_state.save(self.state, self.workdir)
+    self.assertEqual(
+      sorted(os.listdir(self.workdir)),
+      ["checkpoint-00000010.npz", "checkpoint-00000100.npz"],
+    )
+
+  def test_a_checkpoint_says_how_images_are_normalized(self):
+    path = training_state.save(self.state, self.workdir)
+    _, metadata = checkpoint.load(path)
+    self.assertEqual(metadata["images"]["shape"], [8, 8, 3])
+    np.testing.assert_array_equal(
+      metadata["images"]["mean"], self.state.dataset.mean
+    )
+    self.assertEqual(metadata["format"], model.FORMAT)
+
+
+class OpenRunTest(parameterized.TestCase):
+  """Own checkpoint first, then --init_checkpoint, then a new hypernetwork."""
+
+  def setUp(self):
+    super().setUp()
+    self.workdir = self.create_tempdir().full_path
+
+  def _save(self, step: int, weights: float, workdir=None, **changes) -> str:
+    workdir = workdir or self.workdir
+    state = training_state.create(
+      tiny_run.config(**changes), tiny_run.dataset()
+    )
+    state.step = step
+    fill(state, weights)
+    return training_state.save(state, workdir)
+
+  def test_a_new_run_is_drawn_from_the_seed(self):
+    states = [
+      open_run(self.create_tempdir().full_path, seed=seed) for seed in (0, 0, 1)
+    ]
+    first, same, other = (list(s.ghn.get_arrays().values()) for s in states)
+    self.assertTrue(all(map(np.array_equal, first, same)))
+    self.assertFalse(all(map(np.array_equal, first, other)))
+    self.assertEqual(states[0].step, 0)
+
+  def test_init_checkpoint_gives_the_hypernetwork_alone(self):
+    path = self._save(
+      9, 0.5, self.create_tempdir().full_path, recipe="w8a8", seed=3
+    )
+    state = open_run(self.workdir, path)
+    self.assertEqual(value(state), 0.5)
+    self.assertEqual(state.step, 0)
+
+  def test_the_own_checkpoint_comes_before_init_checkpoint(self):
+    path = self._save(9, 0.5, self.create_tempdir().full_path)
+    self._save(2, 0.25)
+    state = open_run(self.workdir, path)
+    self.assertEqual(value(state), 0.25)
+    self.assertEqual(state.step, 2)
+
+  def test_init_checkpoint_of_another_size_is_refused(self):
+    path = self._save(9, 0.5, self.create_tempdir().full_path, hidden_dim=12)
+    with self.assertRaisesRegex(ValueError, "hidden_dim is 12 .*and 8 here"):
+      open_run(self.workdir, path)
+
+  def test_a_missing_init_checkpoint_is_refused(self):
+    with self.assertRaisesRegex(checkpoint.CheckpointError, "no checkpoint"):
+      open_run(self.workdir, os.path.join(self.workdir, "none.npz"))
+
+  def test_of_a_damaged_newest_the_one_before_is_used(self):
+    self._save(2, 0.25)
+    newest = pathlib.Path(self._save(4, 0.5))
+    newest.write_bytes(newest.read_bytes()[:-100])
+    with self.assertLogs("absl", "WARNING") as logs:
+      state = open_run(self.workdir)
+    self.assertIn(newest.name, logs.output[0])
+    self.assertEqual(state.step, 2)
+    self.assertEqual(value(state), 0.25)
+
+  def test_only_damaged_ones_are_an_error(self):
+    for step in (2, 4):
+      pathlib.Path(self._save(step, 0.5)).write_bytes(b"PK")
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, "None of .*0004.*0002.*can be read"
+    ):
+      open_run(self.workdir)
+
+  def test_what_a_killed_save_left_is_no_checkpoint(self):
+    path = self._save(2, 0.25)
+    with open(path.replace("2.npz", "3.npz") + ".tmp", "wb") as file:
+      file.write(b"half")
+    self.assertEqual(training_state.checkpoint_paths(self.workdir), [path])
+
+  @parameterized.parameters(
+    ({"seed": 5}, "seed is 0 there and 5 here"),
+    ({"recipe": "w4a4"}, "recipe is 'float' there and 'w4a4' here"),
+    ({"hidden_dim": 12}, "hidden_dim is 8 there and 12 here"),
+    ({"max_macs": 10}, "max_macs is None there and 10 here"),
+    ({"schedule": "cosine"}, "schedule is 'constant' there and 'cosine' here"),
+    (
+      {"seed": 5, "meta_batch_size": 3},
+      "seed is 0 .*, meta_batch_size is 2 there and 3 here.*--workdir",
+    ),
+  )
+  def test_another_configuration_is_refused_by_name(self, changes, message):
+    self._save(2, 0.25)
+    with self.assertRaisesRegex(ValueError, message):
+      open_run(self.workdir, **changes)
+
+  def test_another_rhythm_of_logs_is_no_other_configuration(self):
+    self._save(2, 0.25)
+    state = open_run(self.workdir, log_every_steps=9, steps=100)
+    self.assertEqual(state.step, 2)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,340 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import tempfile
+import threading
+from unittest import mock
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf import checkpoint
+from ghn_tf import data
+from ghn_tf import meta_batch
+from ghn_tf import metrics
+from ghn_tf import training
+from ghn_tf import training_state
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.quant import recipe as recipe_lib
+from tests import tiny_run
+
+
+def small_state(**changes) -> training_state.TrainState:
+  return training_state.create(tiny_run.config(**changes), tiny_run.dataset())
+
+
+def linear_classifier() -> spec.Architecture:
+  """Mean colour to two classes."""
+  builder = spec.Builder((2, 2, 3))
+  pooled = builder.add(ops.Op.GLOBAL_AVG_POOL, builder.input)
+  builder.add(ops.Op.DENSE, pooled, name="logits", filters=2)
+  return builder.build("linear")
+
+
+class RunChildTest(parameterized.TestCase):
+  @parameterized.parameters((0.0, 1.0), (0.2, 0.25))
+  def test_equals_softmax_regression(self, smoothing, weight):
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((5, 2, 2, 3), dtype=np.float32)
+    labels = np.array([0, 1, 1, 0, 1], np.int32)
+    kernel = rng.standard_normal((3, 2), dtype=np.float32)
+    result = training.run_child(
+      linear_classifier(),
+      {"logits/kernel": tf.constant(kernel)},
+      tf.constant(images),
+      tf.constant(labels),
+      recipe_lib.get("float"),
+      weight=weight,
+      label_smoothing=smoothing,
+    )
+    features = images.mean((1, 2))
+    logits = features @ kernel
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    targets = np.eye(2)[labels] * (1 - smoothing) + smoothing / 2
+    loss = -(targets * np.log(probabilities)).sum(1).mean()
+    gradient = features.T @ (probabilities - targets) / 5 * weight
+    # float32 sums of a few terms.
+    np.testing.assert_allclose(result.loss, loss, rtol=1e-5)
+    np.testing.assert_allclose(
+      result.gradients["logits/kernel"], gradient, rtol=1e-4, atol=1e-6
+    )
+    hits = (logits.argmax(1) == labels).mean()
+    np.testing.assert_allclose(result.accuracy, hits, rtol=1e-6)
+
+
+class TrainerTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.enter_context(tiny_run.small_space())
+
+  def test_gradients_are_those_of_the_mean_loss_over_all_children(self):
+    # Against one tape over everything: hypernetwork, children, mean.
+    state = small_state(weight_decay=0.0)
+    trainer = training.Trainer(state)
+    architectures = trainer.meta_batches.batch(0)
+    images, labels = data.training_batch(state.dataset, 0, 0, 6)
+    with tf.GradientTape() as tape:
+      losses = []
+      for architecture, params in zip(
+        architectures, state.ghn(architectures), strict=True
+      ):
+        logits = network.apply(
+          architecture,
+          params,
+          tf.constant(images),
+          recipe=trainer.recipe,
+          training=True,
+        )
+        losses.append(
+          tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        )
+      loss = tf.reduce_mean(losses)
+    expected = tape.gradient(
+      loss,
+      state.ghn.trainable_variables,
+      unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    with mock.patch.object(trainer, "_update") as update:
+      trainer.step()
+    (gradients,) = update.call_args.args
+    self.assertAllClose(state.sums["loss"], loss, rtol=1e-6)
+    for actual, wanted in zip(gradients, expected, strict=True):
+      # The two order their float32 sums differently.
+      self.assertAllClose(
+        actual, tf.convert_to_tensor(wanted), rtol=1e-4, atol=1e-6
+      )
+
+  def test_the_update_is_clipped_adam_with_an_l2_penalty(self):
+    # Against the formulas of arXiv 1412.6980 in float64, for three updates.
+    decay, rate, clip = 1e-3, 0.01, 2.0
+    state = small_state(weight_decay=decay, clip_norm=clip)
+    trainer = training.Trainer(state)
+    state.optimizer.learning_rate = rate
+    variables = state.ghn.trainable_variables
+    expected = [v.numpy().astype(np.float64) for v in variables]
+    first = [np.zeros(v.shape) for v in variables]
+    second = [np.zeros(v.shape) for v in variables]
+    rng = np.random.default_rng(0)
+    for t in range(1, 4):
+      # Of one sign and far from 0, so that float32 loses no digits in sums.
+      gradients = [
+        rng.uniform(0.5, 1.5, v.shape).astype(np.float32) for v in variables
+      ]
+      trainer._update([tf.constant(g) for g in gradients])
+      norm = np.sqrt(sum(np.sum(g.astype(np.float64) ** 2) for g in gradients))
+      for i, gradient in enumerate(gradients):
+        g = gradient * min(1, clip / norm) + decay * expected[i]
+        first[i] = 0.9 * first[i] + 0.1 * g
+        second[i] = 0.999 * second[i] + 0.001 * g**2
+        mean, variance = first[i] / (1 - 0.9**t), second[i] / (1 - 0.999**t)
+        expected[i] -= rate * mean / (np.sqrt(variance) + 1e-8)
+    for variable, wanted in zip(variables, expected, strict=True):
+      # Steps of 0.01, for which Keras takes 1 - 0.999 in float32: 4 digits.
+      self.assertAllClose(variable, wanted, rtol=1e-6, atol=1e-5)
+
+  def test_a_network_drawn_in_every_step_is_learned(self):
+    # Its classes can be told by colour; chance is 1/3, a loss of log(3) = 1.1.
+    builder = spec.Builder((8, 8, 3))
+    x = builder.add(ops.Op.CONV, builder.input, filters=8, kernel=(3, 3))
+    x = builder.add(ops.Op.RELU, builder.add(ops.Op.BATCH_NORM, x))
+    x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    builder.add(ops.Op.DENSE, x, filters=3, use_bias=True)
+    state = small_state(learning_rate=1e-2, steps=40, image_batch_size=20)
+    trainer = training.Trainer(state)
+    self.enter_context(
+      mock.patch.object(
+        meta_batch.MetaBatches, "batch", return_value=[builder.build("only")]
+      )
+    )
+    for _ in range(30):
+      trainer.step()
+    state.take_means()
+    for _ in range(10):
+      trainer.step()
+    means = state.take_means()
+    self.assertLess(means["loss"], 0.8)
+    self.assertGreater(means["accuracy"], 0.6)
+
+  def test_children_side_by_side_give_what_one_by_one_gives(self):
+    weights = []
+    for parallel in (1, 3):
+      state = small_state(meta_batch_size=4, parallel_children=parallel)
+      trainer = training.Trainer(state)
+      for _ in range(2):
+        trainer.step()
+      weights.append(state.ghn.get_arrays())
+    for name, array in weights[0].items():
+      np.testing.assert_array_equal(array, weights[1][name], name)
+
+  def test_noise_depends_on_seed_step_and_architecture_alone(self):
+    def losses(seed: int) -> list[float]:
+      state = small_state(
+        recipe="w2a2", quantization_mode="noise", seed=seed, learning_rate=0.0
+      )
+      trainer = training.Trainer(state)
+      # The same architectures and images in every step and for each seed.
+      architectures = trainer.meta_batches.batch(0)
+      images = data.training_batch(state.dataset, 0, 0, 6)
+      params = state.ghn(architectures)
+      result = []
+      for state.step in (0, 1, 0):
+        children = trainer._run_children(architectures, params, images)
+        result.append(float(children[0].loss))
+      return result
+
+    first = losses(0)
+    self.assertEqual(first[0], first[2])
+    self.assertNotEqual(first[0], first[1])
+    self.assertEqual(first, losses(0))
+
+
+class NonFiniteTest(tf.test.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.enter_context(tiny_run.small_space())
+    self.state = small_state(max_skipped_steps=2)
+    self.trainer = training.Trainer(self.state)
+    self.apply = network.apply
+
+  def _break(self, architecture: spec.Architecture) -> None:
+    """Makes one architecture give logits that are not numbers."""
+
+    def apply(other, *args, **kwargs):
+      logits = self.apply(other, *args, **kwargs)
+      return logits * np.nan if other == architecture else logits
+
+    self.enter_context(mock.patch.object(network, "apply", apply))
+
+  def test_a_step_is_skipped_counted_and_its_culprit_named(self):
+    good, bad = self.trainer.meta_batches.batch(0)
+    self._break(bad)
+    before = self.state.ghn.get_arrays()
+    with self.assertLogs("absl", "WARNING") as logs:
+      self.trainer.step()
+    self.assertIn(bad.fingerprint, logs.output[0])
+    self.assertNotIn(good.fingerprint, logs.output[0])
+    for name, array in self.state.ghn.get_arrays().items():
+      np.testing.assert_array_equal(array, before[name])
+    self.assertEqual(self.state.step, 1)
+    self.assertEqual(self.state.num_skipped, 1)
+    self.assertEqual(self.state.take_means(), {})
+
+  def test_a_step_that_updates_ends_the_row(self):
+    self._break(self.trainer.meta_batches.batch(0)[0])
+    self.trainer.step()
+    self.assertEqual(self.state.num_skipped_in_row, 1)
+    self.trainer.step()
+    self.assertEqual(self.state.num_skipped_in_row, 0)
+    self.assertEqual(self.state.num_skipped, 1)
+
+  def test_too_many_in_a_row_stop_training(self):
+    def apply(*args, **kwargs):
+      return self.apply(*args, **kwargs) * np.inf
+
+    self.enter_context(mock.patch.object(network, "apply", apply))
+    self.trainer.step()
+    self.trainer.step()
+    with self.assertRaisesRegex(
+      training.TrainingError, "number 3 in a row, more than.*=2"
+    ):
+      self.trainer.step()
+
+
+class TrainTest(absltest.TestCase):
+  """Runs of four steps, some of them cut off, beside one that was not."""
+
+  # Records average over three steps, so that a stop after two falls between.
+  CONFIG = tiny_run.config(recipe="w4a4", log_every_steps=3)
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.enterClassContext(tiny_run.small_space())
+    cls.whole = cls.enterClassContext(tempfile.TemporaryDirectory())
+    with cls().assertLogs("absl", "INFO") as logs:
+      cls.finished = cls._train(cls.whole)
+    cls.log = logs.output
+
+  @classmethod
+  def _train(cls, workdir, stop=None) -> bool:
+    state = training_state.open_run(cls.CONFIG, tiny_run.dataset(), workdir)
+    return training.train(state, workdir, stop or threading.Event())
+
+  def _assert_same_run(self, workdir: str) -> None:
+    """Compares all but the time: records and the last checkpoint."""
+    for actual, expected in zip(
+      metrics.read(workdir), metrics.read(self.whole), strict=True
+    ):
+      time = {"networks_per_second": 0}
+      self.assertEqual(actual | time, expected | time)
+    (arrays, metadata), (expected_arrays, expected_metadata) = (
+      checkpoint.load(os.path.join(folder, "checkpoint-00000004.npz"))
+      for folder in (workdir, self.whole)
+    )
+    time = {"seconds": 0}
+    self.assertEqual(metadata | time, expected_metadata | time)
+    self.assertEqual(arrays.keys(), expected_arrays.keys())
+    for name, array in arrays.items():
+      np.testing.assert_array_equal(array, expected_arrays[name], name)
+
+  def test_a_stopped_run_goes_on_bit_for_bit(self):
+    workdir = self.create_tempdir().full_path
+    stop = threading.Event()
+    step = training.Trainer.step
+
+    def step_and_stop(trainer):
+      step(trainer)
+      if trainer.state.step == 2:
+        stop.set()
+
+    with mock.patch.object(training.Trainer, "step", step_and_stop):
+      self.assertFalse(self._train(workdir, stop))
+    newest = training_state.checkpoint_paths(workdir)[0]
+    self.assertEndsWith(newest, "checkpoint-00000002.npz")
+    self.assertTrue(self._train(workdir))
+    self._assert_same_run(workdir)
+
+  def test_steps_after_the_last_checkpoint_are_repeated_bit_for_bit(self):
+    workdir = self.create_tempdir().full_path
+    save = training_state.save
+
+    def save_or_fail(state, workdir):
+      if state.step == 4:
+        raise OSError("cut off")
+      return save(state, workdir)
+
+    with mock.patch.object(training_state, "save", save_or_fail):
+      with self.assertRaisesRegex(OSError, "cut off"):
+        self._train(workdir)
+    self.assertEqual(metrics.read(workdir)[-1]["step"], 4)
+    self._train(workdir)
+    self._assert_same_run(workdir)
+
+  def test_a_finished_run_has_nothing_left_to_do(self):
+    self.assertTrue(self.finished)
+    records = metrics.read(self.whole)
+    with mock.patch.object(training.Trainer, "step") as step:
+      self.assertTrue(self._train(self.whole))
+    step.assert_not_called()
+    self.assertEqual(metrics.read(self.whole), records)
+
+  def test_records_and_evaluations_come_at_their_steps_and_at_the_end(self):
+    records = metrics.read(self.whole)
+    self.assertEqual([r["step"] for r in records], [2, 3, 4])
+    evaluated = {"validation/float_accuracy", "validation/w4a4_accuracy"}
+    self.assertEqual(
+      [evaluated <= r.keys() for r in records], [True, False, True]
+    )
+    self.assertEqual(["loss" in r for r in records], [False, True, True])
+
+  def test_a_summary_stands_at_the_begin_and_at_the_end(self):
+    self.assertRegex(self.log[0], "Train hypernetwork edge .*steps 0 to 4")
+    self.assertRegex(self.log[-1], "Done at step 4: 8 networks in")
+
+
+if __name__ == "__main__":
+  absltest.main()
