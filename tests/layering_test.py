@@ -84,7 +84,6 @@ _LAYERS = {
     (*_LIBRARIES, *_JOINING), ("absl", "numpy", "tensorflow", "tf_keras")
   ),
   "tools.import_ghn2": Layer(_LIBRARIES + _JOINING, ("absl", "numpy", "torch")),
-  "tools.report": Layer(_LIBRARIES + _JOINING, ("absl", "matplotlib", "numpy")),
 }
 # The package itself only sets the environment and is imported everywhere.
 _PACKAGE = "ghn_tf"
@@ -134,7 +133,7 @@ class LayeringTest(parameterized.TestCase):
     ("ghn_tf.training", "from ghn_tf import train"),
     ("ghn_tf.training", "from absl import flags"),
     ("models.resnet", "from ghn_tf.arch import spec"),
-    ("tools.demo", "import matplotlib.pyplot as plt"),
+    ("tools.evaluate", "import matplotlib.pyplot as plt"),
     ("ghn_tf.helpers", "import os"),
   )
   def test_a_forbidden_import_is_found(self, module: str, source: str):

@@ -93,6 +93,34 @@ SPACES: Mapping[str, SearchSpace] = {
     min_params=10_000,
     max_params=250_000,
   ),
+  # Shallow networks of edge's blocks on half the image: for first steps, where
+  # a hypernetwork has minutes to learn and not days.
+  "tiny": SearchSpace(
+    "tiny",
+    edge_space.EdgeGrammar(
+      base_channels=((16, 2), (24, 1), (32, 1)),
+      stem_strides=((2, 1),),
+      stages=((2, 1), (3, 1)),
+      blocks_per_stage=((1, 3), (2, 1)),
+      max_channels=((64, 1),),
+      blocks=(
+        (edge_space.Block.PLAIN, 3),
+        (edge_space.Block.SEPARABLE, 3),
+        (edge_space.Block.RESIDUAL, 2),
+        (edge_space.Block.INVERTED_RESIDUAL, 2),
+        (edge_space.Block.BRANCHES, 1),
+      ),
+      norm_free_share=0.0,
+      flatten_share=0.0,
+      hidden_share=0.0,
+    ),
+    min_nodes=10,
+    max_nodes=50,
+    min_macs=250_000,
+    max_macs=4_000_000,
+    min_params=4_000,
+    max_params=100_000,
+  ),
   # GHN-2 bounds the parameters at 32 channels, which are the channels of all
   # networks that come near the bound.
   "convnets": SearchSpace(

@@ -16,7 +16,6 @@ from ghn_tf.quant import recipe as recipe_lib
 
 _CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
 _RELUS = (ops.Op.RELU, ops.Op.RELU6)
-_ONE_RELU = tuple({op} for op in _RELUS)
 # What computes new values, with its own range unless it is fused.
 _COMPUTING = (
   *_CONVOLUTIONS,
@@ -83,23 +82,34 @@ def is_folded(architecture: spec.Architecture, index: int) -> bool:
   )
 
 
+def _twins(architecture: spec.Architecture, index: int) -> tuple[int, ...]:
+  """Returns a node with the equal ReLUs on its input: the converter's one."""
+  node = architecture.nodes[index]
+  if node.op not in _RELUS:
+    return (index,)
+  readers = architecture.consumers[node.inputs[0]]
+  return tuple(i for i in readers if architecture.nodes[i].op is node.op)
+
+
 def _is_fused(architecture: spec.Architecture, index: int) -> bool:
   """Whether a node's output is never stored: its only reader absorbs it."""
   node = architecture.nodes[index]
   readers = architecture.consumers[index]
-  if node.op is ops.Op.AVG_POOL:
-    # The converter makes one ReLU of several equal ones, and fuses it.
-    return {architecture.nodes[i].op for i in readers} in _ONE_RELU
-  if len(readers) != 1 or node.op not in _COMPUTING:
+  if not readers or readers != _twins(architecture, readers[0]):
     return False
   reader = architecture.nodes[readers[0]]
+  if reader.op in _RELUS:
+    return node.op in (*_COMPUTING, ops.Op.AVG_POOL) and node.op not in _RELUS
   if reader.op is ops.Op.BATCH_NORM:
     return node.op in _CONVOLUTIONS
-  if reader.op in _RELUS:
-    return node.op not in _RELUS
   # Operands of a concat share its range, which saves a rescaling; one that
   # occurs twice in it is a stored tensor of its own.
-  return reader.op is ops.Op.CONCAT and reader.inputs.count(index) == 1
+  return (
+    reader.op is ops.Op.CONCAT
+    and reader.inputs.count(index) == 1
+    and node.op in _COMPUTING
+    and _twins(architecture, index) == (index,)
+  )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -110,13 +120,15 @@ def output_ranges(
   owners: list[int] = []
   result: list[OutputRange | None] = []
   for index, node in enumerate(architecture.nodes):
-    fused = _is_fused(architecture, index)
     source = architecture.nodes[node.inputs[0]].op if node.inputs else None
     # A pool has one range for what it reads and stores, also with a ReLU.
     pooled = source is ops.Op.AVG_POOL and result[node.inputs[0]] is None
     keeps = node.op in _MOVING or pooled
     owners.append(owners[node.inputs[0]] if keeps else index)
+    if _is_fused(architecture, index) and not pooled:
+      result.append(None)
+      continue
     # The average of grid values lies between them.
     rounds = not keeps or pooled or node.op is ops.Op.AVG_POOL
-    result.append(None if fused else OutputRange(owners[index], rounds))
+    result.append(OutputRange(owners[index], rounds))
   return tuple(result)
