@@ -22,29 +22,23 @@ bound on the logits stands in the row; with activations of 4 or 2 bits, where
 one code is 1/15 or 1/3 of a range, a deep network leaves none to state.
 """
 
-from collections.abc import Iterator, Mapping
-import contextlib
+from collections.abc import Mapping
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest import mock
 
-from absl.testing import absltest
-from absl.testing import parameterized
 from ai_edge_litert import interpreter as litert
 import numpy as np
-import pytest
 import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
-from ghn_tf.arch import ops
 from ghn_tf.arch import space
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
-from ghn_tf.child import ranges
 from ghn_tf.child import storage
 from ghn_tf.edge import tflite
 from ghn_tf.ghn import model as ghn_model
@@ -159,7 +153,7 @@ def _stored_tensors(
   interpreter = litert.Interpreter(
     model_content=content,
     # The kernels that microcontrollers have, and no tensor is reused.
-    experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF,
+    experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     experimental_preserve_all_tensors=True,
   )
   interpreter.allocate_tensors()
@@ -194,7 +188,9 @@ def _operator_differences(child: Child, content: bytes) -> list[np.ndarray]:
   differences: list[np.ndarray] = []
   quantize = fake_quant.quantize_activation
 
-  def compare(x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int, **_):
+  def compare(
+    x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int, **_
+  ):
     shape = x.shape
     scale = float(high - low) / (2**num_bits - 1)
     zero_point = np.round(-128 - float(low) / scale)

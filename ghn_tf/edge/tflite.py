@@ -4,7 +4,9 @@
 
 import importlib
 from typing import Any
+import warnings
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
@@ -40,13 +42,19 @@ def convert(model: keras.Model) -> bytes:
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   converter.inference_input_type = tf.int8
   converter.inference_output_type = tf.int8
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
-    content = converter.convert()
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      content = converter.convert()
   except Exception as error:  # The converter raises bare Exceptions.
     reason = str(error).strip().splitlines() or [type(error).__name__]
     raise ConversionError(
       f"TensorFlow cannot convert {model.name!r}: {reason[0]:.300}"
     ) from error
+  finally:
+    logging.set_verbosity(verbosity)
   if operators := float_operators(content):
     raise ConversionError(
       f"The file of {model.name!r} is not fully integer; in float are"

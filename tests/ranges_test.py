@@ -1,0 +1,296 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import space
+from ghn_tf.arch import spec
+from ghn_tf.child import ranges
+from ghn_tf.quant import recipe as recipe_lib
+
+_Op = ops.Op
+
+
+class _Drawing(spec.Builder):
+  """A network drawn by hand: 8 channels throughout, 1x1 kernels."""
+
+  def __init__(self):
+    super().__init__((8, 8, 8), "image")
+
+  def conv(self, name: str, source: int) -> int:
+    return self.add(_Op.CONV, source, name=name, filters=8)
+
+  def draw(self, op: ops.Op, name: str, *sources: int) -> int:
+    window = {"kernel": (2, 2)} if op in (_Op.MAX_POOL, _Op.AVG_POOL) else {}
+    return self.add(op, *sources, name=name, **window)
+
+  def finish(self, source: int) -> spec.Architecture:
+    if len(self.shape(source)) == 3:
+      source = self.draw(_Op.GLOBAL_AVG_POOL, "pool", source)
+    self.add(_Op.DENSE, source, name="logits", filters=3)
+    return self.build("drawing")
+
+
+def _ranges(architecture: spec.Architecture) -> dict[str, str]:
+  """Node -> owner of its range, with a ! where rounded; no entry if fused."""
+  found = {}
+  for node, output in zip(
+    architecture.nodes, ranges.output_ranges(architecture), strict=True
+  ):
+    if output is not None:
+      owner = architecture.nodes[output.owner].name
+      found[node.name] = owner + "!" * output.rounds
+  return found
+
+
+def _conv_bn_relu(d: _Drawing) -> int:
+  bn = d.draw(_Op.BATCH_NORM, "bn", d.conv("conv", d.input))
+  return d.draw(_Op.RELU, "relu", bn)
+
+
+def _conv_relu6(d: _Drawing) -> int:
+  return d.draw(_Op.RELU6, "relu6", d.conv("conv", d.input))
+
+
+def _conv_bn(d: _Drawing) -> int:
+  return d.draw(_Op.BATCH_NORM, "bn", d.conv("conv", d.input))
+
+
+def _residual(d: _Drawing) -> int:
+  conv = d.conv("conv", d.input)
+  return d.draw(_Op.RELU, "relu", d.draw(_Op.ADD, "add", conv, d.input))
+
+
+def _conv_with_two_readers(d: _Drawing) -> int:
+  conv = d.conv("conv", d.input)
+  bn = d.draw(_Op.BATCH_NORM, "bn", conv)
+  return d.draw(_Op.ADD, "add", d.draw(_Op.RELU, "relu", conv), bn)
+
+
+def _relu_relu(d: _Drawing) -> int:
+  relu = d.draw(_Op.RELU, "relu", d.conv("conv", d.input))
+  return d.draw(_Op.RELU6, "relu6", relu)
+
+
+def _equal_relus(d: _Drawing) -> int:
+  # Two operations of a cell often begin with a ReLU of the same input.
+  conv = d.conv("conv", d.input)
+  relus = [d.draw(_Op.RELU, name, conv) for name in ("relu1", "relu2")]
+  return d.draw(_Op.ADD, "add", *(d.conv(f"c{r}", r) for r in relus))
+
+
+def _different_relus(d: _Drawing) -> int:
+  conv = d.conv("conv", d.input)
+  relu = d.draw(_Op.RELU, "relu", conv)
+  return d.draw(_Op.ADD, "add", relu, d.draw(_Op.RELU6, "relu6", conv))
+
+
+def _concat(d: _Drawing) -> int:
+  conv = d.conv("conv", d.input)
+  relu = d.draw(_Op.RELU, "relu", d.conv("conv2", d.input))
+  pool = d.draw(_Op.MAX_POOL, "max", d.input)
+  return d.draw(_Op.CONCAT, "concat", conv, relu, pool)
+
+
+def _concat_of_what_others_read(d: _Drawing) -> int:
+  relu = d.draw(_Op.RELU, "relu", d.conv("conv", d.input))
+  return d.draw(_Op.CONCAT, "concat", relu, d.conv("conv2", relu))
+
+
+def _concat_with_itself(d: _Drawing) -> int:
+  conv = d.conv("conv", d.input)
+  return d.draw(_Op.CONCAT, "concat", conv, conv)
+
+
+def _concat_of_equal_relus(d: _Drawing) -> int:
+  conv = d.conv("conv", d.input)
+  relus = [d.draw(_Op.RELU, name, conv) for name in ("relu1", "relu2")]
+  return d.draw(_Op.CONCAT, "concat", relus[0], d.conv("conv2", relus[1]))
+
+
+def _concat_of_concat(d: _Drawing) -> int:
+  inner = d.draw(_Op.CONCAT, "inner", *(d.conv(n, 0) for n in "ab"))
+  return d.draw(_Op.CONCAT, "outer", inner, d.conv("c", 0))
+
+
+def _concat_bn_relu(d: _Drawing) -> int:
+  concat = d.draw(_Op.CONCAT, "concat", d.conv("a", 0), d.conv("b", 0))
+  bn = d.draw(_Op.BATCH_NORM, "bn", concat)
+  return d.draw(_Op.RELU, "relu", bn)
+
+
+def _pools(d: _Drawing) -> int:
+  average = d.draw(_Op.AVG_POOL, "avg", d.conv("conv", d.input))
+  return d.draw(_Op.AVG_POOL, "avg2", d.draw(_Op.MAX_POOL, "max", average))
+
+
+def _average_relu(d: _Drawing) -> int:
+  average = d.draw(_Op.AVG_POOL, "avg", d.conv("conv", d.input))
+  return d.draw(_Op.RELU, "relu", average)
+
+
+def _average_equal_relus(d: _Drawing) -> int:
+  average = d.draw(_Op.AVG_POOL, "avg", d.conv("conv", d.input))
+  relus = [d.draw(_Op.RELU, name, average) for name in ("relu1", "relu2")]
+  return d.draw(_Op.CONCAT, "concat", relus[0], d.conv("conv2", relus[1]))
+
+
+def _average_read_otherwise(d: _Drawing) -> int:
+  average = d.draw(_Op.AVG_POOL, "avg", d.conv("conv", d.input))
+  relu = d.draw(_Op.RELU, "relu", average)
+  return d.draw(_Op.ADD, "add", relu, average)
+
+
+def _max_relu(d: _Drawing) -> int:
+  return d.draw(
+    _Op.RELU, "relu", d.draw(_Op.MAX_POOL, "max", d.conv("conv", d.input))
+  )
+
+
+def _pad_crop_flatten(d: _Drawing) -> int:
+  x = d.add(_Op.ZERO_PAD, d.conv("conv", 0), name="pad", margins=(1, 1, 1, 1))
+  x = d.add(_Op.CROP, x, name="crop", margins=(1, 0, 1, 0))
+  return d.draw(_Op.FLATTEN, "flatten", x)
+
+
+def _dense_bn_relu(d: _Drawing) -> int:
+  mean = d.draw(_Op.GLOBAL_AVG_POOL, "mean", d.input)
+  dense = d.add(_Op.DENSE, mean, name="dense", filters=8)
+  bn = d.draw(_Op.BATCH_NORM, "bn", dense)
+  return d.draw(_Op.RELU, "relu", bn)
+
+
+class OutputRangesTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # A convolution stores what comes out of its BatchNorm and ReLU.
+    (_conv_bn_relu, {"relu": "relu!"}),
+    (_conv_relu6, {"relu6": "relu6!"}),
+    (_conv_bn, {"bn": "bn!"}),
+    (_residual, {"conv": "conv!", "relu": "relu!"}),
+    (
+      _conv_with_two_readers,
+      {"conv": "conv!", "relu": "relu!", "bn": "bn!", "add": "add!"},
+    ),
+    (_relu_relu, {"relu": "relu!", "relu6": "relu6!"}),
+    (
+      _equal_relus,
+      {
+        "relu1": "relu1!",
+        "relu2": "relu2!",
+        "c2": "c2!",
+        "c3": "c3!",
+        "add": "add!",
+      },
+    ),
+    (
+      _different_relus,
+      {"conv": "conv!", "relu": "relu!", "relu6": "relu6!", "add": "add!"},
+    ),
+    # Operands that nobody else reads are stored in the concat alone.
+    (_concat, {"max": "image", "concat": "concat!"}),
+    (_concat_of_what_others_read, {"relu": "relu!", "concat": "concat!"}),
+    (_concat_with_itself, {"conv": "conv!", "concat": "concat!"}),
+    (
+      _concat_of_equal_relus,
+      {"relu1": "relu1!", "relu2": "relu2!", "concat": "concat!"},
+    ),
+    (_concat_of_concat, {"inner": "inner!", "outer": "outer!"}),
+    (_concat_bn_relu, {"concat": "concat!", "relu": "relu!"}),
+    # A pool keeps the range; only an average gives new values.
+    (
+      _pools,
+      {"conv": "conv!", "avg": "conv!", "max": "conv", "avg2": "conv!"},
+    ),
+    (_average_relu, {"conv": "conv!", "relu": "conv!"}),
+    (
+      _average_equal_relus,
+      {
+        "conv": "conv!",
+        "relu1": "conv!",
+        "relu2": "conv!",
+        "concat": "concat!",
+      },
+    ),
+    (
+      _average_read_otherwise,
+      {"conv": "conv!", "avg": "conv!", "relu": "relu!", "add": "add!"},
+    ),
+    (_max_relu, {"conv": "conv!", "max": "conv", "relu": "relu!"}),
+    (
+      _pad_crop_flatten,
+      {"conv": "conv!", "pad": "conv", "crop": "conv", "flatten": "conv"},
+    ),
+    # A dense layer has no per-channel range to fold a BatchNorm into.
+    (_dense_bn_relu, {"mean": "mean!", "dense": "dense!", "relu": "relu!"}),
+  )
+  def test_by_hand(
+    self, draw: Callable[[_Drawing], int], expected: dict[str, str]
+  ):
+    drawing = _Drawing()
+    found = _ranges(drawing.finish(draw(drawing)))
+    self.assertEqual(found.pop("image"), "image!")
+    self.assertEqual(found.pop("logits"), "logits!")
+    found.pop("pool", None)
+    self.assertEqual(found, expected)
+
+  @parameterized.parameters(*space.SPACES)
+  def test_what_is_read_is_stored_or_absorbed_by_its_reader(self, name: str):
+    for index in range(20):
+      architecture = space.sample(space.SPACES[name], 1, index)
+      outputs = ranges.output_ranges(architecture)
+      self.assertEqual(outputs[0], ranges.OutputRange(0, rounds=True))
+      last = len(architecture.nodes) - 1
+      self.assertEqual(outputs[-1], ranges.OutputRange(last, rounds=True))
+      for reader in architecture.nodes:
+        for source in reader.inputs:
+          if outputs[source] is None:
+            self.assertIn(
+              reader.op, (_Op.BATCH_NORM, _Op.RELU, _Op.RELU6, _Op.CONCAT)
+            )
+          else:
+            owner = outputs[outputs[source].owner]
+            self.assertEqual(owner.owner, outputs[source].owner)
+
+
+class IsFoldedTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (_conv_bn_relu, True),
+    (_conv_with_two_readers, False),
+    (_concat_bn_relu, False),
+    (_dense_bn_relu, False),
+  )
+  def test_only_into_the_convolution_it_alone_reads(self, draw, expected):
+    drawing = _Drawing()
+    architecture = drawing.finish(draw(drawing))
+    (index,) = (
+      i for i, n in enumerate(architecture.nodes) if n.op is _Op.BATCH_NORM
+    )
+    self.assertEqual(ranges.is_folded(architecture, index), expected)
+
+
+class NumBitsTest(parameterized.TestCase):
+  @parameterized.parameters(("w8a8", 8), ("w4a8", 8), ("w4a4", 4), ("w2a2", 2))
+  def test_image_and_logits_have_8_bits_and_all_else_the_recipes(
+    self, name, expected
+  ):
+    drawing = _Drawing()
+    architecture = drawing.finish(_conv_bn_relu(drawing))
+    bits = [
+      ranges.num_bits(architecture, output.owner, recipe_lib.get(name))
+      for output in ranges.output_ranges(architecture)
+      if output is not None
+    ]
+    self.assertEqual(bits, [8, expected, expected, 8])
+
+  def test_a_float_recipe_is_an_error(self):
+    drawing = _Drawing()
+    architecture = drawing.finish(drawing.input)
+    with self.assertRaisesRegex(ValueError, "'float' does not round"):
+      ranges.num_bits(architecture, 0, recipe_lib.get("float"))
+
+
+if __name__ == "__main__":
+  absltest.main()
