@@ -9,6 +9,7 @@ goes on from a checkpoint sees the images that an unbroken run would have seen.
 from collections.abc import Iterator
 import dataclasses
 import functools
+import os
 import pathlib
 
 import numpy as np
@@ -127,6 +128,8 @@ def load(
   """
   if name == SAMPLE:
     return _load_sample(image_size)
+  if data_dir is not None:  # no shell expands ~ behind --data_dir=
+    data_dir = os.path.expanduser(data_dir)
   return _load_tfds(name, data_dir, image_size, download, max_bytes)
 
 

@@ -121,10 +121,22 @@ class Predictor:
     architecture = (
       keras_io.from_keras(target) if isinstance(target, keras.Model) else target
     )
+    classes = self.ghn.config.num_classes
+    if architecture.num_classes != classes:
+      raise ValueError(
+        f"Network {architecture.name!r} gives {architecture.num_classes}"
+        f" logits, but this hypernetwork was trained for {classes} classes."
+      )
     if isinstance(recipe, str):
       recipe = recipe_lib.get(recipe)
     if calibration_images is None:
       calibration_images = self._default_images()
+    if calibration_images.shape[1:] != architecture.input_shape:
+      raise ValueError(
+        f"Network {architecture.name!r} takes images of shape"
+        f" {list(architecture.input_shape)}, the calibration images have"
+        f" {list(calibration_images.shape[1:])}."
+      )
     (params,) = self.ghn([architecture])
     images = self.normalize(calibration_images)
     batches = [
@@ -154,6 +166,8 @@ class Predictor:
     Raises:
       ValueError: training held out fewer.
     """
+    if not number:
+      return ()
     held_out = self._meta_batches.held_out
     if number > len(held_out):
       raise ValueError(
@@ -163,11 +177,13 @@ class Predictor:
     return held_out[:number]
 
   def is_unseen(self, architecture: spec.Architecture) -> bool:
-    """Returns whether training never drew an isomorphic architecture.
+    """Returns whether training is known never to have drawn an isomorphic one.
 
     The answer is exact: what training drew is drawn again, once, unless the
     architecture is one that it held out.
     """
+    if not self._is_trained_here:
+      return False
     held_out = {a.fingerprint for a in self._meta_batches.held_out}
     fingerprint = architecture.fingerprint
     return fingerprint in held_out or fingerprint not in self._seen
@@ -181,8 +197,18 @@ class Predictor:
       for architecture in batches.batch(step)
     )
 
+  @property
+  def _is_trained_here(self) -> bool:
+    """Whether the metadata tell how; those of imported weights do not."""
+    return "space" in self.metadata["training"]
+
   @functools.cached_property
   def _meta_batches(self) -> meta_batch.MetaBatches:
+    if not self._is_trained_here:
+      raise ValueError(
+        "The checkpoint does not tell which architectures training held out:"
+        " its weights were imported. Evaluate targets, with --unseen=0."
+      )
     config = training_config.TrainConfig(**self.metadata["training"])
     return meta_batch.MetaBatches(
       config.search_space(
@@ -219,7 +245,8 @@ def load(source: str) -> Predictor:
     CheckpointError: there is none, or it is damaged.
   """
   path = pathlib.Path(source)
-  paths = [source]
+  if not path.exists() and source in pretrained_names():
+    path = PRETRAINED_DIR / f"{source}.npz"
   if path.is_dir():
     paths = training_state.checkpoint_paths(source)
     if not paths:
@@ -227,12 +254,12 @@ def load(source: str) -> Predictor:
         f"The folder {source} has no checkpoints; is it the --workdir of a"
         " training run?"
       )
-  elif not path.exists() and source in pretrained_names():
-    paths = [str(PRETRAINED_DIR / f"{source}.npz")]
-  elif not path.exists():
+    found, arrays, metadata = training_state.load_newest(paths)
+  elif path.exists():
+    found, (arrays, metadata) = str(path), checkpoint.load(path)
+  else:
     raise checkpoint.CheckpointError(
       f"There is no checkpoint {source!r}: expected a file, the workdir of a"
       f" training run, or one of the names {pretrained_names()}."
     )
-  found, arrays, metadata = training_state.load_newest(paths)
   return Predictor(ghn_model.from_arrays(found, arrays, metadata), metadata)

@@ -156,7 +156,10 @@ def save(state: TrainState, workdir: str) -> str:
   }
   path = os.path.join(workdir, f"checkpoint-{state.step:08d}.npz")
   checkpoint.save(path, arrays, metadata)
-  for old in checkpoint_paths(workdir)[state.config.keep_checkpoints :]:
+  # A damaged one of a later step, which was ignored, counts as none to keep.
+  paths = checkpoint_paths(workdir)
+  kept = paths[paths.index(path) :]
+  for old in kept[state.config.keep_checkpoints :]:
     os.remove(old)
   return path
 

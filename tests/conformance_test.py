@@ -66,7 +66,7 @@ _MODELS = {
 
 
 class Row(NamedTuple):
-  """A network and the steps (LSB) of its int8 logits by which a file may differ.
+  """A network, and how many steps (LSB) of the logits a file may be off.
 
   Measured on 500 images, plus a quarter, plus one, for other CPUs.
   """
@@ -176,7 +176,7 @@ def _stored_tensors(
 
 
 def _operator_differences(child: Child, content: bytes) -> list[np.ndarray]:
-  """Differences in codes of every stored output of a file, operator by operator.
+  """Returns the differences in codes of a file's stored outputs, one by one.
 
   The network runs on fake quantization, but goes on with what the file has
   stored, so that each operator is given the same codes in both.

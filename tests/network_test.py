@@ -1,24 +1,24 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-from typing import Any
-
+from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import calibrate
+from ghn_tf.child import keras_io
 from ghn_tf.child import network
+from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
 _Op = ops.Op
 _FLOAT = recipe_lib.get("float")
 
-# Operations in a row, each reading the one before, with their attributes.
-_Chain = tuple[tuple[ops.Op, dict[str, Any]], ...]
-
 
 def _chain(shape: tuple[int, int, int], *operations) -> spec.Architecture:
+  """Operations in a row, each with its attributes."""
   builder = spec.Builder(shape)
   x = builder.input
   for op, attributes in operations:
@@ -26,21 +26,17 @@ def _chain(shape: tuple[int, int, int], *operations) -> spec.Architecture:
   return builder.build("chain")
 
 
+def _normal(shape, seed: int = 0, dtype: type = np.float32) -> tf.Tensor:
+  return tf.constant(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
 def _params(
   architecture: spec.Architecture, dtype: type = np.float32
 ) -> dict[str, tf.Tensor]:
-  rng = np.random.default_rng(1)
   return {
-    p.name: tf.constant(rng.normal(size=p.shape).astype(dtype))
-    for p in architecture.param_specs
+    param.name: _normal(param.shape, seed, dtype)
+    for seed, param in enumerate(architecture.param_specs)
   }
-
-
-def _images(
-  architecture: spec.Architecture, count: int = 4, dtype: type = np.float32
-) -> tf.Tensor:
-  shape = (count, *architecture.input_shape)
-  return tf.constant(np.random.default_rng(2).normal(size=shape).astype(dtype))
 
 
 def _every_operation() -> spec.Architecture:
@@ -62,61 +58,321 @@ def _every_operation() -> spec.Architecture:
     _Op.CONV, crop, filters=6, kernel=(2, 2), padding="valid", use_bias=True
   )
   mean = builder.add(_Op.GLOBAL_AVG_POOL, valid)
-  flat = builder.add(_Op.FLATTEN, valid)
-  dense = builder.add(_Op.DENSE, flat, filters=6)
-  normal = builder.add(_Op.BATCH_NORM, dense)
-  builder.add(_Op.DENSE, builder.add(_Op.ADD, normal, mean), filters=5)
-  return builder.build("everything")
+  dense = builder.add(_Op.DENSE, builder.add(_Op.FLATTEN, valid), filters=6)
+  bn = builder.add(_Op.BATCH_NORM, dense)
+  builder.add(_Op.DENSE, builder.add(_Op.ADD, bn, mean), filters=5)
+  return builder.build("every operation")
 
 
 class ValueTest(tf.test.TestCase, parameterized.TestCase):
-  """Operations without params on the image 0, 1, ..., 15 by hand."""
-
-  _IMAGE = np.arange(16.0, dtype=np.float32).reshape((4, 4))
-
   @parameterized.named_parameters(
-    ("relu", ((_Op.RELU, {}),), lambda x: np.maximum(x, 0)),
-    ("relu6", ((_Op.RELU6, {}),), lambda x: np.clip(x, 0, 6)),
+    ("relu", _Op.RELU, {}, lambda x: np.maximum(x, 0)),
+    ("relu6", _Op.RELU6, {}, lambda x: np.clip(x, 0, 6)),
     (
       "max_pool",
-      ((_Op.MAX_POOL, {"kernel": (2, 2), "strides": (2, 2)}),),
+      _Op.MAX_POOL,
+      {"kernel": (2, 2), "strides": (2, 2)},
       lambda x: x[1::2, 1::2],
     ),
     (
-      # One row and column of padding, at the end, which does not count.
+      # The window at the end holds one row; what is padded does not count.
       "avg_pool",
-      ((_Op.AVG_POOL, {"kernel": (2, 2)}),),
-      lambda x: (lambda y: (y[:4, :4] + y[1:, :4] + y[:4, 1:] + y[1:, 1:]) / 4)(
-        np.pad(x, (0, 1), "edge")
-      ),
+      _Op.AVG_POOL,
+      {"kernel": (2, 1)},
+      lambda x: np.concatenate([(x[:-1] + x[1:]) / 2, x[-1:]]),
     ),
     (
       "avg_pool_valid",
-      ((_Op.AVG_POOL, {"kernel": (4, 1), "padding": "valid"}),),
+      _Op.AVG_POOL,
+      {"kernel": (4, 1), "padding": "valid"},
       lambda x: x.mean(axis=0),
     ),
     (
       "zero_pad",
-      ((_Op.ZERO_PAD, {"margins": (1, 0, 2, 3)}),),
+      _Op.ZERO_PAD,
+      {"margins": (1, 0, 2, 3)},
       lambda x: np.pad(x, ((1, 0), (2, 3))),
     ),
-    ("crop", ((_Op.CROP, {"margins": (0, 1, 2, 0)}),), lambda x: x[:3, 2:]),
-    ("global_avg_pool", ((_Op.GLOBAL_AVG_POOL, {}),), np.mean),
+    ("crop", _Op.CROP, {"margins": (0, 1, 2, 0)}, lambda x: x[:3, 2:]),
   )
-  def test_by_hand(self, operations: _Chain, expected):
-    architecture = (
-      _chain(
-        (4, 4, 1), *operations, *((_Op.FLATTEN, {}),) * (len(operations) == 1)
-      )
-      if operations[0][0] is not _Op.GLOBAL_AVG_POOL
-      else _chain((4, 4, 1), *operations)
-    )
-    image = self._IMAGE - 5
-    y = network.apply(
+  def test_without_params(self, op, attributes, expected):
+    architecture = _chain((4, 4, 1), (op, attributes), (_Op.FLATTEN, {}))
+    image = np.arange(-5, 11, dtype=np.float32).reshape((4, 4))
+    (y,) = network.apply(
       architecture,
       {},
-      image[np.newaxis, :, :, np.newaxis],
+      tf.reshape(image, (1, 4, 4, 1)),
       recipe=_FLOAT,
       training=False,
     )
-    self.assertAllClose(y[0], np.ravel(expected(image)))
+    self.assertAllEqual(y, expected(image).ravel())
+
+  def test_convolution_and_dense_layer(self):
+    architecture = _chain(
+      (5, 4, 3),
+      (_Op.CONV, {"filters": 2, "kernel": (3, 2), "padding": "valid"}),
+      (_Op.GLOBAL_AVG_POOL, {}),
+      (_Op.DENSE, {"filters": 4, "use_bias": True}),
+    )
+    params = _params(architecture)
+    images = _normal((2, 5, 4, 3), seed=9)
+    kernel, dense, bias = (value.numpy() for value in params.values())
+    conv = sum(
+      np.tensordot(images[:, i : i + 3, j : j + 3], kernel[i, j], 1)
+      for i in range(3)
+      for j in range(2)
+    )
+    y = network.apply(
+      architecture, params, images, recipe=_FLOAT, training=True
+    )
+    # Float32 sums in another order.
+    expected = conv.mean(axis=(1, 2)) @ dense + bias
+    self.assertAllClose(y, expected, 1e-5, 1e-5)
+
+  @parameterized.parameters(True, False)
+  def test_is_the_keras_model(self, training: bool):
+    architecture = _every_operation()
+    images = _normal((4, 9, 10, 3), seed=9)
+    params = calibrate.calibrate(
+      architecture, _params(architecture), [images], recipe=_FLOAT
+    )
+    model = keras_io.to_keras(architecture, params, _FLOAT)
+    actual = network.apply(
+      architecture, params, images, recipe=_FLOAT, training=training
+    )
+    expected = model(images, training=training)
+    # The same operations, but float32 sums of fused ones in another order.
+    self.assertAllClose(actual, expected, 1e-5, 1e-5)
+
+  @parameterized.parameters("float", "w8a8", "w2a2")
+  def test_stored_statistics_make_images_independent(self, name: str):
+    architecture, recipe = _every_operation(), recipe_lib.get(name)
+    images = _normal((6, 9, 10, 3), seed=9)
+    params = calibrate.calibrate(
+      architecture, _params(architecture), [images], recipe=recipe
+    )
+    together, alone = (
+      network.apply(architecture, params, batch, recipe=recipe, training=False)
+      for batch in (images, images[:1])
+    )
+    self.assertAllClose(together[:1], alone, 1e-5, 1e-5)
+
+  def test_rounds_image_kernel_and_logits(self):
+    architecture = _chain(
+      (2, 2, 3), (_Op.FLATTEN, {}), (_Op.DENSE, {"filters": 4})
+    )
+    params, recipe = _params(architecture), recipe_lib.get("w4a4")
+    images = _normal((5, 2, 2, 3), seed=9)
+
+    def rounded(x):  # image and logits have 8 bits in every recipe
+      low, high = tf.reduce_min(x), tf.reduce_max(x)
+      return fake_quant.quantize_activation(x, low, high, 8)
+
+    kernel = fake_quant.quantize_kernel(
+      params["dense_2/kernel"], recipe.weights, channel_axis=None
+    )
+    self.assertAllEqual(
+      network.apply(architecture, params, images, recipe=recipe, training=True),
+      rounded(tf.reshape(rounded(images), (5, -1)) @ kernel),
+    )
+
+
+class GradientTest(tf.test.TestCase, parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("conv", _Op.CONV, {"filters": 3, "kernel": (3, 2), "use_bias": True}),
+    ("strided", _Op.CONV, {"filters": 2, "strides": (2, 1)}),
+    ("depthwise", _Op.DEPTHWISE_CONV, {"kernel": (3, 3), "use_bias": True}),
+    ("dilated", _Op.DEPTHWISE_CONV, {"kernel": (3, 3), "dilation": 2}),
+  )
+  def test_is_that_of_finite_differences(self, op, attributes):
+    architecture = _chain(
+      (5, 4, 2),
+      (op, attributes),
+      (_Op.FLATTEN, {}),
+      (_Op.DENSE, {"filters": 2}),
+    )
+    params = _params(architecture, np.float64)
+    images = _normal((2, 5, 4, 2), 9, np.float64)
+
+    def logits(*values):
+      return network.apply(
+        architecture,
+        dict(zip(params, values, strict=True)),
+        images,
+        recipe=_FLOAT,
+        training=True,
+      )
+
+    theoretical, numerical = tf.test.compute_gradient(
+      logits, list(params.values())
+    )
+    for ours, theirs in zip(theoretical, numerical, strict=True):
+      # Logits are bilinear in the params: only float64 rounding remains.
+      self.assertAllClose(ours, theirs, 1e-6, 1e-6)
+
+  @parameterized.parameters(_Op.CONV, _Op.DEPTHWISE_CONV)
+  def test_of_a_dilated_kernel_is_that_of_a_kernel_with_zeros(self, op):
+    # TensorFlow has had wrong gradients here (tensorflow issue 56498).
+    def architecture(kernel: int, dilation: int) -> spec.Architecture:
+      first = (_Op.CONV, {"filters": 4, "name": "first"})
+      attributes = {"kernel": (kernel, kernel), "dilation": dilation}
+      if op is _Op.CONV:
+        attributes["filters"] = 3
+      second = (op, {"name": "second", **attributes})
+      return _chain((11, 12, 2), first, second, (_Op.FLATTEN, {}))
+
+    dilated, dense = architecture(3, 2), architecture(5, 1)
+    params = _params(dilated)
+    spread = np.zeros(dense.param_specs[1].shape, np.float32)
+    spread[::2, ::2] = params["second/kernel"]
+    images = _normal((4, 11, 12, 2), seed=9)
+    gradients = []
+    for network_, kernel in (
+      (dilated, params["second/kernel"]),
+      (dense, tf.constant(spread)),
+    ):
+      values = {**params, "second/kernel": kernel}
+      with tf.GradientTape() as tape:
+        tape.watch(values)
+        y = network.apply(
+          network_, values, images, recipe=_FLOAT, training=True
+        )
+        loss = tf.reduce_sum(y * _normal(y.shape, seed=8))
+      gradients.append(tape.gradient(loss, values))
+    ours, theirs = gradients
+    # Float32 sums of some hundred terms in another order.
+    tolerance = 1e-4
+    self.assertAllClose(
+      ours["second/kernel"],
+      theirs["second/kernel"][::2, ::2],
+      tolerance,
+      tolerance,
+    )
+    self.assertAllClose(
+      ours["first/kernel"], theirs["first/kernel"], tolerance, tolerance
+    )
+
+  @parameterized.product(
+    name=("w8a8", "w2a2"), mode=tuple(recipe_lib.Mode), per_channel=(0, 1)
+  )
+  def test_reaches_every_param_through_rounding(self, name, mode, per_channel):
+    architecture = _every_operation()
+    params = _params(architecture)
+    with tf.GradientTape() as tape:
+      tape.watch(params)
+      logits = network.apply(
+        architecture,
+        params,
+        _normal((8, 9, 10, 3), seed=9),
+        recipe=recipe_lib.get(name, mode, bool(per_channel)),
+        training=True,
+        seed=(1, 2),
+      )
+      loss = tf.reduce_sum(logits * _normal(logits.shape, seed=8))
+    for key, gradient in tape.gradient(loss, params).items():
+      self.assertTrue(np.isfinite(gradient).all(), key)
+      self.assertGreater(np.abs(gradient).max(), 0, key)
+
+
+class NoiseTest(tf.test.TestCase):
+  def _logits(self, mode: recipe_lib.Mode, training: bool, seed=None):
+    architecture = _every_operation()
+    recipe = recipe_lib.get("w8a8", mode)
+    images = _normal((4, 9, 10, 3), seed=9)
+    params = calibrate.calibrate(
+      architecture, _params(architecture), [images], recipe=recipe
+    )
+    return network.apply(
+      architecture, params, images, recipe=recipe, training=training, seed=seed
+    )
+
+  def test_stands_for_rounding_in_training_with_a_seed_only(self):
+    sim, noise = recipe_lib.Mode.SIM, recipe_lib.Mode.NOISE
+    rounded = self._logits(sim, training=True)
+    self.assertAllEqual(self._logits(noise, training=True), rounded)
+    self.assertAllEqual(self._logits(sim, True, seed=(1, 2)), rounded)
+    self.assertNotAllEqual(self._logits(noise, True, seed=(1, 2)), rounded)
+    self.assertAllEqual(
+      self._logits(noise, False, seed=(1, 2)), self._logits(sim, False)
+    )
+
+  def test_is_a_function_of_the_seed(self):
+    noise = recipe_lib.Mode.NOISE
+    first, again, other = (
+      self._logits(noise, True, seed) for seed in ((1, 2), (1, 2), (1, 3))
+    )
+    self.assertAllEqual(first, again)
+    self.assertNotAllEqual(first, other)
+
+  def test_differs_between_tensors(self):
+    builder = spec.Builder((4, 4, 2))
+    kernels = [
+      builder.add(_Op.CONV, 0, filters=3, name=name) for name in ("a", "b")
+    ]
+    added = builder.add(_Op.CONCAT, *kernels)
+    builder.add(_Op.FLATTEN, added)
+    architecture = builder.build("twins")
+    kernel = _normal((1, 1, 2, 3))
+    y = network.apply(
+      architecture,
+      {"a/kernel": kernel, "b/kernel": kernel},
+      _normal((1, 4, 4, 2)),
+      recipe=recipe_lib.get("w4a8", recipe_lib.Mode.NOISE),
+      training=True,
+      seed=(1, 2),
+    )
+    left, right = tf.split(tf.reshape(y, (4, 4, 6)), 2, axis=-1)
+    # 4-bit kernels that share their noise would differ by 8-bit noise alone.
+    self.assertGreater(np.abs(left - right).mean(), 0.02)
+
+
+class ErrorTest(parameterized.TestCase):
+  _ARCHITECTURE = _chain(
+    (4, 4, 3),
+    (_Op.CONV, {"filters": 2, "name": "conv"}),
+    (_Op.BATCH_NORM, {"name": "bn"}),
+    (_Op.GLOBAL_AVG_POOL, {}),
+  )
+
+  def _apply(self, params, images=None, name="float"):
+    if images is None:
+      images = tf.zeros((1, 4, 4, 3))
+    return network.apply(
+      self._ARCHITECTURE,
+      params,
+      images,
+      recipe=recipe_lib.get(name),
+      training=False,
+    )
+
+  def test_images_of_another_shape(self):
+    with self.assertRaisesRegex(
+      ValueError, r"'chain' takes images of shape \[4, 4, 3\], got \[4, 4, 1\]"
+    ):
+      self._apply(_params(self._ARCHITECTURE), tf.zeros((1, 4, 4, 1)))
+
+  def test_params_that_are_missing(self):
+    with self.assertRaisesRegex(
+      ValueError, r"params lack \['bn/gamma', 'bn/beta'\]"
+    ):
+      self._apply({"conv/kernel": tf.zeros((1, 1, 3, 2))})
+
+  def test_statistics_that_are_missing(self):
+    with self.assertRaisesRegex(
+      ValueError, "lack 'bn/moving_mean'; call calibrate, or run with training"
+    ):
+      self._apply(_params(self._ARCHITECTURE))
+
+  def test_ranges_that_are_missing(self):
+    params = calibrate.calibrate(
+      self._ARCHITECTURE,
+      _params(self._ARCHITECTURE),
+      [_normal((2, 4, 4, 3))],
+      recipe=_FLOAT,
+    )
+    with self.assertRaisesRegex(ValueError, "lack 'input/range'; call calib"):
+      self._apply(params, name="w8a8")
+
+
+if __name__ == "__main__":
+  absltest.main()

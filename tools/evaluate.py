@@ -132,21 +132,21 @@ def evaluate() -> None:
     )
     logging.info("%s", reports[-1])
   seconds = time.monotonic() - start
-  trained = predictor.metadata["seconds"]
+  trained = predictor.metadata.get("seconds", 0.0)  # imported: none
   num_images = min(_NUM_IMAGES.value or len(dataset.test), len(dataset.test))
   print(
     f"Top-1 accuracy in % on {num_images} test images of {dataset.name}, with"
     " stored\nstatistics as deployed; tflite_w8a8 is the int8 file in the"
     f" interpreter.\n\n{table(reports)}\n\nTrained for"
-    f" {predictor.metadata['step']} steps in {trained:.0f} s, measured in"
-    f" {seconds:.0f} s."
+    f" {predictor.metadata.get('step', 0)} steps in {trained:.0f} s, measured"
+    f" in {seconds:.0f} s."
   )
   if _OUTPUT.value:
     report = {
       "seconds": trained + seconds,
       "training_seconds": trained,
       "evaluation_seconds": seconds,
-      "steps": predictor.metadata["step"],
+      "steps": predictor.metadata.get("step", 0),
       "dataset": dataset.name,
       "num_images": num_images,
       "networks": [r.to_json() for r in reports],

@@ -138,7 +138,11 @@ def export() -> None:
   content = child.to_tflite()
   description = describe(predictor, child, content, dataset)
   files.write(output, content)
-  files.write(sidecar, json.dumps(description, indent=2) + "\n")
+  try:
+    files.write(sidecar, json.dumps(description, indent=2) + "\n")
+  except OSError:  # never a file beside the description of another
+    output.unlink()
+    raise
   logging.info(
     "%s: %d bytes, top-1 %.1f %% on %d test images of %s; see %s",
     output,

@@ -41,7 +41,7 @@ def from_json(text: str) -> spec.Architecture:
   """
   try:
     record = json.loads(text)
-  except json.JSONDecodeError as error:
+  except (json.JSONDecodeError, RecursionError) as error:
     raise ValueError(f"Not an architecture in JSON: {error}") from error
   name, input_shape, nodes = _fields(
     record, "an architecture", ("name", "input_shape", "nodes")

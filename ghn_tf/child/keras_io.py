@@ -32,7 +32,7 @@ def load_target(path: str) -> keras.Model:
     ValueError: there is no such module or function, or it returns no model.
   """
   module_name, _, function_name = path.partition(":")
-  if not module_name or not function_name:
+  if not module_name or not function_name or module_name.startswith("."):
     raise ValueError(
       f"Target {path!r} is not of the form package.module:function."
     )

@@ -174,7 +174,19 @@ def run(
   statistics: Statistics,
   noise_seed: tuple[int, int] | None = None,
 ) -> tf.Tensor:
-  """Returns the logits under given statistics; see `apply`."""
+  """Returns the logits under given statistics; see `apply`.
+
+  Raises:
+    ValueError: images of another shape, or params that lack a tensor.
+  """
+  if tuple(images.shape[1:]) != architecture.input_shape:
+    raise ValueError(
+      f"Architecture {architecture.name!r} takes images of shape"
+      f" {list(architecture.input_shape)}, got {images.shape[1:].as_list()}."
+    )
+  missing = [s.name for s in architecture.param_specs if s.name not in params]
+  if missing:
+    raise ValueError(f"params lack {missing}.")
   output_ranges = ranges.output_ranges(architecture)
   released = _released(architecture)
   outputs: list[tf.Tensor | None] = [None] * len(architecture.nodes)
@@ -249,14 +261,6 @@ def apply(
   Raises:
     ValueError: images of another shape, or params that lack a tensor.
   """
-  if tuple(images.shape[1:]) != architecture.input_shape:
-    raise ValueError(
-      f"Architecture {architecture.name!r} takes images of shape"
-      f" {list(architecture.input_shape)}, got {images.shape[1:].as_list()}."
-    )
-  missing = [s.name for s in architecture.param_specs if s.name not in params]
-  if missing:
-    raise ValueError(f"params lack {missing}.")
   noisy = training and recipe.mode is recipe_lib.Mode.NOISE
   return run(
     architecture,
