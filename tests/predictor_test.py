@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import pathlib
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -22,8 +23,9 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.workdir = absltest.get_default_test_tmpdir() + "/predictor"
-    pathlib.Path(cls.workdir).mkdir(parents=True, exist_ok=True)
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.workdir = folder.name
     cls.path = small_run.make(cls.workdir)
     cls.predictor = predictor_lib.load(cls.workdir)
     cls.images = data.load(data.SAMPLE).test.images[:64]

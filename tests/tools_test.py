@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import tempfile
 
 from absl.testing import absltest
 
@@ -15,8 +16,9 @@ class ToTfliteTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.folder = pathlib.Path(absltest.get_default_test_tmpdir()) / "to_tflite"
-    cls.folder.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.folder = pathlib.Path(folder.name)
     cls.checkpoint = small_run.make(str(cls.folder))
 
   def _run(self, *, target="models.resnet:resnet8", output="net.tflite", **kw):

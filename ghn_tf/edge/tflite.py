@@ -40,8 +40,12 @@ def convert(model: keras.Model) -> bytes:
   concrete = function.get_concrete_function(signature)
   converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
-  converter.inference_input_type = tf.int8
-  converter.inference_output_type = tf.int8
+  operations = concrete.graph.get_operations()
+  if any(operation.type.startswith("FakeQuant") for operation in operations):
+    # Of a float model the converter would refuse these and not say why; its
+    # operators are named below.
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:

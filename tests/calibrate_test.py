@@ -1,0 +1,150 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import space
+from ghn_tf.arch import spec
+from ghn_tf.child import calibrate
+from ghn_tf.child import network
+from ghn_tf.child import ranges
+from ghn_tf.quant import recipe as recipe_lib
+
+_Op = ops.Op
+_SHAPE = (4, 4, 3)
+
+
+def _normal(shape, seed: int = 0) -> tf.Tensor:
+  values = np.random.default_rng(seed).normal(0.3, 2, size=shape)
+  return tf.constant(values.astype(np.float32))
+
+
+def _architecture() -> spec.Architecture:
+  builder = spec.Builder(_SHAPE)
+  bn = builder.add(_Op.BATCH_NORM, builder.input, name="bn")
+  conv = builder.add(_Op.CONV, bn, name="conv", filters=2)
+  relu = builder.add(_Op.RELU, conv, name="relu")
+  builder.add(_Op.GLOBAL_AVG_POOL, relu, name="mean")
+  return builder.build("test")
+
+
+def _params(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
+  return {
+    param.name: _normal(param.shape, seed + 1)
+    for seed, param in enumerate(architecture.param_specs)
+  }
+
+
+def _batches(count: int, size: int = 8) -> list[tf.Tensor]:
+  return [_normal((size, *_SHAPE), seed) for seed in range(10, 10 + count)]
+
+
+def _calibrate(name: str, batches: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+  architecture = _architecture()
+  return calibrate.calibrate(
+    architecture,
+    _params(architecture),
+    batches,
+    recipe=recipe_lib.get(name),
+  )
+
+
+class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
+  def test_statistics_of_one_batch_are_its_mean_and_unbiased_variance(self):
+    (batch,) = _batches(1)
+    params = _calibrate("float", [batch])
+    axes = (0, 1, 2)
+    # Float32 sums in another order.
+    self.assertAllClose(params["bn/moving_mean"], np.mean(batch, axes), 1e-5)
+    self.assertAllClose(
+      params["bn/moving_variance"], np.var(batch, axes, ddof=1), 1e-5
+    )
+
+  def test_statistics_of_several_batches_are_their_mean(self):
+    batches = _batches(3)
+    params = _calibrate("float", batches)
+    each = [_calibrate("float", [batch]) for batch in batches]
+    for key in ("bn/moving_mean", "bn/moving_variance"):
+      self.assertAllClose(params[key], np.mean([p[key] for p in each], 0))
+
+  def test_ranges_are_the_mean_of_those_of_the_batches(self):
+    batches = _batches(3)
+    low, high = _calibrate("w8a8", batches)["input/range"]
+    self.assertAllClose(low, np.mean([np.min(b) for b in batches]))
+    self.assertAllClose(high, np.mean([np.max(b) for b in batches]))
+
+  def test_every_range_holds_zero(self):
+    params = _calibrate("w8a8", [tf.abs(_batches(1)[0]) + 1])
+    self.assertEqual(params["input/range"][0], 0)
+    self.assertEqual(params["relu/range"][0], 0)
+
+  def test_an_output_that_is_always_zero_has_a_range(self):
+    architecture = _architecture()
+    params = _params(architecture) | {"conv/kernel": tf.zeros((1, 1, 3, 2))}
+    recipe = recipe_lib.get("w8a8")
+    batches = _batches(2)
+    params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
+    self.assertAllEqual(params["relu/range"], [0, 1])
+    logits = network.apply(
+      architecture, params, batches[0], recipe=recipe, training=False
+    )
+    self.assertAllEqual(logits, tf.zeros_like(logits))
+
+  def test_given_params_are_kept(self):
+    params = _calibrate("w8a8", _batches(1))
+    for key, value in _params(_architecture()).items():
+      self.assertAllEqual(params[key], value)
+
+  @parameterized.parameters("edge", "convnets")
+  def test_adds_what_running_needs_and_no_more(self, name: str):
+    architecture = space.sample(space.SPACES[name], 0, 2)
+    params = _params(architecture)
+    recipe = recipe_lib.get("w4a4")
+    batch = _normal((2, *architecture.input_shape))
+    calibrated = calibrate.calibrate(
+      architecture, params, [batch], recipe=recipe
+    )
+    outputs = ranges.output_ranges(architecture)
+    expected = {
+      ranges.name(node)
+      for index, node in enumerate(architecture.nodes)
+      if outputs[index] == ranges.OutputRange(index, rounds=True)
+    }
+    for node in architecture.nodes:
+      if node.op is _Op.BATCH_NORM:
+        expected |= {f"{node.name}/moving_{s}" for s in ("mean", "variance")}
+    self.assertEqual(calibrated.keys() - params.keys(), expected)
+    logits = network.apply(
+      architecture, calibrated, batch, recipe=recipe, training=False
+    )
+    self.assertTrue(np.isfinite(logits).all())
+
+  def test_the_float_recipe_has_no_ranges(self):
+    self.assertNotIn("input/range", _calibrate("float", _batches(1)))
+
+  @parameterized.parameters("float", "w8a8")
+  def test_one_batch_runs_as_in_training(self, name: str):
+    # Enough images that the biased and the unbiased variance are close.
+    (batch,) = _batches(1, size=512)
+    architecture, recipe = _architecture(), recipe_lib.get(name)
+    params = _calibrate(name, [batch])
+    stored, training = (
+      network.apply(
+        architecture, params, batch, recipe=recipe, training=training
+      )
+      for training in (False, True)
+    )
+    # Their ratio is 1 + 1 / 8192; rounding adds a step in a few logits.
+    scale = np.abs(training).max()
+    self.assertAllClose(stored, training, 0, scale / 100)
+
+  def test_no_batches_is_an_error(self):
+    with self.assertRaisesRegex(ValueError, "at least one batch"):
+      _calibrate("float", [])
+
+
+if __name__ == "__main__":
+  absltest.main()

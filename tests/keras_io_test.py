@@ -1,0 +1,287 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import space
+from ghn_tf.arch import spec
+from ghn_tf.child import calibrate
+from ghn_tf.child import keras_io
+from ghn_tf.child import network
+from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.quant import tfmot
+
+_layers = keras.layers
+_FLOAT = recipe_lib.get("float")
+_SHAPE = (8, 8, 4)
+
+_TARGETS = (
+  "models.resnet:resnet8",
+  "models.resnet:resnet20",
+  "models.mobilenet:mobilenet_v1",
+  "models.mobilenet:mobilenet_v2",
+  "models.ds_cnn:ds_cnn",
+  "models.darts:darts",
+)
+
+
+def _model(*layers: keras.layers.Layer) -> keras.Model:
+  return keras.Sequential([keras.Input(_SHAPE), *layers], name="model")
+
+
+def _random_params(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
+  rng = np.random.default_rng(0)
+  return {
+    param.name: tf.constant(rng.normal(size=param.shape).astype(np.float32))
+    for param in architecture.param_specs
+  }
+
+
+def _images(shape: tuple[int, int, int] = _SHAPE) -> tf.Tensor:
+  rng = np.random.default_rng(1)
+  return tf.constant(rng.normal(size=(4, *shape)).astype(np.float32))
+
+
+def _calibrated(architecture: spec.Architecture, recipe=_FLOAT):
+  return calibrate.calibrate(
+    architecture,
+    _random_params(architecture),
+    [_images(architecture.input_shape)],
+    recipe=recipe,
+  )
+
+
+def _params_of(model: keras.Model) -> dict[str, tf.Tensor]:
+  """A model's own weights, under the names of params."""
+  params = {}
+  for layer in model.layers:
+    for weight in layer.weights:
+      name = weight.name.split("/")[-1].split(":")[0]
+      params[f"{layer.name}/{name.removeprefix('depthwise_')}"] = weight.value()
+  return params
+
+
+class FromKerasTest(tf.test.TestCase, parameterized.TestCase):
+  def _check(self, model: keras.Model) -> spec.Architecture:
+    """A model and its architecture with the model's weights agree."""
+    for weight in model.weights:
+      rng = np.random.default_rng(0)
+      weight.assign(rng.uniform(0.1, 1, weight.shape))
+    architecture = keras_io.from_keras(model)
+    images = _images(architecture.input_shape)
+    actual = network.apply(
+      architecture, _params_of(model), images, recipe=_FLOAT, training=False
+    )
+    # Float32 sums in another order.
+    self.assertAllClose(actual, model(images), 1e-4, 1e-4)
+    return architecture
+
+  @parameterized.parameters(*_TARGETS)
+  def test_a_target_has_the_layers_and_weights_of_its_model(self, path):
+    model = keras_io.load_target(path)
+    architecture = keras_io.from_keras(model)
+    self.assertEqual(architecture.name, model.name)
+    self.assertEqual(architecture.input_shape, model.input_shape[1:])
+    self.assertEqual(architecture.num_classes, model.output_shape[1])
+    self.assertEqual(
+      {node.name for node in architecture.nodes},
+      {layer.name for layer in model.layers},
+    )
+    for index, node in enumerate(architecture.nodes[1:], 1):
+      shape = model.get_layer(node.name).output_shape[1:]
+      self.assertEqual(architecture.shapes[index], shape)
+    trainable = sum(np.prod(w.shape) for w in model.trainable_weights)
+    self.assertEqual(architecture.num_params, trainable)
+
+  @parameterized.named_parameters(
+    ("conv", lambda: _layers.Conv2D(3, (3, 2), (2, 1), "same")),
+    ("conv_valid", lambda: _layers.Conv2D(3, 3, use_bias=False)),
+    ("conv_dilated", lambda: _layers.Conv2D(3, 3, dilation_rate=2)),
+    ("depthwise", lambda: _layers.DepthwiseConv2D(3, 2, "same")),
+    ("depthwise_dilated", lambda: _layers.DepthwiseConv2D(3, dilation_rate=2)),
+    ("batch_norm", lambda: _layers.BatchNormalization(epsilon=0.1)),
+    ("batch_norm_axis", lambda: _layers.BatchNormalization(axis=3)),
+    ("relu", lambda: _layers.ReLU()),
+    ("relu6", lambda: _layers.ReLU(6)),
+    ("activation", lambda: _layers.Activation("relu")),
+    ("activation_relu6", lambda: _layers.Activation(tf.nn.relu6)),
+    ("linear", lambda: _layers.Activation("linear")),
+    ("max_pool", lambda: _layers.MaxPooling2D(3, 2, "same")),
+    ("avg_pool", lambda: _layers.AveragePooling2D((3, 2), 1, "same")),
+    ("zero_pad", lambda: _layers.ZeroPadding2D(((1, 2), (3, 0)))),
+    ("crop", lambda: _layers.Cropping2D(((1, 2), (0, 1)))),
+    ("dropout", lambda: _layers.Dropout(0.5)),
+    ("conv_relu", lambda: _layers.Conv2D(3, 1, activation="relu")),
+    (
+      "depthwise_relu6",
+      lambda: _layers.DepthwiseConv2D(1, activation=tf.nn.relu6),
+    ),
+  )
+  def test_each_layer_computes_the_same(self, make):
+    self._check(_model(make(), _layers.Flatten(), _layers.Dense(3)))
+
+  def test_dense_layers_and_batch_norm_of_features(self):
+    architecture = self._check(
+      _model(
+        _layers.GlobalAveragePooling2D(),
+        _layers.Dense(5, activation="relu", use_bias=False, name="hidden"),
+        _layers.BatchNormalization(),
+        _layers.Dense(3),
+      )
+    )
+    self.assertEqual(
+      [node.op for node in architecture.nodes[2:4]],
+      [ops.Op.DENSE, ops.Op.RELU],
+    )
+
+  def test_an_activation_is_a_node_that_leaves_the_layer_its_name(self):
+    # Keras itself names a second layer conv2d_1.
+    keras.backend.clear_session()
+    architecture = self._check(
+      _model(
+        _layers.Conv2D(2, 1, activation="relu"),
+        _layers.Conv2D(2, 1, activation="relu"),
+        _layers.GlobalAveragePooling2D(),
+      )
+    )
+    self.assertEqual(
+      [param.name for param in architecture.param_specs],
+      ["conv2d/kernel", "conv2d/bias", "conv2d_1/kernel", "conv2d_1/bias"],
+    )
+
+  @parameterized.parameters(2, 3, 5)
+  def test_a_long_sum_is_a_chain(self, count):
+    keras.backend.clear_session()
+    image = keras.Input(_SHAPE)
+    x = [_layers.Conv2D(3, 1, name=f"conv{i}")(image) for i in range(count)]
+    # Two sums with Keras' own names, add and add_1.
+    x = _layers.Add()([_layers.Add()(x), x[0]])
+    model = keras.Model(image, _layers.GlobalAveragePooling2D()(x))
+    architecture = self._check(model)
+    adds = [n for n in architecture.nodes if n.op is ops.Op.ADD]
+    self.assertLen(adds, count)
+
+  def test_branches_and_repeated_inputs(self):
+    image = keras.Input(_SHAPE)
+    conv = _layers.Conv2D(3, 1)(image)
+    both = _layers.Concatenate()([conv, image, conv])
+    twice = _layers.Add()([both, both])
+    self._check(keras.Model(image, _layers.GlobalAveragePooling2D()(twice)))
+
+  def test_layers_that_the_model_does_not_use_do_not_count(self):
+    image = keras.Input(_SHAPE)
+    conv = _layers.Conv2D(3, 1, name="used")
+    pool = _layers.GlobalAveragePooling2D()(conv(image))
+    conv(keras.Input((4, 4, 4)))  # a call of another model
+    _layers.Dense(7)(pool)
+    architecture = keras_io.from_keras(keras.Model(image, pool))
+    self.assertEqual(
+      [p.name for p in architecture.param_specs][0], "used/kernel"
+    )
+    self.assertLen(architecture.nodes, 3)
+
+
+class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
+  @parameterized.parameters(*_TARGETS)
+  def test_a_target_survives_the_round_trip(self, path: str):
+    self._check_round_trip(keras_io.from_keras(keras_io.load_target(path)))
+
+  @parameterized.parameters(("edge", 0), ("edge", 1), ("convnets", 7))
+  def test_a_sample_survives_the_round_trip(self, name: str, index: int):
+    self._check_round_trip(space.sample(space.SPACES[name], 0, index))
+
+  def _check_round_trip(self, architecture: spec.Architecture) -> None:
+    model = keras_io.to_keras(architecture, _calibrated(architecture), _FLOAT)
+    again = keras_io.from_keras(model)
+    # Keras may order its layers in another way.
+    self.assertEqual(again.fingerprint, architecture.fingerprint)
+    self.assertEqual(
+      {node.name: node.attributes() for node in again.nodes},
+      {node.name: node.attributes() for node in architecture.nodes},
+    )
+
+  @parameterized.parameters("float", "w8a8", "w2a2")
+  def test_every_param_and_statistic_is_in_its_layer(self, name):
+    architecture = space.sample(space.SPACES["edge"], 2, 0)
+    recipe = recipe_lib.get(name)
+    params = _calibrated(architecture, recipe)
+    model = keras_io.to_keras(architecture, params, recipe)
+    found = {}
+    for layer in model.layers:
+      inner = layer.layer if isinstance(layer, tfmot.Wrapper) else layer
+      for weight in layer.weights:
+        suffix = weight.name.split("/")[-1].split(":")[0]
+        suffix = suffix.removeprefix("depthwise_")
+        found[f"{inner.name}/{suffix}"] = weight
+    for key, value in params.items():
+      if not key.endswith("/range"):
+        self.assertAllEqual(found[key], value)
+
+  def test_ranges_and_kernels_sit_in_wrappers_named_by_node(self):
+    builder = spec.Builder(_SHAPE)
+    conv = builder.add(ops.Op.CONV, 0, name="conv", filters=2)
+    relu = builder.add(ops.Op.RELU, conv, name="relu")
+    pool = builder.add(ops.Op.AVG_POOL, relu, name="avg", kernel=(2, 2))
+    builder.add(ops.Op.FLATTEN, pool, name="flat")
+    architecture = builder.build("a: 1")
+    recipe = recipe_lib.get("w8a8")
+    model = keras_io.to_keras(
+      architecture, _calibrated(architecture, recipe), recipe
+    )
+    self.assertEqual(model.name, "a__1")
+    self.assertEqual(
+      [layer.name for layer in model.layers],
+      ["input", "quant_input_range", "quant_conv", "relu"]
+      + ["quant_relu_range", "avg", "flat"],
+    )
+
+  @parameterized.parameters(
+    ("float", "kernel"), ("float", "moving_mean"), ("w8a8", "range")
+  )
+  def test_a_missing_param_is_named(self, name, suffix):
+    architecture = keras_io.from_keras(
+      _model(
+        _layers.Conv2D(2, 1, name="conv"),
+        _layers.BatchNormalization(name="bn"),
+        _layers.Flatten(name="flat"),
+      )
+    )
+    recipe = recipe_lib.get(name)
+    params = _calibrated(architecture, recipe)
+    key = next(key for key in params if key.endswith(suffix))
+    del params[key]
+    with self.assertRaisesRegex(ValueError, f"lack '{key}'; .*calibrate"):
+      keras_io.to_keras(architecture, params, recipe)
+
+
+def needs_an_argument(classes):
+  raise AssertionError(classes)
+
+
+def returns_no_model():
+  return "no model"
+
+
+class LoadTargetTest(parameterized.TestCase):
+  def test_is_what_the_function_returns(self):
+    self.assertEqual(keras_io.load_target(_TARGETS[0]).name, "resnet8")
+
+  @parameterized.parameters(
+    ("models.resnet", "not of the form package.module:function"),
+    ("models.nothing:resnet8", "no module named 'models.nothing'"),
+    ("models.resnet:resnet9", "'models.resnet' has no function 'resnet9'"),
+    (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
+    (f"{__name__}:returns_no_model", "returned <class 'str'>, expected"),
+  )
+  def test_an_error_names_the_target(self, path, message):
+    with self.assertRaisesRegex(ValueError, f"'{path}'.*{message}"):
+      keras_io.load_target(path)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,352 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.child import calibrate
+from ghn_tf.child import keras_io
+from ghn_tf.child import network
+from ghn_tf.child import ranges
+from ghn_tf.child import storage
+from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
+
+_Op = ops.Op
+_SHAPE = (8, 8, 6)
+_CLASSES = 5
+
+# Without TensorFlow or ai_edge_litert, beside which tflite_runtime corrupts
+# the heap: their C++ symbols clash.
+_RUN_IN_TFLITE_RUNTIME = """
+import sys
+import numpy as np
+from tflite_runtime import interpreter as tflite_runtime
+
+interpreter = tflite_runtime.Interpreter(sys.argv[1])
+interpreter.allocate_tensors()
+(image,) = interpreter.get_input_details()
+(logits,) = interpreter.get_output_details()
+results = []
+for code in np.load(sys.argv[2]):
+  interpreter.set_tensor(image["index"], code[np.newaxis])
+  interpreter.invoke()
+  results.append(interpreter.get_tensor(logits["index"])[0])
+np.save(sys.argv[3], np.stack(results))
+"""
+
+
+def _images() -> np.ndarray:
+  rng = np.random.default_rng(9)
+  return rng.normal(size=(64, *_SHAPE)).astype(np.float32)
+
+
+def _params(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
+  """Random params with which outputs of all layers are about 1."""
+  rng = np.random.default_rng(0)
+  params = {}
+  for param in architecture.param_specs:
+    values = rng.normal(size=param.shape)
+    if param.kind in (spec.ParamKind.CONV_KERNEL, spec.ParamKind.DENSE_KERNEL):
+      values *= np.sqrt(2 / np.prod(param.shape[:-1]))
+    params[param.name] = tf.constant(values.astype(np.float32))
+  return params
+
+
+def _network(draw: Callable[[spec.Builder], int]) -> spec.Architecture:
+  """A drawing, ended by a pool and logits."""
+  builder = spec.Builder(_SHAPE)
+  x = draw(builder)
+  if len(builder.shape(x)) == 3:
+    x = builder.add(_Op.GLOBAL_AVG_POOL, x, name="pool")
+  builder.add(_Op.DENSE, x, name="logits", filters=_CLASSES, use_bias=True)
+  return builder.build("drawing")
+
+
+def _model(
+  architecture: spec.Architecture,
+  name: str,
+  params: dict[str, tf.Tensor] | None = None,
+) -> tuple[keras.Model, network.Params]:
+  recipe = recipe_lib.get(name)
+  calibrated = calibrate.calibrate(
+    architecture,
+    params or _params(architecture),
+    [tf.constant(_images())],
+    recipe=recipe,
+  )
+  return keras_io.to_keras(architecture, calibrated, recipe), calibrated
+
+
+def _codes(runner: tflite.Runner, model: keras.Model) -> np.ndarray:
+  """The logits of a Keras model as codes of its file."""
+  logits = model(_images(), training=False).numpy()
+  return np.round(logits / runner.output_scale) + runner.output_zero_point
+
+
+def _conv(b: spec.Builder, x: int, **attributes) -> int:
+  return b.add(_Op.CONV, x, filters=6, **attributes)
+
+
+def _conv_bn_relu(b: spec.Builder) -> int:
+  bn = b.add(_Op.BATCH_NORM, _conv(b, 0, kernel=(3, 3)))
+  return b.add(_Op.RELU, bn)
+
+
+def _depthwise(b: spec.Builder) -> int:
+  x = b.add(_Op.DEPTHWISE_CONV, 0, kernel=(3, 3), dilation=2)
+  return _conv(b, b.add(_Op.BATCH_NORM, x))
+
+
+def _average(b: spec.Builder, x: int) -> int:
+  return b.add(_Op.AVG_POOL, x, kernel=(2, 2), strides=(2, 2))
+
+
+def _average_relu(b: spec.Builder) -> int:
+  return _conv(b, b.add(_Op.RELU, _average(b, _conv(b, 0))))
+
+
+def _average_two_relus(b: spec.Builder) -> int:
+  x = _average(b, _conv(b, 0))
+  return b.add(_Op.CONCAT, b.add(_Op.RELU, x), _conv(b, b.add(_Op.RELU, x)))
+
+
+def _average_relu_concat(b: spec.Builder) -> int:
+  relu = b.add(_Op.RELU, _average(b, _conv(b, 0)))
+  return b.add(_Op.CONCAT, relu, _average(b, 0))
+
+
+def _two_relus(b: spec.Builder) -> int:
+  x = b.add(_Op.ADD, 0, _conv(b, 0))
+  left, right = (_conv(b, b.add(_Op.RELU, x)) for _ in range(2))
+  return b.add(_Op.ADD, left, right)
+
+
+def _concat_bn_relu(b: spec.Builder) -> int:
+  x = b.add(_Op.CONCAT, _conv(b, 0), b.add(_Op.MAX_POOL, 0, kernel=(3, 3)))
+  return b.add(_Op.RELU6, b.add(_Op.BATCH_NORM, x))
+
+
+def _dense_bn(b: spec.Builder) -> int:
+  x = b.add(_Op.DENSE, b.add(_Op.GLOBAL_AVG_POOL, 0), filters=9)
+  return b.add(_Op.RELU, b.add(_Op.BATCH_NORM, x))
+
+
+def _pad_crop(b: spec.Builder) -> int:
+  x = b.add(_Op.ZERO_PAD, 0, margins=(0, 1, 0, 1))
+  x = _conv(b, x, kernel=(3, 3), strides=(2, 2), padding="valid")
+  return b.add(_Op.FLATTEN, b.add(_Op.CROP, x, margins=(1, 0, 0, 1)))
+
+
+class ConvertTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("conv_bn_relu", _conv_bn_relu, ["CONV_2D"]),
+    ("depthwise", _depthwise, ["DEPTHWISE_CONV_2D", "CONV_2D"]),
+    ("average_relu", _average_relu, ["CONV_2D", "AVERAGE_POOL_2D", "CONV_2D"]),
+    ("dense_bn", _dense_bn, None),
+    ("pad_crop", _pad_crop, None),
+  )
+  def test_batch_norm_and_relu_are_fused(self, draw, expected):
+    model, _ = _model(_network(draw), "w8a8")
+    operators = tflite.operator_names(tflite.convert(model))
+    self.assertNoCommonElements(
+      operators,
+      ("BATCH_NORM", "RELU", "MUL", "SUB", "DEQUANTIZE", "SPACE_TO_BATCH_ND"),
+    )
+    if expected:
+      self.assertEqual(operators, [*expected, "MEAN", "FULLY_CONNECTED"])
+
+  @parameterized.product(
+    draw=(
+      _conv_bn_relu,
+      _depthwise,
+      _average_relu,
+      _average_two_relus,
+      _average_relu_concat,
+      _two_relus,
+      _concat_bn_relu,
+      _dense_bn,
+      _pad_crop,
+    ),
+    name=("w8a8", "w4a8"),
+  )
+  def test_a_file_agrees_with_its_model(self, draw, name):
+    model, _ = _model(_network(draw), name)
+    runner = tflite.Runner(tflite.convert(model))
+    differences = np.abs(runner.run(_images()) - _codes(runner, model))
+    # Up to four operators in a row, each rounding by itself: see
+    # conformance_test. An average of two by two codes often ends in .5.
+    self.assertLessEqual(differences.max(), 5)
+    self.assertLess(differences.mean(), 1.5)
+
+  def test_a_layer_that_gives_only_zeros_is_no_harm(self):
+    def build(b: spec.Builder) -> int:
+      dead = _conv(b, b.input, name="dead", use_bias=True)
+      return _conv(b, b.add(_Op.RELU, dead))
+
+    architecture = _network(build)
+    params = _params(architecture) | {"dead/bias": tf.fill((6,), -100.0)}
+    for name in ("w8a8", "w4a8"):
+      model, _ = _model(architecture, name, params)
+      runner = tflite.Runner(tflite.convert(model))
+      np.testing.assert_array_equal(
+        runner.run(_images()), _codes(runner, model)
+      )
+
+  def test_a_float_model_is_an_error_that_names_operators(self):
+    model, _ = _model(_network(_conv_bn_relu), "float")
+    with self.assertRaisesRegex(
+      tflite.ConversionError, r"'drawing' is not fully integer.*CONV_2D \("
+    ):
+      tflite.convert(model)
+
+  def test_one_float_layer_is_named(self):
+    model, _ = _model(_network(_conv_bn_relu), "w8a8")
+    logits = keras.layers.Dense(3, name="extra")(model.output)
+    with self.assertRaisesRegex(
+      tflite.ConversionError, "fully integer; in float are .*FULLY_CONNECTED"
+    ) as raised:
+      tflite.convert(keras.Model(model.input, logits))
+    self.assertNotIn("CONV_2D", str(raised.exception))
+
+  def test_what_the_converter_refuses_is_an_error(self):
+    image = keras.Input(_SHAPE)
+    model = keras.Model(
+      image, keras.layers.Lambda(tf.linalg.svd)(image)[0], name="svd"
+    )
+    with self.assertRaisesRegex(
+      tflite.ConversionError, "TensorFlow cannot convert 'svd'"
+    ):
+      tflite.convert(model)
+
+  @parameterized.parameters(("w8a8", 127), ("w4a8", 7), ("w2a2", 7))
+  def test_kernels_have_the_bits_of_the_recipe(self, name, greatest):
+    architecture, recipe = _network(_conv_bn_relu), recipe_lib.get(name)
+    _, params = _model(architecture, name)
+    model = keras_io.to_keras(
+      architecture, *storage.on_int8(architecture, params, recipe)
+    )
+    content = tflite.convert(model)
+    interpreter = tflite._interpreter_class()(model_content=content)
+    interpreter.allocate_tensors()
+    (kernel,) = (
+      interpreter.get_tensor(detail["index"])
+      for detail in interpreter.get_tensor_details()
+      if list(detail["shape"]) == [6, 3, 3, 6]
+    )
+    self.assertEqual(np.abs(kernel).max(), greatest)
+    if name == "w2a2":  # ternary, in steps of 7
+      self.assertSameElements(np.unique(kernel), [-7, 0, 7])
+    # Packed: two 4-bit kernels take the bytes of one of 8 bits.
+    _, graph = tflite._main_graph(content)
+    kinds = {tensor.type for tensor in graph.tensors}
+    self.assertEqual(tflite.schema.TensorType.INT4 in kinds, name != "w8a8")
+
+
+class RunnerTest(parameterized.TestCase):
+  def _runner(
+    self, name: str = "w8a8"
+  ) -> tuple[tflite.Runner, network.Params, spec.Architecture]:
+    architecture = _network(lambda b: b.add(_Op.FLATTEN, 0))
+    model, params = _model(architecture, name)
+    return tflite.Runner(tflite.convert(model)), params, architecture
+
+  def test_scales_are_those_of_the_calibrated_ranges(self):
+    runner, params, architecture = self._runner()
+    for node, scale, zero_point in (
+      (architecture.nodes[0], runner.input_scale, runner.input_zero_point),
+      (architecture.nodes[-1], runner.output_scale, runner.output_zero_point),
+    ):
+      low, high = params[ranges.name(node)].numpy()
+      self.assertAlmostEqual(scale, (high - low) / 255, delta=1e-6 * scale)
+      self.assertEqual(zero_point, np.round(-128 - low / scale))
+
+  def test_quantizes_to_the_nearest_code_and_halves_up(self):
+    runner, *_ = self._runner()
+    runner.input_scale, runner.input_zero_point = 0.5, 3
+    np.testing.assert_array_equal(
+      runner.quantize(np.array([0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3])),
+      [3, 3, 4, 3, 4, 127, -128],
+    )
+
+  def test_one_layer_is_integer_arithmetic(self):
+    runner, params, _ = self._runner()
+    images = _images()
+    kernel = params["logits/kernel"].numpy().astype(np.float64)
+    scale = np.abs(kernel).max() / 127
+    unit = runner.input_scale * scale  # of the accumulator
+    codes = runner.quantize(images).reshape((len(images), -1)).astype(int)
+    accumulator = (codes - runner.input_zero_point) @ np.round(
+      kernel / scale
+    ) + np.round(params["logits/bias"].numpy() / unit)
+    expected = np.floor(accumulator * unit / runner.output_scale + 0.5)
+    expected = np.clip(expected + runner.output_zero_point, -128, 127)
+    differences = np.abs(runner.run(images) - expected)
+    # Runtimes round the product in fixed point, so that ties may differ.
+    self.assertLessEqual(differences.max(), 1)
+    self.assertLess(differences.mean(), 0.02)
+
+  def test_images_do_not_depend_on_their_batch(self):
+    runner, *_ = self._runner()
+    images = _images()
+    np.testing.assert_array_equal(
+      runner.run(images)[5:7], runner.run(images[5:7])
+    )
+
+  def test_accuracy_is_the_share_of_greatest_logits(self):
+    runner, *_ = self._runner()
+    images = _images()[:8]
+    labels = runner.run(images).argmax(axis=-1)
+    self.assertEqual(runner.accuracy(images, labels), 1)
+    labels[:2] = (labels[:2] + 1) % _CLASSES
+    self.assertEqual(runner.accuracy(images, labels), 0.75)
+
+  def test_a_float_file_is_an_error(self):
+    model, _ = _model(_network(_conv_bn_relu), "float")
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    with self.assertRaisesRegex(ValueError, "is float32, expected int8"):
+      tflite.Runner(content)
+
+  def test_a_damaged_file_is_an_error(self):
+    model, _ = _model(_network(_conv_bn_relu), "w8a8")
+    with self.assertRaises(ValueError):
+      tflite.Runner(tflite.convert(model)[:1000])
+
+
+class OtherRuntimeTest(parameterized.TestCase):
+  @parameterized.product(
+    draw=(_conv_bn_relu, _depthwise, _concat_bn_relu), name=("w8a8", "w4a8")
+  )
+  def test_tflite_runtime_agrees(self, draw, name):
+    if importlib.util.find_spec("tflite_runtime") is None:
+      self.skipTest("tflite_runtime is not installed (Python < 3.12 only).")
+    model, _ = _model(_network(draw), name)
+    content = tflite.convert(model)
+    runner = tflite.Runner(content)
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    files = [folder / name for name in ("x.tflite", "in.npy", "out.npy")]
+    files[0].write_bytes(content)
+    np.save(files[1], runner.quantize(_images()))
+    subprocess.run(
+      [sys.executable, "-c", _RUN_IN_TFLITE_RUNTIME, *map(str, files)],
+      check=True,
+      timeout=120,
+    )
+    differences = np.load(files[2]).astype(int) - runner.run(_images())
+    # Three operators in a row, whose fixed-point products are rounded once in
+    # some kernels and twice in others.
+    self.assertLessEqual(np.abs(differences).max(), 2)
+
+
+if __name__ == "__main__":
+  absltest.main()
