@@ -5,6 +5,8 @@
 import dataclasses
 import functools
 
+from absl import logging
+
 from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
 
@@ -70,4 +72,44 @@ class MetaBatches:
     raise ValueError(
       f"Space {self.space.name!r} gave only held-out architectures in"
       f" {_MAX_DRAWS} draws; hold out fewer (--evaluation_architectures)."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+  """What a run has drawn to train on.
+
+  Attributes:
+    batches: its meta-batches.
+    num_steps: number of steps done, which drew the first meta-batches.
+  """
+
+  batches: MetaBatches
+  num_steps: int
+
+  def has(self, architecture: spec.Architecture) -> bool:
+    """Returns whether an architecture isomorphic to this one was drawn.
+
+    The answer is exact. Where neither the limits of the space nor the held-out
+    architectures rule it out, all that was drawn is drawn again, once.
+    """
+    if space_lib.violations(self.batches.space, architecture):
+      return False
+    fingerprint = architecture.fingerprint
+    held_out = (a.fingerprint for a in self.batches.held_out)
+    return fingerprint not in held_out and fingerprint in self._drawn
+
+  @functools.cached_property
+  def _drawn(self) -> frozenset[str]:
+    batches = self.batches
+    logging.info(
+      "Draw the %s training architectures of space %s again, to tell which"
+      " networks are unseen.",
+      f"{self.num_steps * batches.size:,}",
+      batches.space.name,
+    )
+    return frozenset(
+      architecture.fingerprint
+      for step in range(self.num_steps)
+      for architecture in batches.batch(step)
     )

@@ -158,7 +158,7 @@ class Predictor:
     return child.to_keras()
 
   def held_out(self, number: int) -> tuple[spec.Architecture, ...]:
-    """Returns sampled architectures that training never drew.
+    """Returns sampled architectures that its training run never drew.
 
     Args:
       number: of architectures, at most as many as training held out.
@@ -168,7 +168,12 @@ class Predictor:
     """
     if not number:
       return ()
-    held_out = self._meta_batches.held_out
+    if not _is_told(self.metadata):
+      raise ValueError(
+        "The checkpoint does not tell which architectures training held out:"
+        " its weights were imported. Evaluate targets, with --unseen=0."
+      )
+    held_out = self._histories[-1].batches.held_out
     if number > len(held_out):
       raise ValueError(
         f"Training held out {len(held_out)} architectures, got {number}; train"
@@ -179,45 +184,29 @@ class Predictor:
   def is_unseen(self, architecture: spec.Architecture) -> bool:
     """Returns whether training is known never to have drawn an isomorphic one.
 
-    The answer is exact: what training drew is drawn again, once, unless the
-    architecture is one that it held out.
+    Training is the run itself and those whose hypernetwork it began with. Where
+    the size of the architecture does not rule it out, what they drew is drawn
+    again, once.
     """
-    if not self._is_trained_here:
+    if not all(map(_is_told, training_state.lineage(self.metadata))):
       return False
-    held_out = {a.fingerprint for a in self._meta_batches.held_out}
-    fingerprint = architecture.fingerprint
-    return fingerprint in held_out or fingerprint not in self._seen
+    return not any(history.has(architecture) for history in self._histories)
 
   @functools.cached_property
-  def _seen(self) -> frozenset[str]:
-    batches = self._meta_batches
-    return frozenset(
-      architecture.fingerprint
-      for step in range(self.metadata["step"])
-      for architecture in batches.batch(step)
-    )
-
-  @property
-  def _is_trained_here(self) -> bool:
-    """Whether the metadata tell how; those of imported weights do not."""
-    return "space" in self.metadata["training"]
-
-  @functools.cached_property
-  def _meta_batches(self) -> meta_batch.MetaBatches:
-    if not self._is_trained_here:
-      raise ValueError(
-        "The checkpoint does not tell which architectures training held out:"
-        " its weights were imported. Evaluate targets, with --unseen=0."
+  def _histories(self) -> list[meta_batch.History]:
+    """What each run drew that tells it, the oldest first."""
+    histories = []
+    for run in filter(_is_told, training_state.lineage(self.metadata)):
+      config = training_config.TrainConfig(**run["training"])
+      shape, classes = run["images"]["shape"], self.ghn.config.num_classes
+      batches = meta_batch.MetaBatches(
+        config.search_space(tuple(shape), classes),
+        config.seed,
+        config.meta_batch_size,
+        config.evaluation_architectures,
       )
-    config = training_config.TrainConfig(**self.metadata["training"])
-    return meta_batch.MetaBatches(
-      config.search_space(
-        tuple(self.metadata["images"]["shape"]), self.ghn.config.num_classes
-      ),
-      config.seed,
-      config.meta_batch_size,
-      config.evaluation_architectures,
-    )
+      histories.append(meta_batch.History(batches, run["step"]))
+    return histories
 
   def _default_images(self) -> np.ndarray:
     dataset = self.metadata["training"]["dataset"]
@@ -227,6 +216,11 @@ class Predictor:
         " some hundreds of its uint8 training images."
       )
     return data.load(data.SAMPLE).train.images[:_CALIBRATION_IMAGES]
+
+
+def _is_told(run: checkpoint.Metadata) -> bool:
+  """Whether a run tells what it drew; that of imported weights does not."""
+  return "space" in run["training"]
 
 
 def pretrained_names() -> Sequence[str]:

@@ -40,6 +40,8 @@ class TrainState:
     sums: of metrics, over the updates since the last record.
     num_summed: the number of these updates.
     seconds: time that all steps took, evaluations included.
+    ancestors: the runs whose hypernetwork this one began with, as `lineage`
+      returns them; none if it began with a new one.
   """
 
   config: training_config.TrainConfig
@@ -52,6 +54,7 @@ class TrainState:
   sums: dict[str, float] = dataclasses.field(default_factory=dict)
   num_summed: int = 0
   seconds: float = 0.0
+  ancestors: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
   def count_update(self, **metrics: float) -> None:
     """Adds the metrics of a step that updated the hypernetwork."""
@@ -114,8 +117,19 @@ def open_run(
     arrays, metadata = checkpoint.load(init_checkpoint)
     _check_equal(init_checkpoint, metadata, {"ghn": _ghn_fields(state)})
     state.ghn.set_arrays(_under("ghn", arrays))
+    state.ancestors = lineage(metadata)
     logging.info("Begin with the hypernetwork in %s.", init_checkpoint)
   return state
+
+
+def lineage(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """Returns the runs that shaped a checkpoint's hypernetwork, the oldest first.
+
+  Each has what tells the architectures that it drew: its "training"
+  configuration, its "images" and the "step" that it came to.
+  """
+  run = {key: metadata[key] for key in ("training", "images", "step")}
+  return [*metadata.get("ancestors", []), run]
 
 
 def checkpoint_paths(workdir: str) -> list[str]:
@@ -152,6 +166,7 @@ def save(state: TrainState, workdir: str) -> str:
       "mean": dataset.mean.tolist(),
       "std": dataset.std.tolist(),
     },
+    "ancestors": state.ancestors,
     "counters": {name: getattr(state, name) for name in _COUNTERS},
   }
   path = os.path.join(workdir, f"checkpoint-{state.step:08d}.npz")
@@ -207,6 +222,7 @@ def _restore(
   for name in _COUNTERS:
     setattr(state, name, metadata["counters"][name])
   state.seconds = metadata["seconds"]
+  state.ancestors = metadata.get("ancestors", [])
   logging.info("Go on from %s.", path)
 
 

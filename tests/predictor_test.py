@@ -12,6 +12,8 @@ from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import meta_batch
 from ghn_tf import predictor as predictor_lib
+from ghn_tf.arch import space as space_lib
+from ghn_tf.child import keras_io
 from models import resnet
 from tests import small_run
 
@@ -87,9 +89,49 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       small_run.CONFIG.evaluation_architectures,
     )
     drawn = [batches.batch(step)[0] for step in range(3)]
-    self.assertEqual(
-      [trained.is_unseen(a) for a in drawn], [False, False, True]
+    with self.assertLogs("absl", "INFO") as logs:
+      unseen = [trained.is_unseen(a) for a in drawn]
+    self.assertEqual(unseen, [False, False, True])
+    self.assertLen(logs.output, 1, "Drawn again more than once.")
+    self.assertIn("Draw the 16 training architectures", logs.output[0])
+
+  def test_what_breaks_the_limits_is_unseen_however_long_the_training(self):
+    space = small_run.CONFIG.search_space((32, 32, 3), 10)
+    architecture = keras_io.from_keras(resnet.resnet20())
+    self.assertIn("max_macs", space_lib.violations(space, architecture))
+    metadata = {**self.predictor.metadata, "step": 10**9}
+    trained = predictor_lib.Predictor(self.predictor.ghn, metadata)
+    self.assertTrue(trained.is_unseen(architecture))
+
+  def test_what_an_ancestor_drew_is_seen(self):
+    training = {**self.predictor.metadata["training"], "seed": 7}
+    old = {**self.predictor.metadata, "step": 2, "training": training}
+    drawn = meta_batch.MetaBatches(
+      small_run.CONFIG.search_space((32, 32, 3), 10),
+      seed=7,
+      size=small_run.CONFIG.meta_batch_size,
+      num_held_out=small_run.CONFIG.evaluation_architectures,
     )
+    architectures = [drawn.batch(step)[0] for step in range(3)]
+    self.assertTrue(all(map(self.predictor.is_unseen, architectures)))
+    for ancestors in ([old], [old, self.predictor.metadata]):
+      child = predictor_lib.Predictor(
+        self.predictor.ghn, {**self.predictor.metadata, "ancestors": ancestors}
+      )
+      self.assertEqual(
+        [child.is_unseen(a) for a in architectures], [False, False, True]
+      )
+
+  def test_nothing_is_known_to_be_unseen_by_an_ancestor_that_does_not_tell(
+    self,
+  ):
+    imported = {**self.predictor.metadata, "training": {"dataset": "cifar10"}}
+    child = predictor_lib.Predictor(
+      self.predictor.ghn, {**self.predictor.metadata, "ancestors": [imported]}
+    )
+    (architecture,) = child.held_out(1)
+    self.assertFalse(child.is_unseen(architecture))
+    self.assertTrue(self.predictor.is_unseen(architecture))
 
   def test_more_architectures_than_were_held_out(self):
     with self.assertRaisesRegex(ValueError, "held out 2 architectures, got 3"):

@@ -110,6 +110,27 @@ class OpenRunTest(parameterized.TestCase):
     self.assertEqual(value(state), 0.5)
     self.assertEqual(state.step, 0)
 
+  def test_a_checkpoint_tells_its_ancestors(self):
+    path = self._save(9, 0.5, self.create_tempdir().full_path, seed=3)
+    _, first = checkpoint.load(path)
+    self.assertEqual(first["ancestors"], [])
+    workdirs = [self.create_tempdir().full_path for _ in range(2)]
+    for workdir, step in zip(workdirs, (4, 6), strict=True):
+      state = open_run(workdir, path)
+      state.step = step
+      path = training_state.save(state, workdir)
+    state = open_run(workdirs[-1])  # goes on
+    _, last = checkpoint.load(training_state.save(state, workdirs[-1]))
+    self.assertEqual(
+      [(run["training"]["seed"], run["step"]) for run in last["ancestors"]],
+      [(3, 9), (0, 4)],
+    )
+    self.assertEqual(last["ancestors"][0]["images"], first["images"])
+    self.assertEqual(
+      training_state.lineage(last)[-1],
+      {key: last[key] for key in ("training", "images", "step")},
+    )
+
   def test_the_own_checkpoint_comes_before_init_checkpoint(self):
     path = self._save(9, 0.5, self.create_tempdir().full_path)
     self._save(2, 0.25)

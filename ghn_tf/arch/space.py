@@ -154,10 +154,10 @@ def sample(space: SearchSpace, seed: int, index: int) -> spec.Architecture:
     )
     if architecture is None:
       continue
-    violations = _violations(space, architecture)
-    if not violations:
+    broken = violations(space, architecture)
+    if not broken:
       return architecture
-    for limit, value in violations.items():
+    for limit, value in broken.items():
       refused.setdefault(limit, []).append(value)
   raise ValueError(
     f"No architecture {name!r} after {space.max_tries} draws; relax the"
@@ -165,22 +165,25 @@ def sample(space: SearchSpace, seed: int, index: int) -> spec.Architecture:
   )
 
 
-def _violations(
+def violations(
   space: SearchSpace, architecture: spec.Architecture
 ) -> dict[str, int]:
-  """Returns the limits that an architecture breaks, with its own values."""
+  """Returns the limits that an architecture breaks, with its own values.
+
+  One that breaks any cannot have been sampled from the space.
+  """
   sizes = {
     "nodes": len(architecture.nodes),
     "macs": architecture.macs,
     "params": architecture.num_params,
   }
-  violations = {}
+  broken = {}
   for size, value in sizes.items():
     if value < getattr(space, f"min_{size}"):
-      violations[f"min_{size}"] = value
+      broken[f"min_{size}"] = value
     if value > getattr(space, f"max_{size}"):
-      violations[f"max_{size}"] = value
-  return violations
+      broken[f"max_{size}"] = value
+  return broken
 
 
 def _explain(space: SearchSpace, refused: Mapping[str, list[int]]) -> str:
