@@ -76,6 +76,37 @@ class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(low, np.mean([np.min(b) for b in batches]))
     self.assertAllClose(high, np.mean([np.max(b) for b in batches]))
 
+  def test_a_short_batch_counts_by_its_images(self):
+    long, short = _batches(1, size=9)[0], _batches(2, size=3)[1]
+    params = _calibrate("w8a8", [long, short])
+    each = [_calibrate("w8a8", [batch]) for batch in (long, short)]
+    for key in ("bn/moving_mean", "bn/moving_variance", "input/range"):
+      expected = np.average([p[key] for p in each], 0, weights=[9, 3])
+      self.assertAllClose(params[key], expected)
+      self.assertNotAllClose(params[key], np.mean([p[key] for p in each], 0))
+
+  @parameterized.parameters(
+    ("float", np.nan, "moving_mean of node 'bn' is .*nan"),
+    ("w8a8", np.inf, "range of node 'input' is .*inf.*images"),
+  )
+  def test_images_that_are_not_finite_name_the_first_node(
+    self, name, value, message
+  ):
+    batch = _batches(1)[0].numpy()
+    batch[0, 1, 2, 0] = value
+    with self.assertRaisesRegex(ValueError, f"'test': the {message}"):
+      _calibrate(name, [*_batches(1), tf.constant(batch)])
+
+  @parameterized.parameters(np.nan, np.inf, -np.inf, 3e38)
+  def test_a_param_that_overflows_names_its_node(self, value):
+    architecture = _architecture()
+    kernel = tf.fill((1, 1, 3, 2), np.float32(value))
+    params = _params(architecture) | {"conv/kernel": kernel}
+    with self.assertRaisesRegex(ValueError, "range of node '(relu|mean)'"):
+      calibrate.calibrate(
+        architecture, params, _batches(2), recipe=recipe_lib.get("w8a8")
+      )
+
   def test_every_range_holds_zero(self):
     params = _calibrate("w8a8", [tf.abs(_batches(1)[0]) + 1])
     self.assertEqual(params["input/range"][0], 0)

@@ -9,6 +9,7 @@ images, as it ran in training: batch statistics, and the ranges of each batch.
 
 from collections.abc import Iterable
 
+import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import ops
@@ -19,7 +20,7 @@ from ghn_tf.quant import recipe as recipe_lib
 
 
 class _RecordingStatistics(network.BatchStatistics):
-  """Batch statistics that also sum up what they saw."""
+  """Batch statistics that also sum up what they saw, once for each image."""
 
   def __init__(self, params: network.Params):
     super().__init__(params)
@@ -27,17 +28,17 @@ class _RecordingStatistics(network.BatchStatistics):
 
   def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tf.Tensor:
     y, mean, variance = self._normalize(node, x)
-    self._record(f"{node.name}/moving_mean", mean)
-    self._record(f"{node.name}/moving_variance", variance)
+    self._record(f"{node.name}/moving_mean", mean, len(x))
+    self._record(f"{node.name}/moving_variance", variance, len(x))
     return y
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     low_high = super().range(node, x)
-    self._record(ranges.name(node), tf.stack(low_high))
+    self._record(ranges.name(node), tf.stack(low_high), len(x))
     return low_high
 
-  def _record(self, key: str, value: tf.Tensor) -> None:
-    self.sums[key] = self.sums[key] + value if key in self.sums else value
+  def _record(self, key: str, value: tf.Tensor, num_images: int) -> None:
+    self.sums[key] = self.sums.get(key, 0.0) + num_images * value
 
 
 def calibrate(
@@ -49,9 +50,11 @@ def calibrate(
 ) -> dict[str, tf.Tensor]:
   """Returns the params with BatchNorm statistics and activation ranges added.
 
-  Each is the mean over the batches, so that the stored ranges are those that
-  a batch of this size had on average in training; the rare values beyond them
-  are clipped. The keys are `<node>/moving_mean`, `<node>/moving_variance` and
+  Each is the mean over the batches, weighted by their images, so that the
+  stored ranges are those that a batch of this size had on average in training;
+  the rare values beyond them are clipped. A variance too is the mean of those
+  within the batches, by which training normalized, not that of all images
+  together. The keys are `<node>/moving_mean`, `<node>/moving_variance` and
   `<node>/range`, the latter [min, max] and only if the recipe rounds; it is
   [0, 1] for an output that was always 0.
 
@@ -63,21 +66,37 @@ def calibrate(
     recipe: how the network will be rounded.
 
   Raises:
-    ValueError: no batches.
+    ValueError: no images, or a statistic or range that is not finite, naming
+      its node.
   """
   statistics = _RecordingStatistics(params)
-  num_batches = 0
+  num_images = 0
   for images in batches:
     network.run(
       architecture, params, images, recipe=recipe, statistics=statistics
     )
-    num_batches += 1
-  if not num_batches:
+    num_images += len(images)
+  if not num_images:
     raise ValueError("calibrate needs at least one batch of images, got none.")
-  means = {key: value / num_batches for key, value in statistics.sums.items()}
+  means = {key: value / num_images for key, value in statistics.sums.items()}
+  _check_finite(architecture, means)
   for node in architecture.nodes:
     key = ranges.name(node)
     if key in means and means[key][0] == means[key][1]:
       # Zeros alone have a range as well: a scale of 0 makes a broken file.
       means[key] = tf.constant([0.0, 1.0])
   return {**params, **means}
+
+
+def _check_finite(
+  architecture: spec.Architecture, means: network.Params
+) -> None:
+  """Raises ValueError at the first statistic or range that is not finite."""
+  for key, value in means.items():  # in the order of the nodes
+    if not np.isfinite(value).all():
+      node_name, _, what = key.rpartition("/")
+      raise ValueError(
+        f"Network {architecture.name!r}: the {what} of node {node_name!r} is"
+        f" {value.numpy()}, expected finite values. Look for NaN or very large"
+        " values in the images and in the params up to this node."
+      )
