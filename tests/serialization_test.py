@@ -93,6 +93,13 @@ class ErrorTest(parameterized.TestCase):
     ("truncated", _text()[:-5], "Not an architecture in JSON"),
     ("list", "[]", r"Expected an architecture as a JSON object, got \[\]"),
     ("fields", "{}", r"lacks the fields \['name', 'input_shape', 'nodes'\]"),
+    ("number_as_name", _text(name=7), "must be a string, got 7"),
+    ("null_as_name", _text(name=None), "must be a string, got None"),
+    (
+      "unknown_top_level",
+      _text(classes=10, Nodes=[]),
+      r"has the unknown fields \['Nodes', 'classes'\]; known are \['name', 'in",
+    ),
     ("no_nodes", _text([]), "nodes must be a list of nodes"),
     ("node_field", _text([{"name": "a"}]), r"lacks the fields \['op', 'inputs"),
     ("node", _text(["a"]), "Expected a node as a JSON object, got 'a'"),

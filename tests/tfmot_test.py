@@ -163,6 +163,21 @@ class OutputTest(tf.test.TestCase, parameterized.TestCase):
       fake_quant.quantize_activation(tf.constant(x), low, high, num_bits),
     )
 
+  def test_a_range_without_its_two_variables_is_an_error(self):
+    layer = tfmot.quantize_output("x_range", 8)
+    one = tf.constant(1.0)
+    with self.assertRaisesRegex(
+      ValueError, r"'quant_x_range' has 0 variables named \*output_min:0"
+    ):
+      tfmot.set_output_range(layer, -one, one)
+    layer(_normal((3, 4)))
+    layer.add_weight("second_output_max", shape=())
+    with self.assertRaisesRegex(
+      ValueError, r"'quant_x_range' has 2 variables named \*output_max:0"
+    ):
+      tfmot.set_output_range(layer, -9 * one, one)
+    self.assertNotEqual(_range(layer, "output")[0], -9, "Set by half.")
+
   def test_is_named_after_what_it_rounds(self):
     self.assertEqual(
       tfmot.quantize_output("stem_relu_range", 8).name, "quant_stem_relu_range"

@@ -43,16 +43,24 @@ def from_json(text: str) -> spec.Architecture:
     record = json.loads(text)
   except (json.JSONDecodeError, RecursionError) as error:
     raise ValueError(f"Not an architecture in JSON: {error}") from error
-  name, input_shape, nodes = _fields(
-    record, "an architecture", ("name", "input_shape", "nodes")
-  )
+  known = ("name", "input_shape", "nodes")
+  name, input_shape, nodes = _fields(record, "an architecture", known)
+  if unknown := sorted(record.keys() - set(known)):
+    raise ValueError(
+      f"The architecture has the unknown fields {unknown}; known are"
+      f" {list(known)}."
+    )
+  if not isinstance(name, str):
+    raise ValueError(
+      f"The name of an architecture must be a string, got {name!r}."
+    )
   if not isinstance(nodes, list) or not nodes:
     raise ValueError(f"nodes must be a list of nodes, got {nodes!r}.")
   height, width, channels = _integers(input_shape, "input_shape", 3)
   ordered = _topological([_check_record(node) for node in nodes])
   position = {node["name"]: i for i, node in enumerate(ordered)}
   architecture = spec.Architecture(
-    str(name),
+    name,
     (height, width, channels),
     tuple(_node_from_record(node, position) for node in ordered),
   )

@@ -237,8 +237,16 @@ def set_output_range(
 def _set_range(
   wrapper: keras.layers.Layer, name: str, low: tf.Tensor, high: tf.Tensor
 ) -> None:
-  for variable in wrapper.weights:
-    if variable.name.endswith(f"{name}_min:0"):
-      variable.assign(low)
-    elif variable.name.endswith(f"{name}_max:0"):
-      variable.assign(high)
+  ends = {f"{name}_min:0": low, f"{name}_max:0": high}
+  found = {
+    end: [v for v in wrapper.weights if v.name.endswith(end)] for end in ends
+  }
+  for end, variables in found.items():
+    if len(variables) != 1:
+      raise ValueError(
+        f"Layer {wrapper.name!r} has {len(variables)} variables named *{end},"
+        f" expected one; quantize the layer with quantize_{name} and call it"
+        " before its range is set."
+      )
+  for end, (variable,) in found.items():
+    variable.assign(ends[end])
