@@ -12,7 +12,7 @@ Vocabulary, the same in code, flags and documentation:
   params        predicted kernels, scales and biases, keyed by name
   child         an architecture with params
   recipe        how numbers are rounded: `quant.recipe.Recipe`
-  target        a Keras network of the user's, named by a dotted path
+  target        a user's own network: a function's dotted path, or a JSON file
 
 Dimension letters: A architectures, N nodes (of all graphs), E edges, D hidden
 units, B images, H W C image height, width and channels. Kernels are in Keras

@@ -2,9 +2,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are either whole or not there."""
 
+import errno
 import os
 import pathlib
 import tempfile
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+  """Makes the folder of a file, and raises unless the file can be written.
+
+  Call it before the work whose result the file gets.
+
+  Args:
+    path: of the file; what is there stays.
+
+  Raises:
+    OSError: the folder cannot be made or written, or the path is a folder.
+  """
+  path = pathlib.Path(path)
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+      pass
+    if path.is_dir():
+      raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+  except OSError as error:
+    raise OSError(
+      error.errno,
+      f"Cannot write the file ({error.strerror}); choose another path",
+      os.fspath(path),
+    ) from error
 
 
 def write(path: str | os.PathLike[str], content: bytes | str) -> None:

@@ -98,6 +98,20 @@ class Predictor:
     mean, std = np.array(statistics["mean"]), np.array(statistics["std"])
     return ((images / 255 - mean) / std).astype(np.float32)
 
+  def check_classes(self, num_classes: int, what: str) -> None:
+    """Raises ValueError unless something has the hypernetwork's classes.
+
+    Args:
+      num_classes: of a network or data set.
+      what: its name, for the message.
+    """
+    expected = self.ghn.config.num_classes
+    if num_classes != expected:
+      raise ValueError(
+        f"{what} has {num_classes} classes, but this hypernetwork was trained"
+        f" for {expected}; choose one that fits the other."
+      )
+
   def child(
     self,
     target: keras.Model | spec.Architecture,
@@ -121,12 +135,9 @@ class Predictor:
     architecture = (
       keras_io.from_keras(target) if isinstance(target, keras.Model) else target
     )
-    classes = self.ghn.config.num_classes
-    if architecture.num_classes != classes:
-      raise ValueError(
-        f"Network {architecture.name!r} gives {architecture.num_classes}"
-        f" logits, but this hypernetwork was trained for {classes} classes."
-      )
+    self.check_classes(
+      architecture.num_classes, f"Network {architecture.name!r}"
+    )
     if isinstance(recipe, str):
       recipe = recipe_lib.get(recipe)
     if calibration_images is None:

@@ -160,6 +160,13 @@ class ProgramTest(parameterized.TestCase):
     self.assertIn("pip install torch", result.stderr)
     self.assertFalse(self.output.exists())
 
+  def test_output_that_cannot_be_written_is_told_before_all_else(self):
+    self.output = self.folder / "torch.py" / "ghn2.npz"
+    result = self._run(self.folder / "no_such.npz")
+    self.assertEqual(result.returncode, 1)
+    self.assertIn("Cannot write the file", result.stderr)
+    self.assertIn(str(self.output), result.stderr)
+
   def test_wrong_weights_end_in_a_message_and_write_nothing(self):
     source = self.folder / "state.npz"
     state = _state()

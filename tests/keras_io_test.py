@@ -15,18 +15,22 @@ from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
+from models import darts
+from models import ds_cnn
+from models import mobilenet
+from models import resnet
 
 _layers = keras.layers
 _FLOAT = recipe_lib.get("float")
 _SHAPE = (8, 8, 4)
 
-_TARGETS = (
-  "models.resnet:resnet8",
-  "models.resnet:resnet20",
-  "models.mobilenet:mobilenet_v1",
-  "models.mobilenet:mobilenet_v2",
-  "models.ds_cnn:ds_cnn",
-  "models.darts:darts",
+_MODELS = (
+  resnet.resnet8,
+  resnet.resnet20,
+  mobilenet.mobilenet_v1,
+  mobilenet.mobilenet_v2,
+  ds_cnn.ds_cnn,
+  darts.darts,
 )
 
 
@@ -81,9 +85,9 @@ class FromKerasTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(actual, model(images), 1e-4, 1e-4)
     return architecture
 
-  @parameterized.parameters(*_TARGETS)
-  def test_a_target_has_the_layers_and_weights_of_its_model(self, path):
-    model = keras_io.load_target(path)
+  @parameterized.parameters(*_MODELS)
+  def test_has_the_layers_and_weights_of_its_model(self, build):
+    model = build()
     architecture = keras_io.from_keras(model)
     self.assertEqual(architecture.name, model.name)
     self.assertEqual(architecture.input_shape, model.input_shape[1:])
@@ -187,9 +191,9 @@ class FromKerasTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
-  @parameterized.parameters(*_TARGETS)
-  def test_a_target_survives_the_round_trip(self, path: str):
-    self._check_round_trip(keras_io.from_keras(keras_io.load_target(path)))
+  @parameterized.parameters(*_MODELS)
+  def test_a_model_survives_the_round_trip(self, build):
+    self._check_round_trip(keras_io.from_keras(build()))
 
   @parameterized.parameters(("edge", 0), ("edge", 1), ("convnets", 7))
   def test_a_sample_survives_the_round_trip(self, name: str, index: int):
@@ -257,30 +261,6 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     del params[key]
     with self.assertRaisesRegex(ValueError, f"lack '{key}'; .*calibrate"):
       keras_io.to_keras(architecture, params, recipe)
-
-
-def needs_an_argument(classes):
-  raise AssertionError(classes)
-
-
-def returns_no_model():
-  return "no model"
-
-
-class LoadTargetTest(parameterized.TestCase):
-  def test_is_what_the_function_returns(self):
-    self.assertEqual(keras_io.load_target(_TARGETS[0]).name, "resnet8")
-
-  @parameterized.parameters(
-    ("models.resnet", "not of the form package.module:function"),
-    ("models.nothing:resnet8", "no module named 'models.nothing'"),
-    ("models.resnet:resnet9", "'models.resnet' has no function 'resnet9'"),
-    (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
-    (f"{__name__}:returns_no_model", "returned <class 'str'>, expected"),
-  )
-  def test_an_error_names_the_target(self, path, message):
-    with self.assertRaisesRegex(ValueError, f"'{path}'.*{message}"):
-      keras_io.load_target(path)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ _LIBRARIES = (
   "ghn_tf.graph",
   "ghn_tf.metrics",
   "ghn_tf.quant",
+  "ghn_tf.targets",
 )
 _JOINING = (
   "ghn_tf.distribution",
@@ -77,6 +78,7 @@ _LAYERS = {
   "ghn_tf.edge.report": Layer(),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
   "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "tqdm")),
+  "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
   **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
   "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl", "tensorflow")),
   "models": Layer((), ("tf_keras",)),

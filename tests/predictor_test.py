@@ -138,7 +138,9 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       self.predictor.held_out(3)
 
   def test_number_of_classes_must_be_the_hypernetworks(self):
-    with self.assertRaisesRegex(ValueError, "classes"):
+    with self.assertRaisesRegex(
+      ValueError, "Network 'resnet8' has 7 classes, but .* trained for 10"
+    ):
       self.predictor.child(
         resnet.resnet8(num_classes=7), calibration_images=self.images
       )

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The workdir of a small run that has not learnt anything yet."""
 
+import dataclasses
+
 from ghn_tf import data
 from ghn_tf import training_config
 from ghn_tf import training_state
@@ -16,7 +18,8 @@ CONFIG = training_config.TrainConfig(
 )
 
 
-def make(workdir: str) -> str:
+def make(workdir: str, num_classes: int = 10) -> str:
   """Writes the checkpoint of step 0 and returns its path."""
-  state = training_state.create(CONFIG, data.load(data.SAMPLE))
+  dataset = dataclasses.replace(data.load(data.SAMPLE), num_classes=num_classes)
+  state = training_state.create(CONFIG, dataset)
   return training_state.save(state, workdir)

@@ -4,8 +4,10 @@ import hashlib
 import json
 import pathlib
 import tempfile
+from typing import Any
 
 from absl.testing import absltest
+from absl.testing import parameterized
 
 from ghn_tf.edge import tflite
 from tests import programs
@@ -48,10 +50,18 @@ class ToTfliteTest(absltest.TestCase):
       self.assertIn("--overwrite", again.stderr)
 
   def test_bad_input_is_one_clear_line_and_writes_nothing(self):
+    (self.folder / "file").touch()
+    seven = small_run.make(self.create_tempdir().full_path, num_classes=7)
     cases = {
       "no function 'resnet9'": {"target": "models.resnet:resnet9"},
       "No module named": {"target": "no_such:network"},
       "no checkpoint": {"checkpoint": "/nowhere.npz"},
+      # Said before anything is read.
+      "Cannot write": {"output": "file/bad.tflite", "target": "no_such:one"},
+      "Data set .* has 10 classes, .* for 7": {"checkpoint": seven},
+      r"targets_test:raises': raises\(\) raised KeyError: 'width'": {
+        "target": "tests.targets_test:raises"
+      },
       "must end in .tflite": {"output": "bad.bin"},
       "should be one of": {"recipe": "w3a3"},
       "is not prepared": {"dataset": "cifar10", "data_dir": self.folder},
@@ -65,22 +75,46 @@ class ToTfliteTest(absltest.TestCase):
         self.assertEmpty(list(self.folder.glob("*bad*")))
 
 
-class EvaluateTest(absltest.TestCase):
+def _architecture(**changes: dict[str, Any]) -> str:
+  """Returns JSON of a network for CIFAR-10 with changes in its nodes."""
+  nodes: dict[str, dict[str, Any]] = {
+    "image": {"op": "input", "inputs": []},
+    "conv": {"op": "conv", "inputs": ["image"], "filters": 4},
+    "relu": {"op": "relu", "inputs": ["conv"]},
+    "mean": {"op": "global_avg_pool", "inputs": ["relu"]},
+    "logits": {"op": "dense", "inputs": ["mean"], "filters": 10},
+  }
+  return json.dumps(
+    {
+      "name": "written",
+      "input_shape": [32, 32, 3],
+      "nodes": [
+        {"name": name, **node, **changes.get(name, {})}
+        for name, node in nodes.items()
+      ],
+    }
+  )
+
+
+class EvaluateTest(parameterized.TestCase):
   def test_report_has_every_network_and_column(self):
     folder = self.create_tempdir().full_path
     small_run.make(folder)
     output = pathlib.Path(folder) / "report.json"
+    network = self.create_tempfile("network.json", _architecture()).full_path
     done = programs.run_python(
       "tools/evaluate.py",
       f"--checkpoint={folder}",
       "--unseen=1",
       "--target=models.resnet:resnet8",
+      f"--target={network}",
       "--num_images=64",
       f"--output={output}",
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     report = json.loads(output.read_text())
-    self.assertLen(report["networks"], 2)
+    names = [network["name"] for network in report["networks"]]
+    self.assertEqual(names[1:], ["resnet8", "written"])
     for network in report["networks"]:
       self.assertTrue(network["unseen"])
       self.assertContainsSubset(
@@ -97,6 +131,44 @@ class EvaluateTest(absltest.TestCase):
     )
     self.assertEqual(done.returncode, 1)
     self.assertIn("give --unseen or --target", done.stderr)
+
+  @parameterized.parameters(
+    ({"conv": {"inputs": ["relu"]}}, "The nodes form a cycle, among"),
+    ({"relu": {"op": "gelu"}}, "'relu' has the unknown operation 'gelu'"),
+    ({"conv": {"shape": [32, 32, 3]}}, "'conv' states the shape"),
+  )
+  def test_wrong_json_is_one_clear_line(self, changes, message):
+    path = self.create_tempfile("wrong.json", _architecture(**changes))
+    done = programs.run_python(
+      "tools/evaluate.py",
+      "--checkpoint=quickstart",
+      f"--target={path.full_path}",
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertIn(f"Target '{path.full_path}': ", done.stderr)
+    self.assertIn(message, done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+
+  def test_output_that_cannot_be_written_is_told_before_all_else(self):
+    file = self.create_tempfile("file").full_path
+    done = programs.run_python(
+      "tools/evaluate.py",
+      "--checkpoint=/nowhere",
+      "--target=no_such:one",
+      f"--output={file}/report.json",
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("Cannot write the file", done.stderr)
+    self.assertIn(f"{file}/report.json", done.stderr)
+
+  def test_data_set_of_another_number_of_classes(self):
+    folder = self.create_tempdir().full_path
+    small_run.make(folder, num_classes=7)
+    done = programs.run_python(
+      "tools/evaluate.py", f"--checkpoint={folder}", "--unseen=1"
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, "Data set .* has 10 classes, .* for 7;")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ from ghn_tf import data
 from ghn_tf import evaluation
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
-from ghn_tf.arch import spec
-from ghn_tf.child import keras_io
+from ghn_tf import targets
 from ghn_tf.quant import recipe as recipe_lib
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -46,8 +45,7 @@ _UNSEEN = flags.DEFINE_integer(
 _TARGET = flags.DEFINE_multi_string(
   "target",
   [],
-  "Function that builds a Keras network, as package.module:function; may be"
-  " given several times.",
+  f"Network: {targets.HELP}; may be given several times.",
 )
 _DATASET = flags.DEFINE_string(
   "dataset",
@@ -108,17 +106,17 @@ def table(reports: list[evaluation.NetworkReport]) -> str:
 def evaluate() -> None:
   """Measures what the flags ask for."""
   start = time.monotonic()
+  if _OUTPUT.value:
+    files.check_writable(_OUTPUT.value)
+  networks = [targets.load(target) for target in _TARGET.value]
   predictor = predictor_lib.load(_CHECKPOINT.value)
-  dataset = data.load(_DATASET.value, _DATA_DIR.value)
-  networks: list[spec.Architecture] = [
-    *predictor.held_out(_UNSEEN.value),
-    *(
-      keras_io.from_keras(keras_io.load_target(target))
-      for target in _TARGET.value
-    ),
-  ]
+  for network in networks:
+    predictor.check_classes(network.num_classes, f"Network {network.name!r}")
+  networks = [*predictor.held_out(_UNSEEN.value), *networks]
   if not networks:
     raise ValueError("Nothing to evaluate: give --unseen or --target.")
+  dataset = data.load(_DATASET.value, _DATA_DIR.value)
+  predictor.check_classes(dataset.num_classes, f"Data set {dataset.name!r}")
   reports = []
   for architecture in networks:
     reports.append(
@@ -162,6 +160,7 @@ def main(argv: list[str]) -> int:
   try:
     evaluate()
   except (ValueError, OSError) as error:
+    logging.debug("Where the error came from:", exc_info=True)
     logging.error("%s", error)
     return 1
   return 0

@@ -25,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import checkpoint
+from ghn_tf import files
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
 
@@ -117,6 +118,7 @@ def import_ghn2() -> None:
   output = pathlib.Path(_OUTPUT.value)
   if output.suffix != ".npz":
     raise ValueError(f"--output must end in .npz, got {str(output)!r}.")
+  files.check_writable(output)
   config, arrays = ghn2_weights.convert(read(pathlib.Path(_INPUT.value)))
   checkpoint.save(
     output,

@@ -28,7 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
-from ghn_tf.child import keras_io
+from ghn_tf import targets
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -42,7 +42,7 @@ _CHECKPOINT = flags.DEFINE_string(
 _TARGET = flags.DEFINE_string(
   "target",
   None,
-  "Function that builds the Keras network, as package.module:function.",
+  f"Network: {targets.HELP}.",
   required=True,
 )
 _RECIPE = flags.DEFINE_enum(
@@ -128,10 +128,13 @@ def export() -> None:
       raise ValueError(
         f"{path} exists; choose another --output or --overwrite."
       )
+    files.check_writable(path)
+  architecture = targets.load(_TARGET.value)
   predictor = predictor_lib.load(_CHECKPOINT.value)
   dataset = data.load(_DATASET.value, _DATA_DIR.value)
+  predictor.check_classes(dataset.num_classes, f"Data set {dataset.name!r}")
   child = predictor.child(
-    keras_io.load_target(_TARGET.value),
+    architecture,
     _RECIPE.value,
     calibration_images=dataset.train.images[: _CALIBRATION_IMAGES.value],
   )
@@ -161,6 +164,7 @@ def main(argv: list[str]) -> int:
   try:
     export()
   except (ValueError, OSError) as error:
+    logging.debug("Where the error came from:", exc_info=True)
     logging.error("%s", error)
     return 1
   return 0

@@ -6,8 +6,6 @@ A layer and the node it stands for have the same name, which is what joins
 predicted params to layers.
 """
 
-import importlib
-import inspect
 from typing import Any
 
 import tf_keras as keras
@@ -19,50 +17,6 @@ from ghn_tf.child import network
 from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
-
-
-def load_target(path: str) -> keras.Model:
-  """Returns the Keras model that a dotted path builds.
-
-  Args:
-    path: "package.module:function" of a function without required arguments,
-      such as "models.resnet:resnet8".
-
-  Raises:
-    ValueError: there is no such module or function, or it returns no model.
-  """
-  module_name, _, function_name = path.partition(":")
-  if not module_name or not function_name or module_name.startswith("."):
-    raise ValueError(
-      f"Target {path!r} is not of the form package.module:function."
-    )
-  try:
-    module = importlib.import_module(module_name)
-  except ModuleNotFoundError as error:
-    raise ValueError(
-      f"Target {path!r}: no module named {error.name!r} on the Python path;"
-      " run from the folder that holds it, or add it to PYTHONPATH."
-    ) from error
-  function = getattr(module, function_name, None)
-  if not callable(function):
-    raise ValueError(
-      f"Target {path!r}: module {module_name!r} has no function"
-      f" {function_name!r}."
-    )
-  try:
-    inspect.signature(function).bind()
-  except TypeError as error:
-    raise ValueError(
-      f"Target {path!r} cannot be called without arguments ({error}); write a"
-      " function that gives them."
-    ) from error
-  model = function()
-  if not isinstance(model, keras.Model):
-    raise ValueError(
-      f"Target {path!r} returned {type(model)}, expected a tf_keras.Model"
-      " (Keras 2); build it with `import tf_keras as keras`."
-    )
-  return model
 
 
 def _check_structure(model: keras.Model) -> None:

@@ -1,0 +1,47 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+
+from absl.testing import absltest
+
+from ghn_tf import files
+
+
+class CheckWritableTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def test_makes_the_folder_and_leaves_it_empty(self):
+    path = self.folder / "a" / "b" / "file"
+    files.check_writable(path)
+    self.assertEmpty(os.listdir(path.parent))
+
+  def test_leaves_a_file_as_it_is(self):
+    path = self.folder / "file"
+    path.write_text("content")
+    files.check_writable(path)
+    self.assertEqual(path.read_text(), "content")
+    self.assertEqual(os.listdir(self.folder), ["file"])
+
+  def test_a_file_in_the_place_of_a_folder_is_an_error(self):
+    (self.folder / "file").touch()
+    for path in ("file/output", "file/folder/output"):
+      with self.assertRaisesRegex(OSError, f"Cannot write .*{path}'"):
+        files.check_writable(self.folder / path)
+
+  def test_a_folder_in_the_place_of_the_file_is_an_error(self):
+    with self.assertRaisesRegex(OSError, "Is a directory.*choose another"):
+      files.check_writable(self.folder)
+
+  def test_a_folder_that_may_not_be_written_is_an_error(self):
+    if os.geteuid() == 0:
+      self.skipTest("The superuser may write everywhere.")
+    self.folder.chmod(0o500)
+    with self.assertRaisesRegex(OSError, "Permission denied"):
+      files.check_writable(self.folder / "file")
+
+
+if __name__ == "__main__":
+  absltest.main()
