@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import math
 import pathlib
 import re
 import shlex
@@ -7,6 +8,8 @@ import shlex
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from ghn_tf.arch import serialization
+from ghn_tf.arch import space as space_lib
 from tests import programs
 from tests import reference_data
 
@@ -61,6 +64,8 @@ class CommandsTest(parameterized.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
       case ["source", ".venv/bin/activate"]:
         pass
+      case ["export", "TF_CPP_MIN_LOG_LEVEL=3"]:
+        pass
       case _:
         self.fail(f"Neither make nor python, so not tested: {command}")
 
@@ -70,6 +75,28 @@ class PythonBlocksTest(parameterized.TestCase):
   def test_python_blocks_run_in_the_order_of_the_page(self, name: str):
     done = programs.run_python("-c", "\n".join(_blocks(name, "python")))
     self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class ReadmeTest(parameterized.TestCase):
+  def test_json_blocks_are_architectures(self):
+    blocks = _blocks("README.md", "json")
+    self.assertNotEmpty(blocks)
+    for block in blocks:
+      self.assertEqual(serialization.from_json(block).num_classes, 10)
+
+  @parameterized.parameters(*space_lib.SPACES.values())
+  def test_limits_and_blocks_of_a_space_are_in_its_table(self, space):
+    def limits(size: str) -> str:
+      low, high = getattr(space, f"min_{size}"), getattr(space, f"max_{size}")
+      if high == math.inf:
+        return "any"
+      return f"{low:,} to {high:,}" if low else f"up to {high:,}"
+
+    sizes = " | ".join(map(limits, ("nodes", "macs", "params")))
+    (row,) = re.findall(rf"^\| `{space.name}` .*$", _read("README.md"), re.M)
+    self.assertStartsWith(row, f"| `{space.name}` | {sizes} | ")
+    for block, _ in getattr(space.grammar, "blocks", ()):
+      self.assertIn(block.value.replace("_", " "), row)
 
 
 class LinksTest(parameterized.TestCase):
