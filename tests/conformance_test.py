@@ -121,15 +121,14 @@ _BOUNDS = {
   "edge-0-39": (4, 6),
   "convnets-0-0": (13, 17),
   "convnets-0-1": (14, 18),
-  # 999: the bound has not been measured yet.
-  "convnets-0-2": (999, 999),
-  "convnets-0-3": (999, 999),
-  "convnets-0-4": (999, 999),
-  "convnets-0-5": (999, 999),
-  "convnets-0-6": (999, 999),
-  "convnets-0-7": (999, 999),
-  "convnets-0-8": (999, 999),
-  "convnets-0-9": (999, 999),
+  "convnets-0-2": (11, 19),
+  "convnets-0-3": (21, 31),
+  "convnets-0-4": (5, 13),
+  "convnets-0-5": (20, 36),
+  "convnets-0-6": (6, 9),
+  "convnets-0-7": (4, 5),
+  "convnets-0-8": (23, 34),
+  "convnets-0-9": (24, 41),
 }
 
 # The rest of the table takes half an hour.
