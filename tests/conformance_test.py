@@ -245,7 +245,7 @@ def _operator_differences(
       (tensor.codes - expected, tensor.bound)
       for tensor in tensors
       if tensor.codes.shape == expected.shape
-      and np.isclose(tensor.scale, scale, rtol=1e-5, atol=0)
+      and np.isclose(tensor.scale, scale, rtol=3e-7, atol=0)
     ]
     if not candidates:
       raise AssertionError(f"No {list(x.shape)} in the file has scale {scale}.")

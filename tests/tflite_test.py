@@ -252,6 +252,27 @@ class ConvertTest(parameterized.TestCase):
     kinds = {tensor.type for tensor in graph.tensors}
     self.assertEqual(tflite.schema.TensorType.INT4 in kinds, name != "w8a8")
 
+  def test_equal_kernels_keep_their_bits(self):
+    # Symmetric branches are predicted the same kernels.
+    def build(b: spec.Builder) -> int:
+      branches = []
+      for name in ("left", "right"):
+        x = _conv(b, b.input, name=name, kernel=(3, 3))
+        branches.append(b.add(_Op.BATCH_NORM, x, name=f"{name}_bn"))
+      return b.add(_Op.ADD, *branches)
+
+    architecture = _network(build)
+    params = _params(architecture)
+    params["right/kernel"] = params["left/kernel"]
+    model, _ = _model(architecture, "w4a8", params)
+    before = [variable.numpy() for variable in model.variables]
+    content = tflite.convert(model)
+    _, graph = tflite._main_graph(content)
+    kinds = [t.type for t in graph.tensors if list(t.shape) == [6, 3, 3, 6]]
+    self.assertEqual(kinds, [tflite.schema.TensorType.INT4] * 2)
+    for variable, value in zip(model.variables, before, strict=True):
+      np.testing.assert_array_equal(variable.numpy(), value)
+
 
 class RunnerTest(parameterized.TestCase):
   def _runner(
