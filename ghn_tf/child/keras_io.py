@@ -6,6 +6,7 @@ A layer and the node it stands for have the same name, which is what joins
 predicted params to layers.
 """
 
+import collections
 from typing import Any
 
 import tf_keras as keras
@@ -131,9 +132,12 @@ _PARAM_NAMES = {
 
 
 def _set_weights(
-  layer: keras.layers.Layer, node: ops.Node, params: network.Params
+  layer: keras.layers.Layer,
+  node: ops.Node,
+  params: network.Params,
+  copies: collections.Counter[bytes],
 ) -> None:
-  """Copies a node's params into its layer, wrapped or not."""
+  """Copies a node's params into its layer, wrapped or not; counts kernels."""
   for weight in layer.weights:
     weight_name = weight.name.split("/")[-1].split(":")[0]
     if weight_name not in _PARAM_NAMES:
@@ -145,7 +149,10 @@ def _set_weights(
       )
     weight.assign(params[key])
   if isinstance(layer, tfmot.Wrapper):
-    tfmot.set_kernel_range(layer, params[f"{node.name}/kernel"])
+    kernel = params[f"{node.name}/kernel"]
+    content = kernel.numpy().tobytes()
+    tfmot.set_kernel_range(layer, kernel, copies[content])
+    copies[content] += 1
 
 
 def to_keras(
@@ -170,6 +177,7 @@ def to_keras(
   output_ranges = ranges.output_ranges(architecture)
   range_layers: dict[int, keras.layers.Layer] = {}
   outputs: list[Any] = []
+  copies: collections.Counter[bytes] = collections.Counter()
   for index, node in enumerate(architecture.nodes):
     if node.op is ops.Op.INPUT:
       x = image = keras.Input(architecture.input_shape, name=node.name)
@@ -177,7 +185,7 @@ def to_keras(
       inputs = [outputs[i] for i in node.inputs]
       layer = _layer(architecture, index, recipe)
       x = layer(inputs if len(inputs) > 1 else inputs[0])
-      _set_weights(layer, node, params)
+      _set_weights(layer, node, params, copies)
     output_range = output_ranges[index]
     if not recipe.is_float and output_range is not None:
       owner = output_range.owner

@@ -12,8 +12,6 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 import tf_keras as keras
 
-from ghn_tf.quant import tfmot
-
 # The successor of tflite-runtime first: it knows newer operator versions.
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -51,7 +49,7 @@ def convert(model: keras.Model) -> bytes:
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
-    with warnings.catch_warnings(), tfmot.distinct_kernel_ranges(model):
+    with warnings.catch_warnings():
       warnings.simplefilter("ignore")
       content = converter.convert()
   except Exception as error:  # The converter raises bare Exceptions.

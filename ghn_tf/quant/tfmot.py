@@ -6,8 +6,6 @@ The grids are those of `fake_quant`; here they hold their ranges in variables,
 so that a Keras model can be trained on, saved and converted.
 """
 
-from collections.abc import Iterator
-import contextlib
 from typing import Any
 
 import numpy as np
@@ -224,42 +222,25 @@ def quantize_output(name: str, num_bits: int) -> keras.layers.Layer:
   )
 
 
-def set_kernel_range(wrapper: keras.layers.Layer, kernel: tf.Tensor) -> None:
-  """Sets the range of a layer from `quantize_kernel` to that of a kernel."""
-  limit = wrapper.quantize_config.quantizer.limit(kernel)
-  _set_range(wrapper, "kernel", -limit, limit)
+def set_kernel_range(
+  wrapper: keras.layers.Layer, kernel: tf.Tensor, copies: int = 0
+) -> None:
+  """Sets the range of a layer from `quantize_kernel` to that of a kernel.
 
+  The converter merges equal kernels of equal ranges into one constant that it
+  cannot fold BatchNorm into, and stores it with 8 bits, whatever the recipe.
+  Hence the range of a copy is greater by units in the last place, far less
+  than a rounding step.
 
-@contextlib.contextmanager
-def distinct_kernel_ranges(model: keras.Model) -> Iterator[None]:
-  """Within it, no two layers with equal kernels have equal ranges.
-
-  The converter would merge them into one constant that it cannot fold BatchNorm
-  into, and store it with 8 bits, whatever the recipe. Each range after the
-  first is greater by one unit in its last place, far less than a rounding step.
+  Args:
+    wrapper: the layer.
+    kernel: its kernel.
+    copies: number of layers of the model that have the same kernel already.
   """
-  seen: dict[bytes, int] = {}
-  changed: list[tuple[tf.Variable, np.ndarray]] = []
-  try:
-    for layer in model.layers:
-      named = {v.name.split("/")[-1]: v for v in layer.weights}
-      # Of a depthwise kernel too: depthwise_kernel:0, depthwise_kernel_min:0.
-      kernels = [n for n in named if n.endswith("kernel:0")]
-      if not isinstance(layer, Wrapper) or not kernels:
-        continue
-      content = named[kernels[0]].numpy().tobytes()
-      seen[content] = seen.get(content, 0) + 1
-      for end in ("min", "max"):
-        (variable,) = (v for n, v in named.items() if f"kernel_{end}:" in n)
-        value = variable.numpy()
-        changed.append((variable, value))
-        for _ in range(1, seen[content]):
-          value = np.nextafter(value, np.copysign(np.float32(np.inf), value))
-        variable.assign(value)
-    yield
-  finally:
-    for variable, value in changed:
-      variable.assign(value)
+  limit = wrapper.quantize_config.quantizer.limit(kernel).numpy()
+  for _ in range(copies):
+    limit = np.nextafter(limit, np.float32(np.inf))
+  _set_range(wrapper, "kernel", -limit, limit)
 
 
 def set_output_range(
