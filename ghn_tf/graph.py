@@ -205,7 +205,7 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
 
 
 def _type(node: ops.Node) -> str:
-  if node.op is ops.Op.DEPTHWISE_CONV and node.dilation > 1:
+  if node.op is ops.Op.DEPTHWISE_CONV and node.layer.dilation > 1:
     return "dil_conv"
   return _TYPE_OF_OP[node.op]
 

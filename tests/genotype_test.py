@@ -84,14 +84,14 @@ def _edges_of(architecture: spec.Architecture):
     inputs = {graph_node[i] for i in node.inputs}
     kind = _NODE_TYPES.get(node.op)
     if node.op is ops.Op.DEPTHWISE_CONV:
-      kind = "dil_conv" if node.dilation > 1 else "sep_conv"
+      kind = "dil_conv" if node.layer.dilation > 1 else "sep_conv"
     if kind is None or (kind in ("sum", "concat") and len(inputs) == 1):
       (graph_node[index],) = inputs
       continue
     has_weight = kind == "bn" or kind.endswith("conv")
     name = f"{node.name}.weight" if has_weight else None
     graph_node[index] = add(kind, name, inputs)
-    if node.use_bias:
+    if node.layer.use_bias:
       weight = graph_node[index]
       graph_node[index] = add("bias", f"{node.name}.bias", {weight})
   labels = _identities(types, names, sources)
@@ -188,7 +188,7 @@ class FromGenotypeTest(parameterized.TestCase):
 
   def test_hidden_dense_layers(self):
     architecture = genotype.from_genotype(_PLAIN, C=8, fc_layers=3, fc_dim=24)
-    tail = [(n.name, n.op, n.filters) for n in architecture.nodes[-6:]]
+    tail = [(n.name, n.op, n.layer.filters) for n in architecture.nodes[-6:]]
     self.assertEqual(
       tail,
       [
@@ -213,7 +213,7 @@ class FromGenotypeTest(parameterized.TestCase):
       },
     )
     self.assertEqual(
-      [n.name for n in architecture.nodes if n.use_bias], ["classifier.0"]
+      [n.name for n in architecture.nodes if n.layer.use_bias], ["classifier.0"]
     )
     with_norm = genotype.from_genotype(_PLAIN)
     kernels = [
@@ -248,9 +248,9 @@ class FromGenotypeTest(parameterized.TestCase):
       {**_PLAIN, "reduce": cell}, C=8, n_cells=2
     )
     nodes = {node.name: node for node in architecture.nodes}
-    depthwise = nodes["cells.1._ops.0.op.1"]
+    depthwise = nodes["cells.1._ops.0.op.1"].layer
     self.assertEqual((depthwise.dilation, depthwise.strides), (2, (1, 1)))
-    self.assertEqual(nodes["cells.1._ops.0.op.2"].strides, (2, 2))
+    self.assertEqual(nodes["cells.1._ops.0.op.2"].layer.strides, (2, 2))
 
   def test_none_vanishes_with_all_that_reads_nothing_else(self):
     cell = [("none", 0), ("none", 1), ("conv_3x3", 2), ("conv_1x1", 1)]

@@ -205,8 +205,8 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     # Keras may order its layers in another way.
     self.assertEqual(again.fingerprint, architecture.fingerprint)
     self.assertEqual(
-      {node.name: node.attributes() for node in again.nodes},
-      {node.name: node.attributes() for node in architecture.nodes},
+      {node.name: node.layer.attributes() for node in again.nodes},
+      {node.name: node.layer.attributes() for node in architecture.nodes},
     )
 
   @parameterized.parameters("float", "w8a8", "w2a2")

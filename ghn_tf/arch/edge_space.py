@@ -84,6 +84,7 @@ class EdgeGrammar:
     dilated_share: of separable convolutions with a dilated window.
     expansions: factors of the channels in inverted residuals.
     operations: what branches compute.
+    cell_steps: numbers of sums in a cell.
     hidden_units: of the hidden dense layer.
   """
 
@@ -130,6 +131,7 @@ class EdgeGrammar:
     (Operation.CONV_3X3, 2),
     (Operation.SEPARABLE, 4),
   )
+  cell_steps: tuple[int, ...] = (2, 3)
   hidden_units: draws.Weighted[int] = ((32, 1), (64, 1))
 
   def draw(
@@ -177,7 +179,7 @@ class _Network:
       rng, grammar.bias_share
     )
     relu6 = draws.chance(rng, grammar.relu6_share)
-    self._activation = ops.Op.RELU6 if relu6 else ops.Op.RELU
+    self._activation = layers.RELU6 if relu6 else layers.RELU
     self._norm_inside = draws.chance(rng, grammar.norm_inside_share)
     self._pool: ops.Op | None = None
     if draws.chance(rng, grammar.pooling_share):
@@ -190,7 +192,7 @@ class _Network:
   def stem(self, channels: int) -> int:
     """Adds the first convolution; the image itself is never activated."""
     stride = draws.weighted(self._rng, self._grammar.stem_strides)
-    x = self._convolve(self.builder.input, layers.conv(channels, 3, stride))
+    x = self.builder.place(self._conv(channels, 3, stride), 0)
     if self._order is not Order.NORM_RELU_CONV:
       x = self._norm(x)
     return self._activate(x) if self._order is Order.CONV_NORM_RELU else x
@@ -200,7 +202,7 @@ class _Network:
     stride = 1
     if halves and min(self.builder.shape(x)[:2]) > self._grammar.min_size:
       if self._pool:
-        x = self._add(x, layers.pool(self._pool, 2, 2))
+        x = self.builder.place(layers.pool(self._pool, 2, 2), x)
       else:
         stride = 2
     match draws.one_of(self._rng, self._kinds):
@@ -223,39 +225,36 @@ class _Network:
     """Adds what turns features into logits."""
     rng, grammar = self._rng, self._grammar
     if draws.chance(rng, grammar.head_conv_share):
-      x = self._unit(x, layers.conv(2 * channels, 1))
+      x = self._unit(x, self._conv(2 * channels, 1))
     if self._order is Order.NORM_RELU_CONV:
       x = self._activate(self._norm(x))
     if draws.chance(rng, grammar.flatten_share):
       window = -(-min(self.builder.shape(x)[:2]) // 2)
       if window > 1:
         op = draws.one_of(rng, (ops.Op.MAX_POOL, ops.Op.AVG_POOL))
-        x = self._add(x, layers.pool(op, window, window))
-      x = self.builder.add(ops.Op.FLATTEN, x)
+        x = self.builder.place(layers.pool(op, window, window), x)
+      x = self.builder.place(layers.FLATTEN, x)
     else:
-      x = self.builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+      x = self.builder.place(layers.GLOBAL_AVG_POOL, x)
     if draws.chance(rng, grammar.hidden_share):
       units = draws.weighted(rng, grammar.hidden_units)
-      x = self.builder.add(ops.Op.DENSE, x, filters=units, use_bias=True)
+      x = self.builder.place(layers.dense(units), x)
       x = self._activate(x)
-    self.builder.add(ops.Op.DENSE, x, filters=num_classes, use_bias=True)
+    self.builder.place(layers.dense(num_classes), x)
 
-  def _add(self, x: int, layer: layers.Layer) -> int:
-    op, attributes = layer
-    return self.builder.add(op, x, **attributes)
-
-  def _convolve(self, x: int, layer: layers.Layer) -> int:
-    op, attributes = layer
-    return self.builder.add(op, x, use_bias=self._use_bias, **attributes)
+  def _conv(self, filters: int, kernel: int, stride: int = 1) -> ops.Layer:
+    return layers.conv(filters, kernel, stride, self._use_bias)
 
   def _norm(self, x: int) -> int:
-    return self.builder.add(ops.Op.BATCH_NORM, x) if self._normalizes else x
+    if not self._normalizes:
+      return x
+    return self.builder.place(layers.batch_norm(), x)
 
   def _activate(self, x: int) -> int:
-    return self.builder.add(self._activation, x)
+    return self.builder.place(self._activation, x)
 
   def _unit(
-    self, x: int, *convolutions: layers.Layer, linear: bool = False
+    self, x: int, *convolutions: ops.Layer, linear: bool = False
   ) -> int:
     """Adds convolutions, normalized and activated in the network's order.
 
@@ -269,7 +268,7 @@ class _Network:
     if self._order is not Order.CONV_NORM_RELU:
       x = self._activate(x)
     for convolution in convolutions:
-      x = self._convolve(x, convolution)
+      x = self.builder.place(convolution, x)
     if self._order is not Order.NORM_RELU_CONV:
       x = self._norm(x)
     if self._order is Order.CONV_NORM_RELU and not linear:
@@ -283,13 +282,13 @@ class _Network:
     return draws.weighted(self._rng, self._grammar.windows)
 
   def _plain(self, x: int, channels: int, stride: int) -> int:
-    return self._unit(x, layers.conv(channels, self._kernel(), stride))
+    return self._unit(x, self._conv(channels, self._kernel(), stride))
 
   def _separable(self, x: int, channels: int, stride: int) -> int:
     """A depthwise and a pointwise convolution; a few have a dilated window."""
     dilation = 1 + draws.chance(self._rng, self._grammar.dilated_share)
     kernel = self._window()
-    pair = layers.separable(channels, kernel, stride, dilation)
+    pair = layers.separable(channels, kernel, stride, dilation, self._use_bias)
     if self._norm_inside:
       return self._unit(self._unit(x, pair[0]), pair[1])
     return self._unit(x, *pair)
@@ -298,33 +297,35 @@ class _Network:
     """The input itself, or projected where the block changes its shape."""
     if stride == 1 and self.builder.shape(x)[-1] == channels:
       return x
-    return self._unit(x, layers.conv(channels, 1, stride), linear=True)
+    return self._unit(x, self._conv(channels, 1, stride), linear=True)
 
   def _sum(self, x: int, y: int) -> int:
-    x = self.builder.add(ops.Op.ADD, x, y)
+    x = self.builder.place(layers.ADD, x, y)
     return self._activate(x) if self._order is Order.CONV_NORM_RELU else x
 
   def _residual(self, x: int, channels: int, stride: int) -> int:
     kernel = self._window()
-    y = self._unit(x, layers.conv(channels, kernel, stride))
-    y = self._unit(y, layers.conv(channels, kernel), linear=True)
+    y = self._unit(x, self._conv(channels, kernel, stride))
+    y = self._unit(y, self._conv(channels, kernel), linear=True)
     return self._sum(self._shortcut(x, channels, stride), y)
 
   def _bottleneck(self, x: int, channels: int, stride: int) -> int:
     inner = _multiple_of_8(channels / draws.one_of(self._rng, (2, 4)))
-    y = self._unit(x, layers.conv(inner, 1))
-    y = self._unit(y, layers.conv(inner, self._window(), stride))
-    y = self._unit(y, layers.conv(channels, 1), linear=True)
+    y = self._unit(x, self._conv(inner, 1))
+    y = self._unit(y, self._conv(inner, self._window(), stride))
+    y = self._unit(y, self._conv(channels, 1), linear=True)
     return self._sum(self._shortcut(x, channels, stride), y)
 
   def _inverted_residual(self, x: int, channels: int, stride: int) -> int:
     input_channels = self.builder.shape(x)[-1]
     expansion = draws.weighted(self._rng, self._grammar.expansions)
-    y = self._unit(x, layers.conv(expansion * input_channels, 1))
-    y = self._unit(y, layers.depthwise(self._window(), stride))
-    y = self._unit(y, layers.conv(channels, 1), linear=True)
+    y = self._unit(x, self._conv(expansion * input_channels, 1))
+    y = self._unit(
+      y, layers.depthwise(self._window(), stride, 1, self._use_bias)
+    )
+    y = self._unit(y, self._conv(channels, 1), linear=True)
     if stride == 1 and input_channels == channels:
-      return self.builder.add(ops.Op.ADD, x, y)
+      return self.builder.place(layers.ADD, x, y)
     return y
 
   def _branches(self, x: int, channels: int, stride: int) -> int:
@@ -333,42 +334,42 @@ class _Network:
     if half == channels:
       return self._plain(x, channels, stride)
     if draws.chance(self._rng, 0.3):  # a squeeze, as in SqueezeNet's fire
-      x = self._unit(x, layers.conv(half, 1))
-    first = self._unit(x, layers.conv(half, self._kernel(), stride))
+      x = self._unit(x, self._conv(half, 1))
+    first = self._unit(x, self._conv(half, self._kernel(), stride))
     if draws.chance(self._rng, 0.3):  # a chain, as in DenseNet
       x, stride = first, 1
     choose = draws.one_of(self._rng, (self._plain, self._separable))
     second = choose(x, channels - half, stride)
-    return self.builder.add(ops.Op.CONCAT, first, second)
+    return self.builder.place(layers.CONCAT, first, second)
 
   def _cell(self, x: int, channels: int, stride: int) -> int:
     """Sums of random operations; those that nothing reads are concatenated."""
     states = [self._shortcut(x, channels, stride)]
     unread: set[int] = set()
-    for _ in range(draws.one_of(self._rng, (2, 3))):
+    for _ in range(draws.one_of(self._rng, self._grammar.cell_steps)):
       sources = [draws.one_of(self._rng, states) for _ in range(2)]
       left, right = (self._operation(s, channels) for s in sources)
       if left == right:  # twice the identity
         right = self._separable(right, channels, 1)
       unread.difference_update(sources)
-      states.append(self.builder.add(ops.Op.ADD, left, right))
+      states.append(self.builder.place(layers.ADD, left, right))
       unread.add(states[-1])
     if len(unread) == 1:
       return unread.pop()
-    x = self.builder.add(ops.Op.CONCAT, *sorted(unread))
-    return self._unit(x, layers.conv(channels, 1))
+    x = self.builder.place(layers.CONCAT, *sorted(unread))
+    return self._unit(x, self._conv(channels, 1))
 
   def _operation(self, x: int, channels: int) -> int:
     match draws.weighted(self._rng, self._grammar.operations):
       case Operation.SKIP:
         return x
       case Operation.MAX_POOL:
-        return self._add(x, layers.pool(ops.Op.MAX_POOL, 3))
+        return self.builder.place(layers.pool(ops.Op.MAX_POOL, 3), x)
       case Operation.AVG_POOL:
-        return self._add(x, layers.pool(ops.Op.AVG_POOL, 3))
+        return self.builder.place(layers.pool(ops.Op.AVG_POOL, 3), x)
       case Operation.CONV_1X1:
-        return self._unit(x, layers.conv(channels, 1))
+        return self._unit(x, self._conv(channels, 1))
       case Operation.CONV_3X3:
-        return self._unit(x, layers.conv(channels, 3))
+        return self._unit(x, self._conv(channels, 3))
       case Operation.SEPARABLE:
         return self._separable(x, channels, 1)

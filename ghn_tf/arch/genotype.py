@@ -12,6 +12,7 @@ heads.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import functools
 from typing import Any
 
 from ghn_tf.arch import layers
@@ -37,8 +38,10 @@ OPERATIONS = (
 _UNSUPPORTED = ("msa", "cse")
 _EPSILON = 1e-5
 
-_RELU: layers.Layer = (ops.Op.RELU, {})
-_NORM: layers.Layer = (ops.Op.BATCH_NORM, {"epsilon": _EPSILON})
+_RELU = layers.RELU
+_NORM = layers.batch_norm(_EPSILON)
+# Takes the first row and column away.
+_SHIFT = ops.Layer(ops.Op.CROP, margins=(1, 0, 1, 0))
 
 
 class DisconnectedError(ValueError):
@@ -211,14 +214,14 @@ def _check_arguments(
     raise ValueError(f'norm must be "bnorm" or None, got {norm!r}.')
 
 
-def _block(
-  operation: str, filters: int, stride: int
-) -> tuple[layers.Layer, ...]:
+@functools.lru_cache(maxsize=4096)
+def _block(operation: str, filters: int, stride: int) -> tuple[ops.Layer, ...]:
   """Returns the layers of a convolutional operation, pre-activation."""
   if operation == "conv_7x1_1x7":
-    row = {"filters": filters, "kernel": (1, 7), "strides": (1, stride)}
-    column = {"filters": filters, "kernel": (7, 1), "strides": (stride, 1)}
-    return _RELU, (ops.Op.CONV, row), (ops.Op.CONV, column), _NORM
+    full = layers.conv(filters, 7)
+    row = full._replace(kernel=(1, 7), strides=(1, stride))
+    column = full._replace(kernel=(7, 1), strides=(stride, 1))
+    return _RELU, row, column, _NORM
   kind, _, size = operation.rpartition("_")
   kernel = int(size[-1])
   if kind == "sep_conv":
@@ -261,8 +264,8 @@ class _Network:
       return None
     if filters is None:
       # A 1x1 window with stride 2 takes every second row and column.
-      op, attributes = layers.pool(ops.Op.MAX_POOL, 1, 2)
-      return self.builder.add(op, x, name=path, **attributes) if halves else x
+      every_second = layers.pool(ops.Op.MAX_POOL, 1, 2)
+      return self.builder.place(every_second, x, name=path) if halves else x
     if halves:
       return self._factorized_reduce(x, path, filters)
     block = (_RELU, layers.conv(filters, 1), _NORM)
@@ -286,27 +289,26 @@ class _Network:
           node = f"{path}._ops.{2 * step + side}"
           stride = 2 if reduces and state < 2 else 1
           addends.append(self._operation(operation, x, node, filters, stride))
-      states.append(self._join(ops.Op.ADD, addends, f"{path}.sum{step + 2}"))
+      states.append(self._join(layers.ADD, addends, f"{path}.sum{step + 2}"))
     outputs = [states[index] for index in cell.concat]
     kept = [x for x in outputs if x is not None]
-    return self._join(ops.Op.CONCAT, kept, f"{path}.concat")
+    return self._join(layers.CONCAT, kept, f"{path}.concat")
 
   def head(self, x: int, units: Sequence[int], averages: bool) -> None:
     """Adds a pool or flatten and dense layers, the last with `units[-1]`."""
-    add = self.builder.add
+    place = self.builder.place
     if averages:
-      x = add(ops.Op.GLOBAL_AVG_POOL, x, name="global_pooling")
+      x = place(layers.GLOBAL_AVG_POOL, x, name="global_pooling")
     else:
-      x = add(ops.Op.FLATTEN, x, name="flatten")
+      x = place(layers.FLATTEN, x, name="flatten")
     for layer, count in enumerate(units):
       # GHN-2's classifier repeats dense, ReLU, dropout.
       position = 3 * layer
       if layer:
-        x = add(ops.Op.RELU, x, name=f"classifier.{position - 2}")
-      path = f"classifier.{position}"
-      x = add(ops.Op.DENSE, x, name=path, filters=count, use_bias=True)
+        x = place(_RELU, x, name=f"classifier.{position - 2}")
+      x = place(layers.dense(count), x, name=f"classifier.{position}")
 
-  def _sequence(self, x: int, path: str, block: Sequence[layers.Layer]) -> int:
+  def _sequence(self, x: int, path: str, block: Sequence[ops.Layer]) -> int:
     """Adds layers `<path>.0`, `<path>.1`, ...; a missing norm keeps its place.
 
     Args:
@@ -314,16 +316,18 @@ class _Network:
       path: of the sequence.
       block: the layers.
     """
-    for position, (op, attributes) in enumerate(block):
-      if op is not ops.Op.BATCH_NORM or self._normalizes:
-        x = self.builder.add(op, x, name=f"{path}.{position}", **attributes)
+    for position, layer in enumerate(block):
+      if layer is not _NORM or self._normalizes:
+        x = self.builder.place(layer, x, name=f"{path}.{position}")
     return x
 
-  def _join(self, op: ops.Op, inputs: Sequence[int], path: str) -> int | None:
+  def _join(
+    self, layer: ops.Layer, inputs: Sequence[int], path: str
+  ) -> int | None:
     """Adds a sum or concat; nothing where it would have less than 2 inputs."""
     if len(inputs) < 2:
       return inputs[0] if inputs else None
-    return self.builder.add(op, *inputs, name=path)
+    return self.builder.place(layer, *inputs, name=path)
 
   def _operation(
     self, operation: str, x: int, path: str, filters: int, stride: int
@@ -331,25 +335,21 @@ class _Network:
     if operation == "skip_connect":
       return x if stride == 1 else self._factorized_reduce(x, path, filters)
     if operation in ("max_pool_3x3", "avg_pool_3x3"):
-      op, attributes = layers.pool(ops.Op(operation[:-4]), 3, stride)
-      return self.builder.add(op, x, name=path, **attributes)
+      pool = layers.pool(ops.Op(operation[:-4]), 3, stride)
+      return self.builder.place(pool, x, name=path)
     return self._sequence(x, f"{path}.op", _block(operation, filters, stride))
 
   def _factorized_reduce(self, x: int, path: str, filters: int) -> int:
     """Halves the size by 1x1 convolutions of even and of odd pixels."""
-    add = self.builder.add
-    x = shifted = add(ops.Op.RELU, x, name=f"{path}.relu")
+    place = self.builder.place
+    x = shifted = place(_RELU, x, name=f"{path}.relu")
     height, width, _ = self.builder.shape(x)
     if height % 2 or width % 2:
-      margins = (0, height % 2, 0, width % 2)
-      shifted = add(ops.Op.ZERO_PAD, x, name=f"{path}.pad", margins=margins)
-    margins = (1, 0, 1, 0)
-    shifted = add(ops.Op.CROP, shifted, name=f"{path}.crop", margins=margins)
-    op, attributes = layers.conv(filters // 2, 1, 2)
-    even = add(op, x, name=f"{path}.conv_1", **attributes)
-    odd = add(op, shifted, name=f"{path}.conv_2", **attributes)
-    x = add(ops.Op.CONCAT, even, odd, name=f"{path}.concat")
-    if not self._normalizes:
-      return x
-    op, attributes = _NORM
-    return add(op, x, name=f"{path}.bn", **attributes)
+      pad = ops.Layer(ops.Op.ZERO_PAD, margins=(0, height % 2, 0, width % 2))
+      shifted = place(pad, x, name=f"{path}.pad")
+    shifted = place(_SHIFT, shifted, name=f"{path}.crop")
+    half = layers.conv(filters // 2, 1, 2)
+    even = place(half, x, name=f"{path}.conv_1")
+    odd = place(half, shifted, name=f"{path}.conv_2")
+    x = place(layers.CONCAT, even, odd, name=f"{path}.concat")
+    return place(_NORM, x, name=f"{path}.bn") if self._normalizes else x

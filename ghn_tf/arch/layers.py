@@ -1,37 +1,66 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Operations with their attributes, from which blocks are put together."""
+"""Layers, nodes without a place, from which blocks are put together."""
 
-from collections.abc import Mapping
-from typing import Any
+import functools
 
 from ghn_tf.arch import ops
 
-# What `spec.Builder.add` takes besides the inputs.
-Layer = tuple[ops.Op, Mapping[str, Any]]
+RELU = ops.Layer(ops.Op.RELU)
+RELU6 = ops.Layer(ops.Op.RELU6)
+ADD = ops.Layer(ops.Op.ADD)
+CONCAT = ops.Layer(ops.Op.CONCAT)
+FLATTEN = ops.Layer(ops.Op.FLATTEN)
+GLOBAL_AVG_POOL = ops.Layer(ops.Op.GLOBAL_AVG_POOL)
 
 
-def conv(filters: int, kernel: int, stride: int = 1) -> Layer:
+@functools.cache
+def batch_norm(epsilon: float = 1e-3) -> ops.Layer:
+  """Returns a BatchNorm; the default is Keras's."""
+  return ops.Layer(ops.Op.BATCH_NORM, epsilon=epsilon)
+
+
+@functools.lru_cache(maxsize=4096)
+def dense(units: int) -> ops.Layer:
+  """Returns a dense layer with a bias."""
+  return ops.Layer(ops.Op.DENSE, filters=units, use_bias=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def conv(
+  filters: int, kernel: int, stride: int = 1, use_bias: bool = False
+) -> ops.Layer:
   """Returns a convolution with a square window."""
-  return ops.Op.CONV, {
-    "filters": filters,
-    "kernel": (kernel, kernel),
-    "strides": (stride, stride),
-  }
+  return ops.Layer(
+    ops.Op.CONV,
+    filters=filters,
+    kernel=(kernel, kernel),
+    strides=(stride, stride),
+    use_bias=use_bias,
+  )
 
 
-def depthwise(kernel: int, stride: int = 1, dilation: int = 1) -> Layer:
+@functools.lru_cache(maxsize=4096)
+def depthwise(
+  kernel: int, stride: int = 1, dilation: int = 1, use_bias: bool = False
+) -> ops.Layer:
   """Returns a depthwise convolution with a square window."""
-  return ops.Op.DEPTHWISE_CONV, {
-    "kernel": (kernel, kernel),
-    "strides": (stride, stride),
-    "dilation": dilation,
-  }
+  return ops.Layer(
+    ops.Op.DEPTHWISE_CONV,
+    kernel=(kernel, kernel),
+    strides=(stride, stride),
+    dilation=dilation,
+    use_bias=use_bias,
+  )
 
 
 def separable(
-  filters: int, kernel: int, stride: int = 1, dilation: int = 1
-) -> tuple[Layer, Layer]:
+  filters: int,
+  kernel: int,
+  stride: int = 1,
+  dilation: int = 1,
+  use_bias: bool = False,
+) -> tuple[ops.Layer, ops.Layer]:
   """Returns a depthwise and a pointwise convolution (arXiv 1704.04861).
 
   TensorFlow cannot stride a dilated window; there the pointwise convolution
@@ -42,12 +71,18 @@ def separable(
     kernel: size of the depthwise window.
     stride: of the two together.
     dilation: of the depthwise window.
+    use_bias: whether both have a bias.
   """
-  if dilation == 1:
-    return depthwise(kernel, stride), conv(filters, 1)
-  return depthwise(kernel, dilation=dilation), conv(filters, 1, stride)
+  pointwise_stride = 1
+  if dilation > 1:
+    stride, pointwise_stride = 1, stride
+  return (
+    depthwise(kernel, stride, dilation, use_bias),
+    conv(filters, 1, pointwise_stride, use_bias),
+  )
 
 
-def pool(op: ops.Op, window: int, stride: int = 1) -> Layer:
+@functools.cache
+def pool(op: ops.Op, window: int, stride: int = 1) -> ops.Layer:
   """Returns a max or average pool with a square window."""
-  return op, {"kernel": (window, window), "strides": (stride, stride)}
+  return ops.Layer(op, kernel=(window, window), strides=(stride, stride))

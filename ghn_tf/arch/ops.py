@@ -3,10 +3,9 @@
 """The operations of an architecture, their attributes and output shapes."""
 
 from collections.abc import Mapping, Sequence
-import dataclasses
 import enum
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Op(enum.StrEnum):
@@ -29,14 +28,13 @@ class Op(enum.StrEnum):
   CROP = "crop"  # Cropping2D
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Node:
-  """One operation. Attributes that an operation lacks keep their defaults.
+class Layer(NamedTuple):
+  """What a node computes. Attributes that an operation lacks keep defaults.
+
+  Layers and nodes are tuples, because spaces make thousands a second.
 
   Attributes:
-    name: unique in the architecture; a Keras layer name.
     op: the operation.
-    inputs: indices of the nodes it reads, all smaller than its own.
     filters: output channels of CONV and units of DENSE.
     kernel: window height and width of convolutions and pools.
     strides: vertical and horizontal stride of convolutions and pools.
@@ -47,9 +45,7 @@ class Node:
     margins: top, bottom, left, right rows and columns of ZERO_PAD and CROP.
   """
 
-  name: str
   op: Op
-  inputs: tuple[int, ...] = ()
   filters: int = 0
   kernel: tuple[int, int] = (1, 1)
   strides: tuple[int, int] = (1, 1)
@@ -60,14 +56,33 @@ class Node:
   margins: tuple[int, int, int, int] = (0, 0, 0, 0)
 
   def attributes(self) -> tuple[Any, ...]:
-    """Everything that decides what the node computes, except its inputs."""
+    """Returns everything that decides what the layer computes."""
     return (self.op.value,) + tuple(
       getattr(self, name) for name in ATTRIBUTES[self.op]
     )
 
 
+class Node(NamedTuple):
+  """A layer at its place.
+
+  Attributes:
+    name: unique in the architecture; a Keras layer name.
+    layer: what it computes.
+    inputs: indices of the nodes it reads, all smaller than its own.
+  """
+
+  name: str
+  layer: Layer
+  inputs: tuple[int, ...] = ()
+
+  @property
+  def op(self) -> Op:
+    """The operation of its layer."""
+    return self.layer.op
+
+
 _WINDOW = ("kernel", "strides", "padding")
-# Which attributes of `Node` each operation has; the rest must be defaults.
+# Which attributes of `Layer` each operation has; the rest must be defaults.
 ATTRIBUTES: Mapping[Op, tuple[str, ...]] = {
   Op.INPUT: (),
   Op.CONV: ("filters", *_WINDOW, "dilation", "use_bias"),
@@ -85,11 +100,7 @@ ATTRIBUTES: Mapping[Op, tuple[str, ...]] = {
   Op.ZERO_PAD: ("margins",),
   Op.CROP: ("margins",),
 }
-DEFAULTS = {
-  f.name: f.default
-  for f in dataclasses.fields(Node)
-  if f.name not in ("name", "op", "inputs")
-}
+DEFAULTS: Mapping[str, Any] = Layer._field_defaults
 # Attributes that each operation lacks, with the value they must keep.
 _LACKING = {
   op: tuple((name, DEFAULTS[name]) for name in DEFAULTS if name not in has)
@@ -109,54 +120,56 @@ _SPATIAL_OPS = frozenset(
 )
 
 
-def _window_size(size: int, node: Node, axis: int) -> int:
+def _where(node: Node) -> str:
+  return f"Node {node.name!r} ({node.op})"
+
+
+def _window_size(size: int, layer: Layer, axis: int) -> int:
   """Output length of a sliding window along one axis (TensorFlow's rule)."""
-  if node.padding == "same":
-    return -(-size // node.strides[axis])
-  reach = (node.kernel[axis] - 1) * node.dilation + 1
-  return (size - reach) // node.strides[axis] + 1
+  if layer.padding == "same":
+    return -(-size // layer.strides[axis])
+  reach = (layer.kernel[axis] - 1) * layer.dilation + 1
+  return (size - reach) // layer.strides[axis] + 1
 
 
 def output_shape(
-  node: Node, inputs: Sequence[tuple[int, ...]]
+  layer: Layer, inputs: Sequence[tuple[int, ...]]
 ) -> tuple[int, ...]:
-  """Returns the shape of a node's output without the batch dimension.
+  """Returns the shape of a layer's output, without the batch dimension.
 
   Args:
-    node: the node; not INPUT.
+    layer: the layer; not INPUT.
     inputs: shapes of its inputs, [H, W, C] or [C].
 
   Raises:
-    ValueError: the input shapes do not fit the operation.
+    ValueError: the input shapes do not fit the operation. The message goes on
+      after the name of the node.
   """
   shape = inputs[0]
-  if node.op in _SPATIAL_OPS and len(shape) != 3:
-    raise ValueError(
-      f"Node {node.name!r} ({node.op}) needs an input of shape [H, W, C], got"
-      f" {list(shape)}."
-    )
-  match node.op:
+  if layer.op in _SPATIAL_OPS and len(shape) != 3:
+    raise ValueError(f"needs an input of shape [H, W, C], got {list(shape)}.")
+  match layer.op:
     case Op.CONV | Op.DEPTHWISE_CONV | Op.MAX_POOL | Op.AVG_POOL:
-      channels = node.filters if node.op is Op.CONV else shape[2]
+      channels = layer.filters if layer.op is Op.CONV else shape[2]
       result: tuple[int, ...] = (
-        _window_size(shape[0], node, 0),
-        _window_size(shape[1], node, 1),
+        _window_size(shape[0], layer, 0),
+        _window_size(shape[1], layer, 1),
         channels,
       )
     case Op.DENSE:
       if len(shape) != 1:
         raise ValueError(
-          f"Node {node.name!r} (dense) needs an input of shape [C], got"
+          f"needs an input of shape [C], got"
           f" {list(shape)}; put a flatten or global_avg_pool before it."
         )
-      result = (node.filters,)
+      result = (layer.filters,)
     case Op.GLOBAL_AVG_POOL:
       result = (shape[2],)
     case Op.FLATTEN:
       result = (math.prod(shape),)
     case Op.ZERO_PAD | Op.CROP:
-      sign = 1 if node.op is Op.ZERO_PAD else -1
-      top, bottom, left, right = node.margins
+      sign = 1 if layer.op is Op.ZERO_PAD else -1
+      top, bottom, left, right = layer.margins
       result = (
         shape[0] + sign * (top + bottom),
         shape[1] + sign * (left + right),
@@ -165,14 +178,13 @@ def output_shape(
     case Op.ADD:
       if any(other != shape for other in inputs):
         raise ValueError(
-          f"Node {node.name!r} (add) needs inputs of one shape, got"
-          f" {[list(s) for s in inputs]}."
+          f"needs inputs of one shape, got {[list(s) for s in inputs]}."
         )
       result = shape
     case Op.CONCAT:
       if any(s[:-1] != shape[:-1] for s in inputs):
         raise ValueError(
-          f"Node {node.name!r} (concat) needs inputs that differ only in"
+          f"needs inputs that differ only in"
           f" channels, got {[list(s) for s in inputs]}."
         )
       result = (*shape[:-1], sum(s[-1] for s in inputs))
@@ -180,66 +192,73 @@ def output_shape(
       result = shape
   if min(result) < 1:
     raise ValueError(
-      f"Node {node.name!r} ({node.op}) would have the empty output shape"
+      f"would have the empty output shape"
       f" {list(result)} from inputs {[list(s) for s in inputs]}; use fewer"
       " strides, smaller windows or a larger input."
     )
   return result
 
 
-def check_node(index: int, node: Node, num_nodes: int) -> None:
-  """Raises ValueError where a node is wrong by itself."""
-  where = f"Node {node.name!r} ({node.op})"
+def check_place(index: int, node: Node, num_nodes: int) -> None:
+  """Raises ValueError where a node cannot stand at a position."""
   if (index == 0) != (node.op is Op.INPUT):
     raise ValueError(
-      f"{where} at position {index}: the first node, and only it, must be"
-      " the input."
+      f"{_where(node)} at position {index}: the first node, and only it, must"
+      " be the input."
     )
   for source in node.inputs:
     if not 0 <= source < num_nodes:
-      raise ValueError(f"{where} reads node {source}, which does not exist.")
+      raise ValueError(
+        f"{_where(node)} reads node {source}, which does not exist."
+      )
     if source >= index:
       raise ValueError(
-        f"{where} at position {index} reads node {source}: nodes must be in"
-        " topological order, each after its inputs."
+        f"{_where(node)} at position {index} reads node {source}: nodes must"
+        " be in topological order, each after its inputs."
       )
-  arity = len(node.inputs)
-  if node.op is Op.CONCAT:
+
+
+def check_layer(layer: Layer, arity: int) -> None:
+  """Raises ValueError where a layer with `arity` inputs is wrong by itself.
+
+  The message goes on after the name of the node.
+  """
+  if layer.op is Op.CONCAT:
     if arity < 2:
-      raise ValueError(f"{where} needs at least 2 inputs, got {arity}.")
-  elif node.op is Op.ADD:
+      raise ValueError(f"needs at least 2 inputs, got {arity}.")
+  elif layer.op is Op.ADD:
     # Integer runtimes add two tensors; a longer sum is a chain of nodes.
     if arity != 2:
-      raise ValueError(f"{where} needs 2 inputs, got {arity}.")
-  elif arity != (node.op is not Op.INPUT):
-    raise ValueError(f"{where} needs 1 input, got {arity}.")
-  for name, default in _LACKING[node.op]:
-    if getattr(node, name) != default:
+      raise ValueError(f"needs 2 inputs, got {arity}.")
+  elif arity != (layer.op is not Op.INPUT):
+    raise ValueError(f"needs 1 input, got {arity}.")
+  for name, default in _LACKING[layer.op]:
+    if getattr(layer, name) != default:
       raise ValueError(
-        f"{where} has no attribute {name!r}, got {getattr(node, name)!r}."
+        f"has no attribute {name!r}, got {getattr(layer, name)!r}."
       )
-  if node.op in (Op.CONV, Op.DENSE) and node.filters < 1:
-    raise ValueError(f"{where} needs filters >= 1, got {node.filters}.")
-  if min(*node.kernel, *node.strides, node.dilation) < 1:
+  if layer.op in (Op.CONV, Op.DENSE) and layer.filters < 1:
+    raise ValueError(f"needs filters >= 1, got {layer.filters}.")
+  if min(*layer.kernel, *layer.strides, layer.dilation) < 1:
     raise ValueError(
-      f"{where} needs kernel, strides and dilation >= 1, got"
-      f" {node.kernel}, {node.strides}, {node.dilation}."
+      f"needs kernel, strides and dilation >= 1, got"
+      f" {layer.kernel}, {layer.strides}, {layer.dilation}."
     )
-  if node.dilation > 1 and node.strides != (1, 1):
+  if layer.dilation > 1 and layer.strides != (1, 1):
     raise ValueError(
-      f"{where} has strides {node.strides} and dilation {node.dilation}:"
+      f"has strides {layer.strides} and dilation {layer.dilation}:"
       " TensorFlow allows only one of them to differ from 1."
     )
-  if node.op is Op.DEPTHWISE_CONV and node.strides[0] != node.strides[1]:
+  if layer.op is Op.DEPTHWISE_CONV and layer.strides[0] != layer.strides[1]:
     raise ValueError(
-      f"{where} has strides {node.strides}: a depthwise convolution needs"
+      f"has strides {layer.strides}: a depthwise convolution needs"
       " equal strides."
     )
-  if node.padding not in ("same", "valid"):
+  if layer.padding not in ("same", "valid"):
     raise ValueError(
-      f'{where} has padding {node.padding!r}, expected "same" or "valid".'
+      f'has padding {layer.padding!r}, expected "same" or "valid".'
     )
-  if min(node.margins) < 0:
-    raise ValueError(f"{where} needs margins >= 0, got {node.margins}.")
-  if not (math.isfinite(node.epsilon) and node.epsilon > 0):
-    raise ValueError(f"{where} needs epsilon > 0, got {node.epsilon}.")
+  if min(layer.margins) < 0:
+    raise ValueError(f"needs margins >= 0, got {layer.margins}.")
+  if not (math.isfinite(layer.epsilon) and layer.epsilon > 0):
+    raise ValueError(f"needs epsilon > 0, got {layer.epsilon}.")

@@ -21,7 +21,7 @@ def to_json(architecture: spec.Architecture) -> str:
     record: dict[str, Any] = {"name": node.name, "op": node.op.value}
     record["inputs"] = [architecture.nodes[i].name for i in node.inputs]
     for name in ops.ATTRIBUTES[node.op]:
-      record[name] = getattr(node, name)
+      record[name] = getattr(node.layer, name)
     record["shape"] = shape
     lines.append("  " + json.dumps(record))
   head = (
@@ -173,4 +173,5 @@ def _node_from_record(
       )
     values[name] = value
   inputs = tuple(position[source] for source in record["inputs"])
-  return ops.Node(record["name"], ops.Op(record["op"]), inputs, **values)
+  layer = ops.Layer(ops.Op(record["op"]), **values)
+  return ops.Node(record["name"], layer, inputs)

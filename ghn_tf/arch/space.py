@@ -5,7 +5,7 @@
 A space is a grammar, which draws networks, and limits, which refuse some.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 import dataclasses
 import math
 import operator
@@ -129,14 +129,23 @@ SPACES: Mapping[str, SearchSpace] = {
 }
 
 
-def sample(space: SearchSpace, seed: int, index: int) -> spec.Architecture:
-  """Returns architecture number `index` of a seed, a function of all three.
+def sample(
+  space: SearchSpace,
+  seed: int,
+  index: int,
+  *,
+  name: str | None = None,
+  excluded: Container[spec.Architecture] = (),
+) -> spec.Architecture:
+  """Returns architecture number `index` of a seed, a function of its arguments.
 
   Args:
     space: the search space.
     seed: names a sequence of architectures, from 0 to 2**32 - 1; splits of a
       data set need different seeds.
     index: place in the sequence, from 0 to 2**32 - 1.
+    name: of the architecture; `<space>-<seed>-<index>` by default.
+    excluded: architectures that must not be drawn.
 
   Raises:
     ValueError: a seed or index out of range, or limits that no draw met.
@@ -146,8 +155,9 @@ def sample(space: SearchSpace, seed: int, index: int) -> spec.Architecture:
       raise ValueError(f"{argument} must be from 0 to 2**32 - 1, got {value}.")
   # Named, because the bit generator of default_rng may change.
   rng = np.random.Generator(np.random.PCG64([seed, index]))
-  name = f"{space.name}-{seed}-{index}"
+  name = name or f"{space.name}-{seed}-{index}"
   refused: dict[str, list[int]] = {}
+  num_excluded = 0
   for _ in range(space.max_tries):
     architecture = space.grammar.draw(
       rng, space.input_shape, space.num_classes, name
@@ -156,12 +166,17 @@ def sample(space: SearchSpace, seed: int, index: int) -> spec.Architecture:
       continue
     broken = violations(space, architecture)
     if not broken:
-      return architecture
+      if architecture not in excluded:
+        return architecture
+      num_excluded += 1
     for limit, value in broken.items():
       refused.setdefault(limit, []).append(value)
+  reasons = _explain(space, refused) or ["its grammar draws nothing"]
+  if num_excluded:
+    reasons.append(f"{num_excluded} draws were excluded")
   raise ValueError(
     f"No architecture {name!r} after {space.max_tries} draws; relax the"
-    f" limits of its space: {_explain(space, refused)}"
+    f" limits of its space: {'; '.join(reasons)}."
   )
 
 
@@ -186,7 +201,7 @@ def violations(
   return broken
 
 
-def _explain(space: SearchSpace, refused: Mapping[str, list[int]]) -> str:
+def _explain(space: SearchSpace, refused: Mapping[str, list[int]]) -> list[str]:
   """Says how many draws each limit refused, the strictest limit first."""
   reasons = []
   for limit, values in sorted(refused.items(), key=lambda item: -len(item[1])):
@@ -195,4 +210,4 @@ def _explain(space: SearchSpace, refused: Mapping[str, list[int]]) -> str:
       f"{limit}={getattr(space, limit)} refused {len(values)}, the closest of"
       f" which has {closest}"
     )
-  return "; ".join(reasons) + "." if reasons else "the grammar draws nothing."
+  return reasons

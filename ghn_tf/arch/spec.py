@@ -8,12 +8,15 @@ path between the two. Shapes, parameters and multiply-accumulates follow from
 the nodes and are never stored beside them.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import enum
 import functools
 import hashlib
 import math
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ghn_tf.arch import ops
 
@@ -69,20 +72,10 @@ class Architecture:
         f"Architecture {self.name!r} needs an input_shape [H, W, C] of"
         f" positive sizes, got {list(self.input_shape)}."
       )
-    if len(self.nodes) < 2:
-      raise ValueError(
-        f"Architecture {self.name!r} needs an input and at least one more"
-        f" node, got {len(self.nodes)} nodes."
-      )
-    names = set()
+    self._check_names()
     for index, node in enumerate(self.nodes):
-      if not node.name or node.name in names:
-        raise ValueError(
-          f"Node {index} is named {node.name!r}, but names must be unique and"
-          " not empty."
-        )
-      names.add(node.name)
-      ops.check_node(index, node, len(self.nodes))
+      ops.check_place(index, node, len(self.nodes))
+    self._check_logits()
     unread = [
       node.name
       for node, readers in zip(self.nodes[:-1], self.consumers, strict=False)
@@ -93,6 +86,43 @@ class Architecture:
         f"Nodes {unread} of architecture {self.name!r} do not reach the"
         f" output {self.nodes[-1].name!r}; remove them."
       )
+
+  @classmethod
+  def _of_builder(
+    cls,
+    name: str,
+    input_shape: tuple[int, int, int],
+    nodes: tuple[ops.Node, ...],
+    facts: tuple["_Facts", ...],
+  ) -> "Architecture":
+    """Returns an architecture of nodes that were checked when they were added.
+
+    Checking them again would take longer than all the rest of sampling.
+    """
+    self = object.__new__(cls)
+    self.__dict__.update(
+      name=name, input_shape=input_shape, nodes=nodes, _facts=facts
+    )
+    self._check_names()
+    self._check_logits()
+    return self
+
+  def _check_names(self) -> None:
+    if len(self.nodes) < 2:
+      raise ValueError(
+        f"Architecture {self.name!r} needs an input and at least one more"
+        f" node, got {len(self.nodes)} nodes."
+      )
+    names = {node.name for node in self.nodes}
+    if len(names) < len(self.nodes) or "" in names:
+      listed = [node.name for node in self.nodes]
+      wrong = sorted(n for n in names if not n or listed.count(n) > 1)
+      raise ValueError(
+        f"Architecture {self.name!r} has nodes named {wrong}, but names must be"
+        " unique and not empty."
+      )
+
+  def _check_logits(self) -> None:
     if len(self.shapes[-1]) != 1:
       raise ValueError(
         f"Architecture {self.name!r} must end in logits of shape [classes],"
@@ -101,12 +131,19 @@ class Architecture:
       )
 
   @functools.cached_property
+  def _facts(self) -> tuple["_Facts", ...]:
+    facts: list[_Facts] = []
+    for node in self.nodes:
+      inputs = [facts[i].shape for i in node.inputs]
+      if node.op is ops.Op.INPUT:
+        inputs = [self.input_shape]
+      facts.append(_infer(node, inputs))
+    return tuple(facts)
+
+  @functools.cached_property
   def shapes(self) -> tuple[tuple[int, ...], ...]:
     """Output shape of every node, without the batch dimension."""
-    shapes: list[tuple[int, ...]] = [tuple(self.input_shape)]
-    for node in self.nodes[1:]:
-      shapes.append(ops.output_shape(node, [shapes[i] for i in node.inputs]))
-    return tuple(shapes)
+    return tuple(facts.shape for facts in self._facts)
 
   @functools.cached_property
   def consumers(self) -> tuple[tuple[int, ...], ...]:
@@ -120,32 +157,11 @@ class Architecture:
   @functools.cached_property
   def param_specs(self) -> tuple[ParamSpec, ...]:
     """Every parameter tensor, in the order of the nodes."""
-    specs: list[ParamSpec] = []
-    for index, node in enumerate(self.nodes):
-      if not node.inputs:
-        continue
-      c_in = self.shapes[node.inputs[0]][-1]
-      c_out = self.shapes[index][-1]
-      kinds: list[tuple[str, ParamKind, tuple[int, ...]]] = []
-      match node.op:
-        case ops.Op.CONV:
-          shape = (*node.kernel, c_in, c_out)
-          kinds.append(("kernel", ParamKind.CONV_KERNEL, shape))
-        case ops.Op.DEPTHWISE_CONV:
-          shape = (*node.kernel, c_in, 1)
-          kinds.append(("kernel", ParamKind.DEPTHWISE_KERNEL, shape))
-        case ops.Op.DENSE:
-          kinds.append(("kernel", ParamKind.DENSE_KERNEL, (c_in, c_out)))
-        case ops.Op.BATCH_NORM:
-          kinds.append(("gamma", ParamKind.GAMMA, (c_out,)))
-          kinds.append(("beta", ParamKind.BETA, (c_out,)))
-      if node.use_bias:
-        kinds.append(("bias", ParamKind.BIAS, (c_out,)))
-      specs.extend(
-        ParamSpec(f"{node.name}/{suffix}", kind, shape, index)
-        for suffix, kind, shape in kinds
-      )
-    return tuple(specs)
+    return tuple(
+      ParamSpec(f"{node.name}/{suffix}", kind, shape, index)
+      for index, node in enumerate(self.nodes)
+      for suffix, kind, shape in self._facts[index].params
+    )
 
   @property
   def num_classes(self) -> int:
@@ -160,57 +176,109 @@ class Architecture:
   @functools.cached_property
   def num_params(self) -> int:
     """Number of trainable parameters."""
-    return sum(math.prod(spec.shape) for spec in self.param_specs)
+    return sum(facts.num_params for facts in self._facts)
 
   @functools.cached_property
   def macs(self) -> int:
     """Multiply-accumulates of convolutions and dense layers for one image."""
-    total = 0
-    for spec in self.param_specs:
-      if spec.kind in (
-        ParamKind.CONV_KERNEL,
-        ParamKind.DEPTHWISE_KERNEL,
-        ParamKind.DENSE_KERNEL,
-      ):
-        # Each kernel element is used once at every output position.
-        total += math.prod(self.shapes[spec.node][:-1]) * math.prod(spec.shape)
-    return total
+    return sum(facts.macs for facts in self._facts)
 
   @functools.cached_property
   def fingerprint(self) -> str:
     """A hash that is equal for isomorphic architectures, as 32 hex digits.
 
-    ops.Node names and the order of nodes and of addends do not count. Each node
-    is labelled by what it computes; labels are then refined from the input to
-    the output and back, as in Weisfeiler and Leman's test.
+    Names and the order of nodes and of addends do not count. Each node is
+    labelled by what it computes; labels are then refined from the input to the
+    output and back, as in Weisfeiler and Leman's test.
     """
-    labels = [_digest(repr(node.attributes())) for node in self.nodes]
+    labels = [facts.label for facts in self._facts]
     for index, node in enumerate(self.nodes):
+      label = labels[index]
       sources = [labels[i] for i in node.inputs]
-      if node.op is ops.Op.ADD:
+      if node.layer.op is ops.Op.ADD:
         sources.sort()
-      labels[index] = _digest(labels[index], *sources)
-    for index in reversed(range(len(self.nodes))):
-      readers = sorted(
-        # A concat tells its inputs apart by their place.
-        _digest(labels[reader], repr(_slots(self.nodes[reader], index)))
-        for reader in self.consumers[index]
-      )
-      labels[index] = _digest(labels[index], *readers)
-    return _digest(repr(tuple(self.input_shape)), *sorted(labels))
+      for source in sources:
+        label = _mix(label, source)
+      labels[index] = label
+    readers: list[list[int]] = [[] for _ in labels]
+    for index in reversed(range(len(labels))):
+      label = labels[index]
+      for reader in sorted(readers[index]):
+        label = _mix(label, reader)
+      labels[index] = label
+      node = self.nodes[index]
+      for slot, source in enumerate(node.inputs):
+        # A concat tells its inputs apart by their place, a sum does not.
+        place = slot if node.layer.op is ops.Op.CONCAT else 0
+        readers[source].append(_mix(label, place))
+    content = np.array([*self.input_shape, *sorted(labels)], "<u8").tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
   def __hash__(self) -> int:
     return hash((self.input_shape, self.nodes))
 
 
-def _digest(*parts: str) -> str:
-  return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+class _Facts(NamedTuple):
+  """What follows from a layer and the shapes of its inputs."""
+
+  shape: tuple[int, ...]
+  params: tuple[tuple[str, ParamKind, tuple[int, ...]], ...]
+  num_params: int
+  macs: int
+  label: int  # 64 bits that tell what the layer computes
 
 
-def _slots(reader: ops.Node, index: int) -> tuple[int, ...]:
-  """Positions at which a reader takes a node; only their number for an add."""
-  slots = tuple(k for k, source in enumerate(reader.inputs) if source == index)
-  return slots if reader.op is ops.Op.CONCAT else (len(slots),)
+def _infer(node: ops.Node, inputs: Sequence[tuple[int, ...]]) -> _Facts:
+  """Returns the facts of a node's layer; an error names the node."""
+  try:
+    return _layer_facts(node.layer, *inputs)
+  except ValueError as error:
+    raise ValueError(f"Node {node.name!r} ({node.op}) {error}") from None
+
+
+# Networks of a space are made of a few thousand different layers.
+@functools.lru_cache(maxsize=1 << 16)
+def _layer_facts(layer: ops.Layer, *inputs: tuple[int, ...]) -> _Facts:
+  digest = hashlib.blake2b(repr(layer.attributes()).encode(), digest_size=8)
+  label = int.from_bytes(digest.digest(), "little")
+  if layer.op is ops.Op.INPUT:
+    ops.check_layer(layer, 0)
+    return _Facts(inputs[0], (), 0, 0, label)
+  ops.check_layer(layer, len(inputs))
+  shape = ops.output_shape(layer, inputs)
+  c_in, c_out = inputs[0][-1], shape[-1]
+  params: list[tuple[str, ParamKind, tuple[int, ...]]] = []
+  match layer.op:
+    case ops.Op.CONV:
+      kernel = (*layer.kernel, c_in, c_out)
+      params.append(("kernel", ParamKind.CONV_KERNEL, kernel))
+    case ops.Op.DEPTHWISE_CONV:
+      kernel = (*layer.kernel, c_in, 1)
+      params.append(("kernel", ParamKind.DEPTHWISE_KERNEL, kernel))
+    case ops.Op.DENSE:
+      params.append(("kernel", ParamKind.DENSE_KERNEL, (c_in, c_out)))
+    case ops.Op.BATCH_NORM:
+      params.append(("gamma", ParamKind.GAMMA, (c_out,)))
+      params.append(("beta", ParamKind.BETA, (c_out,)))
+  macs = 0
+  if params and params[0][0] == "kernel":
+    # Each kernel element is used once at every output position.
+    macs = math.prod(shape[:-1]) * math.prod(params[0][2])
+  if layer.use_bias:
+    params.append(("bias", ParamKind.BIAS, (c_out,)))
+  num_params = sum(math.prod(shape) for _, _, shape in params)
+  return _Facts(shape, tuple(params), num_params, macs, label)
+
+
+def _mix(label: int, other: int) -> int:
+  """Returns 64 bits that depend on both labels and on which is the first."""
+  # An odd multiplier and a shift, as in the finalizers of integer hashes.
+  label = ((label ^ other) * 0x9E3779B97F4A7C15 + other) & 0xFFFFFFFFFFFFFFFF
+  return label ^ (label >> 29)
+
+
+# Of the names that a builder gives; an enum's own formatting is slow.
+_PREFIXES = {op: f"{op.value}_" for op in ops.Op}
 
 
 class Builder:
@@ -227,8 +295,8 @@ class Builder:
 
   def __init__(self, input_shape: tuple[int, int, int], name: str = "input"):
     self._input_shape = input_shape
-    self._nodes = [ops.Node(name, ops.Op.INPUT)]
-    self._shapes: list[tuple[int, ...]] = [input_shape]
+    self._nodes = [ops.Node(name, ops.Layer(ops.Op.INPUT))]
+    self._facts = [_infer(self._nodes[0], [input_shape])]
 
   @property
   def input(self) -> int:
@@ -237,7 +305,7 @@ class Builder:
 
   def shape(self, index: int) -> tuple[int, ...]:
     """Output shape of a node that was added."""
-    return self._shapes[index]
+    return self._facts[index].shape
 
   def add(
     self, op: ops.Op, *inputs: int, name: str | None = None, **attributes: Any
@@ -248,12 +316,27 @@ class Builder:
       op: the operation.
       *inputs: indices of the nodes it reads.
       name: its name; `<op>_<index>` by default.
-      **attributes: of `Node`.
+      **attributes: of `ops.Layer`.
     """
-    index = len(self._nodes)
-    node = ops.Node(name or f"{op}_{index}", op, inputs, **attributes)
-    shapes = [self._shapes[i] for i in inputs]
-    self._shapes.append(ops.output_shape(node, shapes))
+    return self.place(ops.Layer(op, **attributes), *inputs, name=name)
+
+  def place(
+    self, layer: ops.Layer, *inputs: int, name: str | None = None
+  ) -> int:
+    """Appends a layer as a node and returns its index; see `add`."""
+    facts = self._facts
+    index = len(facts)
+    for source in inputs:
+      if not 0 <= source < index:
+        raise ValueError(
+          f"A node ({layer.op}) reads node {source}, which does not exist yet:"
+          f" there are {index}."
+        )
+    # tuple.__new__ takes half the time of Node's own.
+    node = tuple.__new__(
+      ops.Node, (name or f"{_PREFIXES[layer.op]}{index}", layer, inputs)
+    )
+    facts.append(_infer(node, [facts[i].shape for i in inputs]))
     self._nodes.append(node)
     return index
 
@@ -264,17 +347,24 @@ class Builder:
       name: its name.
       output: index of the node that gives the logits; the last by default.
     """
-    used = {output % len(self._nodes)}
-    for index in reversed(range(len(self._nodes))):
-      if index in used:
-        used.update(self._nodes[index].inputs)
-    keep = sorted(used | {0})
-    position = {old: new for new, old in enumerate(keep)}
-    nodes = []
-    for old in keep:
-      node = self._nodes[old]
-      inputs = tuple(position[i] for i in node.inputs)
-      if inputs != node.inputs:
-        node = dataclasses.replace(node, inputs=inputs)
-      nodes.append(node)
-    return Architecture(name, self._input_shape, tuple(nodes))
+    last = output % len(self._nodes)
+    used = bytearray(len(self._nodes))
+    used[0] = used[last] = 1
+    for index in range(last, 0, -1):
+      if used[index]:
+        for source in self._nodes[index].inputs:
+          used[source] = 1
+    keep = [index for index, is_used in enumerate(used) if is_used]
+    nodes = self._nodes
+    if len(keep) < len(nodes):
+      position = {old: new for new, old in enumerate(keep)}
+      nodes = []
+      for old in keep:
+        node = self._nodes[old]
+        inputs = tuple([position[i] for i in node.inputs])
+        nodes.append(ops.Node(node.name, node.layer, inputs))
+    # `place` has inferred these already.
+    facts = tuple([self._facts[index] for index in keep])
+    return Architecture._of_builder(
+      name, self._input_shape, tuple(nodes), facts
+    )

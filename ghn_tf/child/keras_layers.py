@@ -190,15 +190,15 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
     node: the node.
     channels: of its output.
   """
-  named = {"name": node.name}
-  window = {"strides": node.strides, "padding": node.padding, **named}
+  layer, named = node.layer, {"name": node.name}
+  window = {"strides": layer.strides, "padding": layer.padding, **named}
   convolution = {
-    "kernel_size": node.kernel,
-    "dilation_rate": node.dilation,
-    "use_bias": node.use_bias,
+    "kernel_size": layer.kernel,
+    "dilation_rate": layer.dilation,
+    "use_bias": layer.use_bias,
     **window,
   }
-  top, bottom, left, right = node.margins
+  top, bottom, left, right = layer.margins
   margins = ((top, bottom), (left, right))
   match node.op:
     case ops.Op.CONV:
@@ -206,17 +206,17 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
     case ops.Op.DEPTHWISE_CONV:
       return _layers.DepthwiseConv2D(**convolution)
     case ops.Op.DENSE:
-      return _layers.Dense(channels, use_bias=node.use_bias, **named)
+      return _layers.Dense(channels, use_bias=layer.use_bias, **named)
     case ops.Op.BATCH_NORM:
-      return _layers.BatchNormalization(epsilon=node.epsilon, **named)
+      return _layers.BatchNormalization(epsilon=layer.epsilon, **named)
     case ops.Op.RELU:
       return _layers.ReLU(**named)
     case ops.Op.RELU6:
       return _layers.ReLU(6.0, **named)
     case ops.Op.MAX_POOL:
-      return _layers.MaxPooling2D(node.kernel, **window)
+      return _layers.MaxPooling2D(layer.kernel, **window)
     case ops.Op.AVG_POOL:
-      return _layers.AveragePooling2D(node.kernel, **window)
+      return _layers.AveragePooling2D(layer.kernel, **window)
     case ops.Op.GLOBAL_AVG_POOL:
       return _layers.GlobalAveragePooling2D(**named)
     case ops.Op.ADD:

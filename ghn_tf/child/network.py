@@ -58,7 +58,7 @@ class BatchStatistics:
       x,
       self._params[f"{node.name}/gamma"],
       self._params[f"{node.name}/beta"],
-      node.epsilon,
+      node.layer.epsilon,
     )
 
 
@@ -76,7 +76,7 @@ class StoredStatistics:
       self._params[f"{node.name}/beta"],
       mean=self._get(f"{node.name}/moving_mean"),
       variance=self._get(f"{node.name}/moving_variance"),
-      epsilon=node.epsilon,
+      epsilon=node.layer.epsilon,
       is_training=False,
     )[0]
 
@@ -106,14 +106,17 @@ CHANNEL_AXIS: Mapping[ops.Op, int | None] = {
 def _convolve(node: ops.Node, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   if node.op is ops.Op.DENSE:
     return tf.matmul(x, kernel)
-  padding = node.padding.upper()
+  layer = node.layer
+  padding = layer.padding.upper()
   if node.op is ops.Op.DEPTHWISE_CONV:
     # The raw operation has a wrong gradient for dilations on CPU; this one
     # rearranges blocks instead (tensorflow issue 56498).
+    dilations = [layer.dilation] * 2
+    strides = (1, *layer.strides, 1)
     return tf.nn.depthwise_conv2d(
-      x, kernel, (1, *node.strides, 1), padding, dilations=[node.dilation] * 2
+      x, kernel, strides, padding, dilations=dilations
     )
-  return tf.nn.conv2d(x, kernel, node.strides, padding, "NHWC", node.dilation)
+  return tf.nn.conv2d(x, kernel, layer.strides, padding, "NHWC", layer.dilation)
 
 
 def _batch_norm(
@@ -125,19 +128,19 @@ def _batch_norm(
 
 
 def _crop(node: ops.Node, x: tf.Tensor) -> tf.Tensor:
-  top, bottom, left, right = node.margins
+  top, bottom, left, right = node.layer.margins
   height, width = x.shape[1:3]
   return x[:, top : height - bottom, left : width - right]
 
 
 def _zero_pad(node: ops.Node, x: tf.Tensor) -> tf.Tensor:
-  top, bottom, left, right = node.margins
+  top, bottom, left, right = node.layer.margins
   return tf.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
 
 
 def _pool(pool: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
   return lambda node, x: pool(
-    x, node.kernel, node.strides, node.padding.upper()
+    x, node.layer.kernel, node.layer.strides, node.layer.padding.upper()
   )
 
 
@@ -213,7 +216,7 @@ def run(
           noise_seed=seed(index, 0),
         )
       x = _convolve(node, inputs[0], kernel)
-      if node.use_bias:
+      if node.layer.use_bias:
         x = tf.nn.bias_add(x, params[f"{node.name}/bias"])
     elif node.op is ops.Op.BATCH_NORM:
       x = _batch_norm(node, inputs[0], statistics)

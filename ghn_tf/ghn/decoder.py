@@ -218,10 +218,10 @@ class Decoder(keras.layers.Layer):
   def _check(self, architecture: spec.Architecture) -> None:
     """Raises ValueError where an architecture is out of the networks' reach."""
     for node in architecture.nodes:
-      if node.op in _KERNEL_OPS and max(node.kernel) > self._max_kernel:
+      if node.op in _KERNEL_OPS and max(node.layer.kernel) > self._max_kernel:
         raise ValueError(
           f"Node {node.name!r} ({node.op}) of architecture"
-          f" {architecture.name!r} has the kernel {node.kernel}; this GHN"
+          f" {architecture.name!r} has the kernel {node.layer.kernel}; this GHN"
           f" predicts up to {(self._max_kernel,) * 2}. Use a smaller one, or"
           " a GHN with a larger max_kernel."
         )
