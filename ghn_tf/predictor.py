@@ -182,7 +182,9 @@ class Predictor:
     if not _is_told(self.metadata):
       raise ValueError(
         "The checkpoint does not tell which architectures training held out:"
-        " its weights were imported. Evaluate targets, with --unseen=0."
+        " its weights were imported, or the architectures that it was trained"
+        f" on are not in {self.metadata['training'].get('architectures')!r} any"
+        " more. Evaluate targets, with --unseen=0."
       )
     held_out = self._histories[-1].batches.held_out
     if number > len(held_out):
@@ -211,7 +213,7 @@ class Predictor:
       config = training_config.TrainConfig(**run["training"])
       shape, classes = run["images"]["shape"], self.ghn.config.num_classes
       batches = meta_batch.MetaBatches(
-        config.search_space(tuple(shape), classes),
+        config.source(tuple(shape), classes),
         config.seed,
         config.meta_batch_size,
         config.evaluation_architectures,
@@ -231,7 +233,11 @@ class Predictor:
 
 def _is_told(run: checkpoint.Metadata) -> bool:
   """Whether a run tells what it drew; that of imported weights does not."""
-  return "space" in run["training"]
+  training = run["training"]
+  stored = training.get("architectures")
+  return "space" in training and (
+    stored is None or pathlib.Path(stored).expanduser().is_dir()
+  )
 
 
 def pretrained_names() -> Sequence[str]:

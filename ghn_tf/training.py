@@ -26,7 +26,6 @@ from ghn_tf import meta_batch
 from ghn_tf import metrics
 from ghn_tf import training_state
 from ghn_tf.arch import ops
-from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
@@ -128,7 +127,7 @@ class Trainer:
       config.per_channel,
     )
     self.meta_batches = meta_batch.MetaBatches(
-      config.search_space(state.dataset.image_shape, state.dataset.num_classes),
+      config.source(state.dataset.image_shape, state.dataset.num_classes),
       config.seed,
       config.meta_batch_size,
       config.evaluation_architectures,
@@ -282,7 +281,7 @@ def train(
     OSError: the workdir cannot be written, as on a full disk.
   """
   config, trainer, log = state.config, Trainer(state), _Log(state)
-  log.begin(trainer.meta_batches.space, workdir)
+  log.begin(workdir)
   if state.step == 0:  # shows before hours of work whether it can be saved
     training_state.save(state, workdir)
   with (
@@ -327,22 +326,20 @@ class _Log:
     self._first = self._last = (time.monotonic(), state.step)
     self._newest: dict[str, float] = {}
 
-  def begin(self, space: space_lib.SearchSpace, workdir: str) -> None:
+  def begin(self, workdir: str) -> None:
     """Says what is run, before it takes time."""
     state, config = self._state, self._state.config
     logging.info(
       "Train hypernetwork %s (%s parameters) in recipe %s: steps %s to %s, each"
-      " of %d architectures of space %s (%.1f to %.1f M multiply-accumulates)"
-      " on %d of the %s training images of %s. Seed %d. Results in %s.",
+      " of %d architectures of %s on %d of the %s training images of %s. Seed"
+      " %d. Results in %s.",
       config.ghn,
       f"{state.ghn.count_params():,}",
       config.recipe,
       f"{state.step:,}",
       f"{config.steps:,}",
       config.meta_batch_size,
-      space.name,
-      space.min_macs / 1e6,
-      space.max_macs / 1e6,
+      config.architectures or f"space {config.space}",
       config.image_batch_size,
       f"{len(state.dataset.train):,}",
       config.dataset,

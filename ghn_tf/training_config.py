@@ -8,7 +8,10 @@ import math
 from typing import Any
 
 from ghn_tf import data
+from ghn_tf import meta_batch
 from ghn_tf.arch import space as space_lib
+from ghn_tf.arch import splits
+from ghn_tf.arch import store
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -59,6 +62,11 @@ class TrainConfig:
     "edge",
     "Search space of the architectures.",
     choices=tuple(space_lib.SPACES),
+  )
+  architectures: str | None = _option(
+    None,
+    "Folder of architectures made by tools/make_architectures.py to train on;"
+    " drawn from --space without end if None.",
   )
   max_macs: int | None = _option(
     None,
@@ -192,6 +200,14 @@ class TrainConfig:
       if high is not None and not value <= high:
         raise ValueError(f"{field.name} must be <= {high}, got {value}.")
 
+    limited = [n for n in ("max_macs", "max_params") if getattr(self, n)]
+    if self.architectures is not None and limited:
+      raise ValueError(
+        f"{limited} limit what is drawn, not what is stored in"
+        f" architectures={self.architectures!r}; give the limits to"
+        " tools/make_architectures.py."
+      )
+
   def ghn_config(self, num_classes: int) -> model.GhnConfig:
     """Returns the sizes of the hypernetwork for a number of classes."""
     names = ("hidden_dim", "max_channels", "max_kernel", "max_distance")
@@ -202,18 +218,37 @@ class TrainConfig:
       **{name: value for name, value in changes.items() if value is not None},
     )
 
-  def search_space(
+  def source(
     self, image_shape: tuple[int, int, int], num_classes: int
-  ) -> space_lib.SearchSpace:
-    """Returns the space, for images [H, W, C] and classes of a set."""
-    changes: dict[str, Any] = {
-      "input_shape": image_shape,
-      "num_classes": num_classes,
-    }
-    for limit in ("max_macs", "max_params"):
-      if getattr(self, limit) is not None:
-        changes[limit] = getattr(self, limit)
-    return dataclasses.replace(space_lib.SPACES[self.space], **changes)
+  ) -> meta_batch.Source:
+    """Returns where architectures come from, for a data set of images.
+
+    Args:
+      image_shape: height, width and channels.
+      num_classes: number of logits.
+
+    Raises:
+      ValueError: --architectures names no stored architectures, or some for
+        other images or classes.
+    """
+    if self.architectures is None:
+      limits = {
+        name: getattr(self, name)
+        for name in ("max_macs", "max_params")
+        if getattr(self, name) is not None
+      }
+      collection = splits.collection(self.space, image_shape, num_classes)
+      return dataclasses.replace(collection, **limits)
+    stored = store.StoredCollection(self.architectures)
+    first = stored.train(0)
+    expected = (image_shape, num_classes)
+    if (first.input_shape, first.num_classes) != expected:
+      raise ValueError(
+        f"The architectures in {self.architectures} take images of shape"
+        f" {list(first.input_shape)} and give {first.num_classes} logits, but"
+        f" {self.dataset!r} has {list(image_shape)} and {num_classes} classes."
+      )
+    return stored
 
   def learning_rate_at(self, step: int) -> float:
     """Returns the learning rate of a step, counted from 0."""

@@ -1,17 +1,16 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import dataclasses
 from typing import Any
 
 from absl.testing import absltest
 
 from ghn_tf import meta_batch
-from ghn_tf.arch import space as space_lib
+from ghn_tf.arch import splits
 
 
 def meta_batches(**changes) -> meta_batch.MetaBatches:
   arguments: dict[str, Any] = {
-    "space": space_lib.SPACES["edge"],
+    "source": splits.collection("tiny"),
     "seed": 0,
     "size": 3,
     "num_held_out": 4,
@@ -46,29 +45,14 @@ class MetaBatchesTest(absltest.TestCase):
       meta_batches(num_held_out=2).held_out, meta_batches().held_out[:2]
     )
 
-  def test_what_is_held_out_is_never_trained_on(self):
-    # With the seed of the held-out ones, the first draws would be theirs.
-    batches = meta_batches(seed=meta_batch.HELD_OUT_SEED)
-    held_out = {a.fingerprint for a in batches.held_out}
-    self.assertLen(held_out, 4)
-    for step in range(3):
-      for architecture in batches.batch(step):
-        self.assertNotIn(architecture.fingerprint, held_out)
 
-  def test_a_space_of_one_architecture_cannot_be_split(self):
-    only = space_lib.sample(space_lib.SPACES["edge"], 0, 0)
-
-    @dataclasses.dataclass(frozen=True)
-    class OneArchitecture:
-      def draw(self, *arguments):
-        del arguments
-        return only
-
-    space = space_lib.SearchSpace("one", OneArchitecture())
-    with self.assertRaisesRegex(ValueError, "'one' has only 1 different"):
-      _ = meta_batches(space=space, num_held_out=2).held_out
-    with self.assertRaisesRegex(ValueError, "only held-out architectures"):
-      meta_batches(space=space, num_held_out=1).batch(0)
+class HistoryTest(absltest.TestCase):
+  def test_has_what_the_steps_drew_and_nothing_else(self):
+    batches = meta_batches()
+    history = meta_batch.History(batches, num_steps=2)
+    self.assertTrue(all(map(history.has, batches.batch(1))))
+    self.assertFalse(any(map(history.has, batches.batch(2))))
+    self.assertFalse(any(map(history.has, batches.held_out)))
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import meta_batch
 from ghn_tf import predictor as predictor_lib
-from ghn_tf.arch import space as space_lib
 from ghn_tf.child import keras_io
+from models import mobilenet
 from models import resnet
+from tests import small_collection
 from tests import small_run
 
 
@@ -83,7 +84,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     metadata = {**self.predictor.metadata, "step": 2}
     trained = predictor_lib.Predictor(self.predictor.ghn, metadata)
     batches = meta_batch.MetaBatches(
-      small_run.CONFIG.search_space((32, 32, 3), 10),
+      small_run.CONFIG.source((32, 32, 3), 10),
       small_run.CONFIG.seed,
       small_run.CONFIG.meta_batch_size,
       small_run.CONFIG.evaluation_architectures,
@@ -96,9 +97,9 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn("Draw the 16 training architectures", logs.output[0])
 
   def test_what_breaks_the_limits_is_unseen_however_long_the_training(self):
-    space = small_run.CONFIG.search_space((32, 32, 3), 10)
-    architecture = keras_io.from_keras(resnet.resnet20())
-    self.assertIn("max_macs", space_lib.violations(space, architecture))
+    source = small_run.CONFIG.source((32, 32, 3), 10)
+    architecture = keras_io.from_keras(mobilenet.mobilenet_v1(alpha=0.5))
+    self.assertFalse(source.may_train_on(architecture))
     metadata = {**self.predictor.metadata, "step": 10**9}
     trained = predictor_lib.Predictor(self.predictor.ghn, metadata)
     self.assertTrue(trained.is_unseen(architecture))
@@ -107,7 +108,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     training = {**self.predictor.metadata["training"], "seed": 7}
     old = {**self.predictor.metadata, "step": 2, "training": training}
     drawn = meta_batch.MetaBatches(
-      small_run.CONFIG.search_space((32, 32, 3), 10),
+      small_run.CONFIG.source((32, 32, 3), 10),
       seed=7,
       size=small_run.CONFIG.meta_batch_size,
       num_held_out=small_run.CONFIG.evaluation_architectures,
@@ -132,6 +133,24 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     (architecture,) = child.held_out(1)
     self.assertFalse(child.is_unseen(architecture))
     self.assertTrue(self.predictor.is_unseen(architecture))
+
+  def test_stored_architectures_that_are_gone_tell_nothing(self):
+    directory = small_collection.make()
+    training = {
+      **self.predictor.metadata["training"],
+      "max_macs": None,
+      "architectures": directory,
+    }
+    metadata = {**self.predictor.metadata, "training": training}
+    stored = predictor_lib.Predictor(self.predictor.ghn, metadata)
+    (architecture,) = stored.held_out(1)
+    self.assertEqual(architecture.name, "small-val-0")
+    self.assertTrue(stored.is_unseen(architecture))
+    training["architectures"] = "/nowhere"
+    gone = predictor_lib.Predictor(self.predictor.ghn, metadata)
+    self.assertFalse(gone.is_unseen(architecture))
+    with self.assertRaisesRegex(ValueError, "not in '/nowhere' any more"):
+      gone.held_out(1)
 
   def test_more_architectures_than_were_held_out(self):
     with self.assertRaisesRegex(ValueError, "held out 2 architectures, got 3"):

@@ -11,21 +11,30 @@ import numpy as np
 from ghn_tf import data
 from ghn_tf import training_config
 from ghn_tf.arch import space as space_lib
+from ghn_tf.arch import splits
 
 _CLASSES = 3
 
 
 def small_space() -> Any:
-  """Replaces the space "edge" by networks that run in milliseconds."""
-  space = dataclasses.replace(
-    space_lib.SPACES["edge"],
-    min_nodes=0,
-    max_nodes=25,
-    min_macs=0,
-    max_macs=200_000,
-    min_params=0,
-  )
-  return mock.patch.dict(space_lib.SPACES, edge=space)
+  """Replaces all collections by networks that run in milliseconds."""
+
+  def collection(
+    name: str, input_shape: tuple[int, int, int], num_classes: int
+  ) -> splits.Collection:
+    space = dataclasses.replace(
+      space_lib.SPACES[name],
+      input_shape=input_shape,
+      num_classes=num_classes,
+      min_nodes=0,
+      max_nodes=25,
+      min_macs=0,
+      max_macs=200_000,
+      min_params=0,
+    )
+    return splits.Collection(space, num_val=4)
+
+  return mock.patch.object(splits, "collection", collection)
 
 
 def dataset(seed: int = 0) -> data.Dataset:

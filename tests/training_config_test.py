@@ -7,6 +7,7 @@ from absl.testing import parameterized
 
 from ghn_tf import training_config
 from ghn_tf.ghn import model
+from tests import small_collection
 
 
 class TrainConfigTest(parameterized.TestCase):
@@ -36,12 +37,28 @@ class TrainConfigTest(parameterized.TestCase):
       ),
     )
 
-  def test_the_space_has_the_images_classes_and_limits(self):
-    config = training_config.TrainConfig(space="edge", max_macs=2_000_000)
-    space = config.search_space((28, 28, 1), 47)
-    self.assertEqual(space.input_shape, (28, 28, 1))
-    self.assertEqual(space.num_classes, 47)
-    self.assertEqual(space.max_macs, 2_000_000)
+  def test_the_source_has_the_images_classes_and_limits(self):
+    config = training_config.TrainConfig(space="tiny", max_macs=500_000)
+    source = config.source((28, 28, 1), 47)
+    for architecture in (*source.validation(3), source.train(0, seed=0)):
+      self.assertEqual(architecture.input_shape, (28, 28, 1))
+      self.assertEqual(architecture.num_classes, 47)
+      self.assertLessEqual(architecture.macs, 500_000)
+
+  def test_stored_architectures_must_fit_the_images(self):
+    config = training_config.TrainConfig(architectures=small_collection.make())
+    source = config.source((32, 32, 3), 10)
+    self.assertStartsWith(source.train(0, seed=0).name, "small-train-")
+    with self.assertRaisesRegex(
+      ValueError, r"take images of shape \[32, 32, 3\] .* has \[28, 28, 1\]"
+    ):
+      config.source((28, 28, 1), 10)
+
+  def test_stored_architectures_cannot_be_limited(self):
+    with self.assertRaisesRegex(
+      ValueError, r"\['max_macs'\] limit what is drawn, not what is stored"
+    ):
+      training_config.TrainConfig(architectures="/data", max_macs=10)
 
   def test_a_resumed_run_may_log_and_save_at_other_times(self):
     config = training_config.TrainConfig()

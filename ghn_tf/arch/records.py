@@ -1,0 +1,164 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Architectures as short byte strings, both ways, for data sets of many.
+
+A record is a zlib stream, whose checksum tells damage, of unsigned LEB128
+numbers: the version, the image's H W C, a table of the layers that occur, for
+each node after the image the place of its layer in the table, and for each
+node's inputs the distance back to them, a concat's after their number.
+
+Names are not kept, neither the architecture's nor its nodes', which a reader
+names `<op>_<index>` as `spec.Builder` does.
+"""
+
+from collections.abc import Iterator, Sequence
+import struct
+from typing import Any
+import zlib
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+
+_VERSION = 1
+# The numbers of operations and paddings in records; only append to them.
+_OPS = (
+  ops.Op.INPUT,
+  ops.Op.CONV,
+  ops.Op.DEPTHWISE_CONV,
+  ops.Op.DENSE,
+  ops.Op.BATCH_NORM,
+  ops.Op.RELU,
+  ops.Op.RELU6,
+  ops.Op.MAX_POOL,
+  ops.Op.AVG_POOL,
+  ops.Op.GLOBAL_AVG_POOL,
+  ops.Op.ADD,
+  ops.Op.CONCAT,
+  ops.Op.FLATTEN,
+  ops.Op.ZERO_PAD,
+  ops.Op.CROP,
+)
+_CODES = {op: code for code, op in enumerate(_OPS)}
+_PADDINGS = ("same", "valid")
+# No architecture comes near; a damaged number must not fill the memory.
+_MAX_BYTES = 1 << 24
+
+
+def encode(architecture: spec.Architecture) -> bytes:
+  """Returns the record of an architecture."""
+  table: dict[ops.Layer, int] = {}
+  places: list[int] = []
+  sources: list[int] = []
+  for index, (_, layer, inputs) in enumerate(architecture.nodes[1:], 1):
+    places.append(table.setdefault(layer, len(table)))
+    if layer.op is ops.Op.CONCAT:
+      sources.append(len(inputs))
+    for source in inputs:
+      sources.append(index - source)
+  numbers = [_VERSION, *architecture.input_shape, len(table)]
+  for layer in table:
+    numbers.append(_CODES[layer.op])
+    for name in ops.ATTRIBUTES[layer.op]:
+      numbers.extend(_to_numbers(name, getattr(layer, name)))
+  numbers.append(len(places))
+  return zlib.compress(_to_bytes([*numbers, *places, *sources]))
+
+
+def content(record: bytes) -> bytes:
+  """Returns a record uncompressed, which is the same for every zlib.
+
+  Raises:
+    ValueError: the record is damaged.
+  """
+  stream = zlib.decompressobj()
+  try:
+    uncompressed = stream.decompress(record, _MAX_BYTES)
+  except zlib.error as error:
+    raise ValueError(f"The record is damaged: {error}.") from error
+  if not stream.eof:
+    raise ValueError("The record is damaged: it ends too early.")
+  return uncompressed
+
+
+def decode(record: bytes, name: str) -> spec.Architecture:
+  """Returns the architecture of a record, under a name.
+
+  Raises:
+    ValueError: the record is damaged, or its version is not known.
+  """
+  numbers = _from_bytes(content(record))
+  try:
+    version = next(numbers)
+    if version != _VERSION:
+      raise ValueError(f"it has version {version}, known is {_VERSION}.")
+    return _decode(numbers, name)
+  except (StopIteration, IndexError, ValueError) as error:
+    reason = error if isinstance(error, ValueError) else "it is damaged."
+    raise ValueError(
+      f"The record of architecture {name!r} cannot be read: {reason}"
+    ) from error
+
+
+def _decode(numbers: Iterator[int], name: str) -> spec.Architecture:
+  builder = spec.Builder((next(numbers), next(numbers), next(numbers)))
+  table = [_read_layer(numbers) for _ in range(next(numbers))]
+  layers = [table[next(numbers)] for _ in range(next(numbers))]
+  for index, layer in enumerate(layers, 1):
+    arity = 2 if layer.op is ops.Op.ADD else 1
+    if layer.op is ops.Op.CONCAT:
+      arity = next(numbers)
+    builder.place(layer, *[index - next(numbers) for _ in range(arity)])
+  return builder.build(name)
+
+
+def _read_layer(numbers: Iterator[int]) -> ops.Layer:
+  op = _OPS[next(numbers)]
+  attributes = {
+    name: _from_numbers(name, numbers) for name in ops.ATTRIBUTES[op]
+  }
+  return ops.Layer(op, **attributes)
+
+
+def _to_numbers(name: str, value: Any) -> Sequence[int]:
+  """Returns the value of an attribute as unsigned integers."""
+  if name == "padding":
+    return (_PADDINGS.index(value),)
+  if name == "epsilon":
+    return struct.unpack("<II", struct.pack("<d", value))
+  return value if isinstance(value, tuple) else (int(value),)
+
+
+def _from_numbers(name: str, numbers: Iterator[int]) -> Any:
+  if name == "padding":
+    return _PADDINGS[next(numbers)]
+  if name == "epsilon":
+    pair = struct.pack("<II", next(numbers), next(numbers))
+    return struct.unpack("<d", pair)[0]
+  default = ops.DEFAULTS[name]
+  if isinstance(default, tuple):
+    return tuple(next(numbers) for _ in default)
+  return type(default)(next(numbers))
+
+
+def _to_bytes(numbers: Sequence[int]) -> bytes:
+  """Returns unsigned integers in LEB128, most of them one byte each."""
+  if max(numbers) < 128:
+    return bytes(numbers)
+  result = bytearray()
+  for number in numbers:
+    while number > 127:
+      result.append(number & 127 | 128)
+      number >>= 7
+    result.append(number)
+  return bytes(result)
+
+
+def _from_bytes(payload: bytes) -> Iterator[int]:
+  number = shift = 0
+  for byte in payload:
+    number |= (byte & 127) << shift
+    if byte > 127:
+      shift += 7
+    else:
+      yield number
+      number = shift = 0

@@ -1,0 +1,228 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Stored architectures, read one by one in any order.
+
+`tfds.load` reads a data set of `arch.dataset` from front to back. A `Store`
+reads number i of a split without those before it, and names the file and the
+place of a record that is damaged, while all others stay readable.
+"""
+
+from collections.abc import Callable, Sequence
+import functools
+import hashlib
+import mmap
+import os
+import pathlib
+import struct
+from typing import TypeVar, overload
+
+from google.protobuf import message
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from ghn_tf.arch import records
+from ghn_tf.arch import spec
+
+T = TypeVar("T")
+
+# TFRecord: length (8 bytes), its checksum (4), data, its checksum (4).
+_HEADER, _FOOTER = 12, 4
+_POLYNOMIAL = np.uint32(0x82F63B78)  # of CRC-32C, its lowest power first
+
+
+class Store(Sequence[spec.Architecture]):
+  """The architectures of one split, by index."""
+
+  def __init__(self, directory: str | os.PathLike[str], split: str):
+    """Opens a split; nothing but the lengths of its records is read yet.
+
+    Args:
+      directory: of one version of a data set of `arch.dataset`, such as
+        `~/tensorflow_datasets/convnets250k/edge/1.0.0`.
+      split: its name.
+
+    Raises:
+      ValueError: the directory holds no such data set or split.
+    """
+    directory = pathlib.Path(directory).expanduser()
+    if not (directory / "dataset_info.json").is_file():
+      raise ValueError(
+        f"{directory} holds no data set: expected dataset_info.json there. Make"
+        " one with tools/make_architectures.py."
+      )
+    info = tfds.builder_from_directory(directory).info
+    if split not in info.splits:
+      raise ValueError(
+        f"{directory} has no split {split!r}; it has {sorted(info.splits)}."
+      )
+    if list(info.features) != ["architecture"]:
+      raise ValueError(
+        f"{directory} holds no architectures, but {sorted(info.features)}."
+      )
+    self._name = f"{info.config_name}-{split}"
+    stored = info.splits[split]
+    self._shards = [_Shard(directory / name) for name in stored.filenames]
+    self._ends = np.cumsum(stored.shard_lengths)
+
+  def __len__(self) -> int:
+    return int(self._ends[-1])
+
+  @overload
+  def __getitem__(self, index: int) -> spec.Architecture: ...
+
+  @overload
+  def __getitem__(self, index: slice) -> Sequence[spec.Architecture]: ...
+
+  def __getitem__(self, index):
+    """Returns an architecture, or a list of them for a slice.
+
+    Raises:
+      IndexError: there is no such index.
+      ValueError: the record is damaged or missing; names its file and place.
+    """
+    if isinstance(index, slice):
+      return [self[i] for i in range(*index.indices(len(self)))]
+    if not -len(self) <= index < len(self):
+      raise IndexError(
+        f"Index {index} is out of range: {len(self)} architectures."
+      )
+    index %= len(self)
+    name = f"{self._name}-{index}"
+    return self._read(index, lambda record: records.decode(record, name))
+
+  def checksum(self) -> str:
+    """Returns the SHA-256 of what the records of the split hold.
+
+    Raises:
+      ValueError: a record is damaged or missing; names its file and place.
+    """
+    digest = hashlib.sha256()
+    for index in range(len(self)):
+      digest.update(self._read(index, records.content))
+    return digest.hexdigest()
+
+  def _read(self, index: int, use: Callable[[bytes], T]) -> T:
+    """Returns what `use` makes of the record of an architecture."""
+    number = int(np.searchsorted(self._ends, index, side="right"))
+    shard = self._shards[number]
+    place = index - int(self._ends[number - 1] if number else 0)
+    try:
+      return use(shard.read(place))
+    except ValueError as error:
+      raise ValueError(
+        f"Architecture {index} cannot be read, record {place} of {shard.path}:"
+        f" {error} Make the data set anew. The others can be read."
+      ) from error
+
+
+class StoredCollection:
+  """A stored data set as a source of training and validation architectures.
+
+  Training goes through all of `train` in a random order, then in another one.
+  """
+
+  def __init__(self, directory: str | os.PathLike[str]):
+    """Opens the splits `train` and `val` of a directory; see `Store`."""
+    self._directory = directory
+    self._train = Store(directory, "train")
+    self._val = Store(directory, "val")
+    self._order = (-1, -1, np.empty(0, np.int64))  # seed, epoch, order
+
+  def train(self, index: int, seed: int = 0) -> spec.Architecture:
+    """Returns architecture number `index` of an endless, shuffled sequence."""
+    epoch, place = divmod(index, len(self._train))
+    if self._order[:2] != (seed, epoch):
+      rng = np.random.Generator(np.random.PCG64([seed, epoch]))
+      self._order = (seed, epoch, rng.permutation(len(self._train)))
+    return self._train[int(self._order[2][place])]
+
+  def validation(self, number: int) -> tuple[spec.Architecture, ...]:
+    """Returns the first architectures of `val`.
+
+    Raises:
+      ValueError: there are fewer.
+    """
+    if number > len(self._val):
+      raise ValueError(
+        f"{self._directory} has {len(self._val)} validation architectures, got"
+        f" {number}; hold out fewer (--evaluation_architectures)."
+      )
+    return tuple(self._val[:number])
+
+  def may_train_on(self, architecture: spec.Architecture) -> bool:
+    """Whether `train` may have an architecture isomorphic to this one."""
+    return architecture.fingerprint not in self._held_out
+
+  @functools.cached_property
+  def _held_out(self) -> frozenset[str]:
+    return frozenset(architecture.fingerprint for architecture in self._val)
+
+
+class _Shard:
+  """A TFRecord file with the places of its records."""
+
+  def __init__(self, path: pathlib.Path):
+    self.path = path
+    self._content: mmap.mmap | bytes = b""
+    # An empty file cannot be mapped, and a missing one is reported when one of
+    # its records is asked for.
+    if path.is_file() and path.stat().st_size:
+      with open(path, "rb") as file:
+        self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    self._starts = _record_starts(self._content)
+
+  def read(self, place: int) -> bytes:
+    """Returns the record of an architecture.
+
+    Raises:
+      ValueError: it is damaged or missing.
+    """
+    if not self.path.is_file():
+      raise ValueError("the file is missing.")
+    if place + 1 >= len(self._starts):
+      raise ValueError(
+        f"the file is damaged or ends after {len(self._starts) - 1} records."
+      )
+    start, end = self._starts[place : place + 2]
+    try:
+      example = tf.train.Example.FromString(
+        self._content[start + _HEADER : end - _FOOTER]
+      )
+    except message.DecodeError as error:
+      raise ValueError(f"it is no tf.train.Example ({error}).") from error
+    values = example.features.feature["architecture"].bytes_list.value
+    if len(values) != 1:
+      raise ValueError(f"it has {len(values)} values 'architecture', not 1.")
+    return values[0]
+
+
+def _record_starts(content: mmap.mmap | bytes) -> np.ndarray:
+  """Returns where records start, and where the last good one ends."""
+  starts = [0]
+  headers = bytearray()
+  size = len(content)
+  while starts[-1] + _HEADER <= size:
+    header = content[starts[-1] : starts[-1] + _HEADER]
+    end = starts[-1] + _HEADER + struct.unpack("<Q", header[:8])[0] + _FOOTER
+    if end > size:
+      break
+    headers += header
+    starts.append(end)
+  table = np.frombuffer(headers, np.uint8).reshape(-1, _HEADER)
+  good = _masked_crc(table[:, :8]) == table[:, 8:].copy().view("<u4")[:, 0]
+  # Behind a wrong length nothing is where it seems to be.
+  num_good = len(good) if good.all() else int(good.argmin())
+  return np.array(starts[: num_good + 1])
+
+
+def _masked_crc(rows: np.ndarray) -> np.ndarray:
+  """Returns TFRecord's checksums of rows of bytes: CRC-32C, rotated."""
+  table = np.arange(256, dtype=np.uint32)
+  for _ in range(8):
+    table = np.where(table & 1, table >> 1 ^ _POLYNOMIAL, table >> 1)
+  crc = np.full(len(rows), 0xFFFFFFFF, np.uint32)
+  for column in rows.T:
+    crc = table[(crc ^ column) & 0xFF] ^ (crc >> 8)
+  crc = ~crc
+  return ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)

@@ -1,0 +1,116 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import zlib
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import records
+from ghn_tf.arch import space
+from ghn_tf.arch import spec
+from ghn_tf.arch import splits
+
+
+def _everything() -> spec.Architecture:
+  """Every operation, with attributes of more than one byte."""
+  builder = spec.Builder((200, 150, 3), "image")
+  x = builder.add(
+    ops.Op.CONV,
+    builder.input,
+    filters=300,
+    kernel=(7, 1),
+    strides=(2, 1),
+    padding="valid",
+    use_bias=True,
+  )
+  x = builder.add(ops.Op.BATCH_NORM, x, epsilon=1.23e-7)
+  y = builder.add(ops.Op.RELU, x)
+  z = builder.add(ops.Op.RELU6, x)
+  x = builder.add(ops.Op.ADD, z, y)
+  x = builder.add(ops.Op.CONCAT, x, y, x)
+  x = builder.add(ops.Op.DEPTHWISE_CONV, x, kernel=(3, 3), dilation=2)
+  x = builder.add(ops.Op.ZERO_PAD, x, margins=(0, 130, 2, 3))
+  x = builder.add(ops.Op.CROP, x, margins=(1, 0, 0, 1))
+  x = builder.add(ops.Op.MAX_POOL, x, kernel=(2, 2), strides=(2, 2))
+  x = builder.add(ops.Op.AVG_POOL, x, kernel=(3, 3))
+  y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+  x = builder.add(ops.Op.FLATTEN, builder.add(ops.Op.CONV, x, filters=1))
+  x = builder.add(ops.Op.CONCAT, x, y)
+  builder.add(ops.Op.DENSE, x, filters=70_000, use_bias=True)
+  return builder.build("everything")
+
+
+class RecordsTest(parameterized.TestCase):
+  def test_every_operation_and_attribute_survives(self):
+    architecture = _everything()
+    self.assertEqual({n.op for n in architecture.nodes}, set(ops.Op))
+    again = records.decode(records.encode(architecture), "again")
+    self.assertEqual(again.name, "again")
+    self.assertEqual(again.input_shape, architecture.input_shape)
+    self.assertEqual(
+      [(node.layer, node.inputs) for node in again.nodes],
+      [(node.layer, node.inputs) for node in architecture.nodes],
+    )
+
+  @parameterized.parameters(*space.SPACES)
+  def test_sampled_architectures_survive(self, name):
+    for index in range(20):
+      architecture = space.sample(space.SPACES[name], 1, index)
+      again = records.decode(records.encode(architecture), "again")
+      self.assertEqual(again.fingerprint, architecture.fingerprint)
+
+  def test_targets_survive(self):
+    for architecture in splits.collection("edge").evaluation["predefined"]:
+      again = records.decode(records.encode(architecture), "again")
+      self.assertEqual(again.fingerprint, architecture.fingerprint)
+
+  def test_records_do_not_change_between_versions(self):
+    # Stored data sets are read by later versions.
+    builder = spec.Builder((8, 8, 3))
+    x = builder.add(ops.Op.CONV, 0, filters=130, kernel=(3, 3))
+    x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    builder.add(ops.Op.DENSE, x, filters=10, use_bias=True)
+    self.assertEqual(
+      list(zlib.decompress(records.encode(builder.build("a")))),
+      # Version, H W C, 3 layers: op and attributes of each.
+      [1, 8, 8, 3, 3]
+      + [1, 130, 1, 3, 3, 1, 1, 0, 1, 0]
+      + [9]
+      + [3, 10, 1]
+      # 3 nodes, their layers, how far back each reads.
+      + [3, 0, 1, 2, 1, 1, 1],
+    )
+
+  def test_damage_is_an_error_wherever_it_is(self):
+    record = records.encode(space.sample(space.SPACES["tiny"], 0, 0))
+    for place in range(len(record)):
+      damaged = bytearray(record)
+      damaged[place] ^= 0x55
+      with (
+        self.subTest(place),
+        self.assertRaisesRegex(ValueError, "record"),
+      ):
+        records.decode(bytes(damaged), "a")
+    for length in range(len(record)):
+      with (
+        self.subTest(length),
+        self.assertRaisesRegex(ValueError, "record"),
+      ):
+        records.decode(record[:length], "a")
+
+  @parameterized.named_parameters(
+    ("a_later_version", [2, 8, 8, 3], "version 2, known is 1"),
+    ("an_unknown_operation", [1, 8, 8, 3, 1, 99], "it is damaged"),
+    ("an_unknown_layer", [1, 8, 8, 3, 0, 1, 5], "it is damaged"),
+    ("an_early_end", [1, 8, 8], "it is damaged"),
+    ("a_node_before_the_image", [1, 8, 8, 3, 1, 9, 1, 0, 2], "reads node -1"),
+    ("nothing_but_an_image", [1, 8, 8, 3, 0, 0], "at least one more node"),
+  )
+  def test_wrong_content_is_an_error(self, numbers, message):
+    with self.assertRaisesRegex(ValueError, f"'a' .*{message}"):
+      records.decode(zlib.compress(bytes(numbers)), "a")
+
+
+if __name__ == "__main__":
+  absltest.main()
