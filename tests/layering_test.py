@@ -57,6 +57,12 @@ _LAYERS = {
   "ghn_tf.arch.dataset": Layer(
     ("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_datasets")
   ),
+  "ghn_tf.arch.store": Layer(
+    ("ghn_tf.arch",), (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets")
+  ),
+  "ghn_tf.arch.pictures": Layer(
+    ("ghn_tf.arch", "ghn_tf.files"), ("matplotlib", "numpy")
+  ),
   "ghn_tf.quant": Layer(("ghn_tf.quant.recipe",), _TENSORFLOW),
   "ghn_tf.quant.recipe": Layer(),
   "ghn_tf.quant.tfmot": Layer(
@@ -84,6 +90,9 @@ _LAYERS = {
   "models": Layer((), ("tf_keras",)),
   "tools": Layer(
     (*_LIBRARIES, *_JOINING), ("absl", "numpy", "tensorflow", "tf_keras")
+  ),
+  "tools.make_architectures": Layer(
+    (*_LIBRARIES, *_JOINING), ("absl", "apache_beam", "tensorflow_datasets")
   ),
   "tools.import_ghn2": Layer(_LIBRARIES + _JOINING, ("absl", "numpy", "torch")),
 }

@@ -1,0 +1,185 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the numbers by which sets of architectures are compared."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import space
+from ghn_tf.arch import spec
+from ghn_tf.arch import statistics
+
+_WITH_KERNEL = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV, ops.Op.DENSE)
+
+
+def _example() -> spec.Architecture:
+  """A long branch with one kernel beside a short one with two.
+
+  image -- conv -+-- relu -- norm -- relu -- max pool --+
+                 +-- depthwise -- conv -----------------+ add -- pool -- dense
+  """
+  builder = spec.Builder((8, 8, 3))
+  x = builder.add(ops.Op.CONV, builder.input, filters=4, kernel=(3, 3))
+  y = builder.add(ops.Op.RELU, x)
+  y = builder.add(ops.Op.BATCH_NORM, y)
+  y = builder.add(ops.Op.RELU, y)
+  y = builder.add(ops.Op.MAX_POOL, y, kernel=(3, 3))
+  z = builder.add(ops.Op.DEPTHWISE_CONV, x, kernel=(3, 3))
+  z = builder.add(ops.Op.CONV, z, filters=4)
+  x = builder.add(ops.Op.ADD, y, z)
+  x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+  builder.add(ops.Op.DENSE, x, filters=5)
+  return builder.build("example")
+
+
+def _flat() -> spec.Architecture:
+  """A network of nothing but a dense layer."""
+  builder = spec.Builder((8, 8, 3))
+  x = builder.add(ops.Op.FLATTEN, builder.input)
+  builder.add(ops.Op.DENSE, x, filters=5)
+  return builder.build("flat")
+
+
+def _random(seed: int) -> spec.Architecture:
+  """A random graph, small enough to list all its paths."""
+  rng = np.random.default_rng(seed)
+  builder = spec.Builder((4, 4, 2))
+  built = [builder.input]
+  for _ in range(12):
+    op = rng.choice([ops.Op.ADD, ops.Op.CONV, ops.Op.RELU])
+    inputs = rng.choice(built, 2 if op == ops.Op.ADD else 1)
+    attributes = {"filters": 2} if op == ops.Op.CONV else {}
+    built.append(
+      builder.add(ops.Op(op), *(int(i) for i in inputs), **attributes)
+    )
+  x = builder.add(ops.Op.FLATTEN, built[-1])
+  return builder.build("random", x)
+
+
+def _paths(architecture: spec.Architecture, index: int) -> list[list[ops.Op]]:
+  """All paths from the image to a node, as operations."""
+  node = architecture.nodes[index]
+  paths = [path for i in node.inputs for path in _paths(architecture, i)]
+  return [[*path, node.op] for path in paths or [[]]]
+
+
+class DepthTest(parameterized.TestCase):
+  def test_counts_kernels_and_not_nodes(self):
+    # conv, depthwise, conv, dense; the other branch has more nodes.
+    self.assertEqual(statistics.depth(_example()), 4)
+    self.assertEqual(statistics.depth(_flat()), 1)
+
+  @parameterized.parameters(range(20))
+  def test_is_the_most_of_all_paths(self, seed: int):
+    architecture = _random(seed)
+    paths = _paths(architecture, len(architecture.nodes) - 1)
+    counts = [sum(op in _WITH_KERNEL for op in path) for path in paths]
+    self.assertEqual(statistics.depth(architecture), max(counts))
+
+
+class MeasureTest(absltest.TestCase):
+  def test_a_small_set_by_hand(self):
+    found = statistics.measure([_example(), _flat()])
+    self.assertLen(found, 2)
+    np.testing.assert_array_equal(found.nodes, [11, 3])
+    np.testing.assert_array_equal(found.depth, [4, 1])
+    # 64 positions of 3x3x3x4 + 3x3x4 + 4x4, and 4x5; 192x5.
+    np.testing.assert_array_equal(found.macs, [64 * (108 + 36 + 16) + 20, 960])
+    # The same kernels, and scale and offset of four channels.
+    np.testing.assert_array_equal(found.params, [160 + 20 + 8, 960])
+    self.assertEqual(
+      found.operations,
+      {
+        ops.Op.INPUT: 1.0,
+        ops.Op.CONV: 1.0,
+        ops.Op.DEPTHWISE_CONV: 0.5,
+        ops.Op.DENSE: 1.0,
+        ops.Op.BATCH_NORM: 0.5,
+        ops.Op.RELU: 1.0,
+        ops.Op.MAX_POOL: 0.5,
+        ops.Op.GLOBAL_AVG_POOL: 0.5,
+        ops.Op.ADD: 0.5,
+        ops.Op.FLATTEN: 0.5,
+      },
+    )
+    self.assertEqual(
+      list(found.operations), sorted(found.operations, key=list(ops.Op).index)
+    )
+
+  def test_reads_an_iterator_once_and_in_order(self):
+    drawn = [space.sample(space.SPACES["edge"], 0, i) for i in range(20)]
+    found = statistics.measure(iter(drawn))
+    np.testing.assert_array_equal(found.nodes, [len(a.nodes) for a in drawn])
+    np.testing.assert_array_equal(found.macs, [a.macs for a in drawn])
+    np.testing.assert_array_equal(found.params, [a.num_params for a in drawn])
+    self.assertAlmostEqual(sum(found.operations.values()), np.mean(found.nodes))
+
+  def test_an_empty_set_raises(self):
+    with self.assertRaisesRegex(ValueError, "at least one"):
+      statistics.measure(iter(()))
+
+
+class TableTest(absltest.TestCase):
+  def test_gives_sizes_and_operations_of_every_split(self):
+    text = statistics.table(
+      {
+        "both": statistics.measure([_example(), _example(), _flat()]),
+        "flat": statistics.measure([_flat()]),
+      }
+    )
+    lines = [line.split() for line in text.splitlines()]
+    self.assertEqual(
+      lines[0], ["nodes", "depth", "MACs", "(M)", "params", "(k)"]
+    )
+    self.assertEqual(
+      lines[1], ["split", "count", *["min", "median", "max"] * 4]
+    )
+    # 10,260 and 960 multiply-accumulates, 188 and 960 parameters.
+    self.assertEqual(
+      lines[3],
+      "both 3 3 11 11 1 4 4 0.00 0.01 0.01 0.19 0.19 0.96".split(),
+    )
+    self.assertEqual(
+      lines[4],
+      "flat 1 3 3 3 1 1 1 0.00 0.00 0.00 0.96 0.96 0.96".split(),
+    )
+    self.assertEqual(
+      lines[-4],
+      ["split", "conv", "conv", "dense", "norm", "relu", "pool", "pool", "add"]
+      + ["flatten"],
+    )
+    self.assertEqual(
+      lines[-2], "both 1.33 0.67 1 0.67 1.33 0.67 0.67 0.67 0.33".split()
+    )
+    self.assertEqual(
+      lines[-1], "flat 0.00 0.00 1 0.00 0.00 0.00 0.00 0.00 1.00".split()
+    )
+
+  def test_fits_a_terminal_with_all_operations_and_large_networks(self):
+    rng = np.random.default_rng(0)
+    large = statistics.Statistics(
+      nodes=rng.integers(3, 3000, 250_000),
+      depth=rng.integers(3, 300, 250_000),
+      macs=rng.integers(10**6, 10**10, 250_000),
+      params=rng.integers(10**4, 10**8, 250_000),
+      operations={op: rng.uniform(10, 99) for op in ops.Op},
+    )
+    text = statistics.table({"train": large, "predefined": large})
+    self.assertLessEqual(max(map(len, text.splitlines())), 100)
+
+  def test_rows_of_a_table_line_up(self):
+    split = statistics.measure([_example()])
+    text = statistics.table({"a": split, "a_longer_name": split})
+    sizes, _, operations = text.split("\n\n")
+    for part in (sizes, operations):
+      self.assertLen({len(line) for line in part.splitlines()[-3:]}, 1)
+
+  def test_no_splits_raise(self):
+    with self.assertRaisesRegex(ValueError, "at least one"):
+      statistics.table({})
+
+
+if __name__ == "__main__":
+  absltest.main()

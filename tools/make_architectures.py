@@ -1,0 +1,331 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Makes, describes and draws architectures.
+
+The published data set ConvNets-250K, as `tfds.load("convnets250k/edge")` reads:
+
+  python tools/make_architectures.py --space=edge --data_dir=DIR --workers=2
+
+One of your own, under a name:
+
+  python tools/make_architectures.py --space=edge --data_dir=DIR \
+    --name=small --train=10000 --max_macs=3000000 --seed=7
+
+The distributions of a space, as tables and a picture, and one network:
+
+  python tools/make_architectures.py --space=edge --describe --output=edge.png
+  python tools/make_architectures.py --draw=models.resnet:resnet8 \
+    --output=resnet8.png
+"""
+
+from collections.abc import Iterable, Mapping
+import dataclasses
+import itertools
+import os
+import pathlib
+import sys
+import time
+
+from absl import app
+from absl import flags
+from absl import logging
+from apache_beam.options import pipeline_options
+import tensorflow_datasets as tfds
+
+# Run as a file, Python looks for modules in tools/ and not beside it.
+_ROOT = str(pathlib.Path(__file__).resolve().parents[1])
+sys.path.insert(0, _ROOT)
+
+# ruff: noqa: E402
+from ghn_tf import files
+from ghn_tf import targets
+from ghn_tf.arch import dataset
+from ghn_tf.arch import pictures
+from ghn_tf.arch import space as space_lib
+from ghn_tf.arch import spec
+from ghn_tf.arch import splits
+from ghn_tf.arch import statistics
+from ghn_tf.arch import store
+
+_SPACE = flags.DEFINE_enum(
+  "space", "edge", list(space_lib.SPACES), "Search space to draw from."
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Folder of TensorFlow Datasets to write the data set to."
+)
+_NAME = flags.DEFINE_string(
+  "name",
+  None,
+  "Name of a data set of your own, convnets250k/<name>; the flags below are for"
+  " such a one.",
+)
+_TRAIN = flags.DEFINE_integer(
+  "train", 10_000, "Number of architectures of train.", lower_bound=1
+)
+_VAL = flags.DEFINE_integer(
+  "val", 100, "Number of architectures of val and of test.", lower_bound=1
+)
+_SEED = flags.DEFINE_integer(
+  "seed",
+  0,
+  "Seed of train; val and test do not depend on it.",
+  lower_bound=0,
+  upper_bound=splits.MAX_TRAIN_SEED,
+)
+_LIMITS = {
+  f"{end}_{size}": flags.DEFINE_integer(
+    f"{end}_{size}",
+    None,
+    f"{word} number of {what}; that of the space if None.",
+    lower_bound=0,
+  )
+  for end, word in (("min", "Least"), ("max", "Greatest"))
+  for size, what in (
+    ("nodes", "nodes"),
+    ("macs", "multiply-accumulates"),
+    ("params", "parameters"),
+  )
+}
+_IMAGE_SHAPE = flags.DEFINE_list(
+  "image_shape", ["32", "32", "3"], "Height, width and channels of images."
+)
+_NUM_CLASSES = flags.DEFINE_integer(
+  "num_classes", 10, "Number of logits.", lower_bound=1
+)
+_WORKERS = flags.DEFINE_integer(
+  "workers", 1, "Processes of Beam's direct runner.", lower_bound=1
+)
+_BEAM_RUNNER = flags.DEFINE_string(
+  "beam_runner",
+  "DirectRunner",
+  "Apache Beam runner: DirectRunner, FlinkRunner, SparkRunner, DataflowRunner.",
+)
+_BEAM_OPTIONS = flags.DEFINE_multi_string(
+  "beam_option",
+  [],
+  "Option of the runner without its dashes, such as flink_master=HOST:PORT; may"
+  " be given several times.",
+)
+_DESCRIBE = flags.DEFINE_bool(
+  "describe",
+  False,
+  "Whether to print the distributions instead: of the data set that is in"
+  " --data_dir, or else of the space.",
+)
+_DRAW = flags.DEFINE_string(
+  "draw",
+  None,
+  "Network to draw instead: <split>-<index> of the space, or a target,"
+  f" {targets.HELP}",
+)
+_OUTPUT = flags.DEFINE_string(
+  "output", None, "Picture to write, ending in .png or .svg."
+)
+
+# Of a space that is not stored, so many training architectures are described.
+_DESCRIBED = 2000
+
+
+def _collection() -> splits.Collection:
+  """Returns what the flags ask for: the published splits, or others."""
+  try:
+    height, width, channels = map(int, _IMAGE_SHAPE.value)
+  except ValueError:
+    raise ValueError(
+      "--image_shape needs height, width and channels, got"
+      f" {','.join(_IMAGE_SHAPE.value)}."
+    ) from None
+  published = splits.collection(
+    _SPACE.value, (height, width, channels), _NUM_CLASSES.value
+  )
+  if _NAME.value is None:
+    return published
+  limits = {
+    name: flag.value for name, flag in _LIMITS.items() if flag.value is not None
+  }
+  families = published.families
+  return dataclasses.replace(
+    published,
+    space=dataclasses.replace(published.space, **limits),
+    families=families and dataclasses.replace(families, **limits),
+    beyond=(),
+    num_train=_TRAIN.value,
+    num_val=_VAL.value,
+    seed=_SEED.value,
+    reserved=published,
+  )
+
+
+def _check_flags() -> None:
+  """Raises ValueError for flags that do not go together."""
+  own = (_TRAIN, _VAL, _SEED, *_LIMITS.values(), _IMAGE_SHAPE, _NUM_CLASSES)
+  given = [f"--{f.name}" for f in own if flags.FLAGS[f.name].present]
+  if given and _NAME.value is None and not _DRAW.value:
+    raise ValueError(
+      f"{', '.join(given)} would change the published data set; give yours a"
+      " --name."
+    )
+  if _NAME.value in space_lib.SPACES:
+    raise ValueError(
+      f"--name={_NAME.value} is that of a published data set; choose another."
+    )
+
+
+def _builder(collection: splits.Collection) -> dataset.ConvNets250K:
+  if _DATA_DIR.value is None:
+    raise ValueError("Give --data_dir, the folder to write the data set to.")
+  config: str | dataset.Config = _SPACE.value
+  if _NAME.value is not None:
+    config = dataset.Config(
+      name=_NAME.value,
+      description=f"Architectures of the space {_SPACE.value}.",
+      collection=collection,
+    )
+  elif _SPACE.value not in dataset.ConvNets250K.builder_configs:
+    raise ValueError(
+      f"Space {_SPACE.value!r} is not published; give your data set a --name."
+    )
+  data_dir = pathlib.Path(_DATA_DIR.value).expanduser()
+  return dataset.ConvNets250K(data_dir=data_dir, config=config)
+
+
+def make() -> None:
+  """Writes a data set and says what is in it."""
+  collection = _collection()
+  builder = _builder(collection)
+  if builder.is_prepared():
+    raise ValueError(
+      f"{builder.data_path} exists; choose another --name or --data_dir, or"
+      " remove it."
+    )
+  files.check_writable(pathlib.Path(builder.data_path).parent / "lock")
+  options = ["default_sdk_harness_log_level=ERROR", *_BEAM_OPTIONS.value]
+  if _BEAM_RUNNER.value == "DirectRunner" and _WORKERS.value > 1:
+    options += ["direct_running_mode=multi_processing"]
+    options += [f"direct_num_workers={_WORKERS.value}"]
+    # For the workers, which are processes of their own.
+    paths = [_ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+  elif _BEAM_RUNNER.value == "DirectRunner":
+    options += ["direct_running_mode=in_memory"]
+  start = time.monotonic()
+  builder.download_and_prepare(
+    download_config=tfds.download.DownloadConfig(
+      beam_runner=_BEAM_RUNNER.value,
+      beam_options=pipeline_options.PipelineOptions(
+        [f"--{option}" for option in options]
+      ),
+    )
+  )
+  seconds = time.monotonic() - start
+  count = sum(collection.sizes.values())
+  print(
+    f"{count:,} architectures, {builder.info.dataset_size:,} bytes, in"
+    f" {builder.data_path}: {seconds:.0f} s, {count / seconds:,.0f} a second."
+  )
+  _print_checksums(builder)
+
+
+def _print_checksums(builder: dataset.ConvNets250K) -> None:
+  """Prints the checksum of each split; published ones must be as published.
+
+  Raises:
+    ValueError: one is not.
+  """
+  published = dataset.checksums(builder.builder_config.name)
+  wrong = []
+  for split in builder.info.splits:
+    checksum = store.Store(builder.data_path, split).checksum()
+    verdict = ""
+    if split in published:
+      verdict = "as published"
+      if checksum != published[split]:
+        verdict = "NOT AS PUBLISHED"
+        wrong.append(split)
+    print(f"{split:10}  sha256 {checksum}  {verdict}")
+  if wrong:
+    raise ValueError(
+      f"The splits {wrong} in {builder.data_path} are not those that were"
+      f" published as version {builder.version}: this version of the code draws"
+      " other architectures."
+    )
+
+
+def _stored_or_drawn() -> Mapping[str, Iterable[spec.Architecture]]:
+  """Returns the architectures to describe, by split."""
+  collection = _collection()
+  if _DATA_DIR.value is not None:
+    path = _builder(collection).data_path
+    return {
+      split: store.Store(path, split)
+      for split, size in collection.sizes.items()
+      if size
+    }
+  train = map(collection.train, range(min(_DESCRIBED, collection.num_train)))
+  return {"train": train, **collection.evaluation}
+
+
+def describe() -> None:
+  """Prints the distributions of all splits, and draws them."""
+  measured = {
+    split: statistics.measure(architectures)
+    for split, architectures in _stored_or_drawn().items()
+    if not isinstance(architectures, tuple) or architectures
+  }
+  print(statistics.table(measured))
+  if _OUTPUT.value:
+    figure = pictures.distributions(measured, _NAME.value or _SPACE.value)
+    pictures.save(figure, _OUTPUT.value)
+    print(f"\nDrawn in {_OUTPUT.value}.")
+
+
+def draw() -> None:
+  """Draws one network."""
+  if not _OUTPUT.value:
+    raise ValueError("--draw needs --output, the picture to write.")
+  split, _, index = _DRAW.value.rpartition("-")
+  if split in splits.SPLITS and index.isdecimal():
+    collection = _collection()
+    if split != "train" and int(index) >= collection.sizes.get(split, 0):
+      raise ValueError(
+        f"--draw={_DRAW.value}: {split} of {_SPACE.value} has"
+        f" {collection.sizes.get(split, 0)} architectures."
+      )
+    (architecture,) = itertools.islice(
+      collection.architectures(split, int(index), int(index) + 1), 1
+    )
+  else:
+    architecture = targets.load(_DRAW.value)
+  pictures.save(pictures.graph(architecture), _OUTPUT.value)
+  print(
+    f"{architecture.name}: {len(architecture.nodes)} nodes,"
+    f" {architecture.macs:,} multiply-accumulates,"
+    f" {architecture.num_params:,} parameters. Drawn in {_OUTPUT.value}."
+  )
+
+
+def main(argv: list[str]) -> int:
+  """Returns the exit status."""
+  if len(argv) > 1:
+    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
+  try:
+    _check_flags()
+    if _OUTPUT.value:
+      files.check_writable(_OUTPUT.value)
+    if _DRAW.value:
+      draw()
+    elif _DESCRIBE.value:
+      describe()
+    else:
+      make()
+  except (ValueError, OSError) as error:
+    logging.debug("Where the error came from:", exc_info=True)
+    logging.error("%s", error)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  # Beam and TFDS tell every step they take.
+  logging.set_verbosity(logging.ERROR)
+  app.run(main)
