@@ -33,11 +33,13 @@ class FamilyGrammar:
   """The distribution of the families; weights are relative frequencies.
 
   Attributes:
-    widths: channels of the first stage, multiples of 8.
+    widths: channels of the first stage.
     blocks: number of blocks of a stage.
-    stages: number of stages; each but the first halves the image and widens
-      the network.
-    widening: factors of the channels from stage to stage.
+    stages: number of stages; each but the first halves the image.
+    widening: factors of the channels from a stage to the next, which are
+      rounded to 4.
+    windows: sizes of a stage's depthwise windows.
+    expansions: factors of the channels in a stage's inverted residuals.
     families: kinds of networks.
     norm_free_share: of VGGs without BatchNorm; the other families have it.
     bias_share: of networks with a bias before BatchNorm, as MLPerf Tiny's.
@@ -47,7 +49,9 @@ class FamilyGrammar:
   widths: draws.Weighted[int]
   blocks: draws.Weighted[int] = ((1, 3), (2, 4), (3, 3), (4, 1), (5, 1))
   stages: draws.Weighted[int] = ((2, 1), (3, 4), (4, 2))
-  widening: draws.Weighted[float] = ((1.0, 1), (1.5, 2), (2.0, 5))
+  widening: draws.Weighted[float] = ((1.0, 1), (1.25, 1), (1.5, 2), (2.0, 6))
+  windows: draws.Weighted[int] = ((3, 4), (5, 1))
+  expansions: draws.Weighted[int] = ((2, 1), (3, 2), (4, 2), (6, 4))
   families: draws.Weighted[Family] = (
     (Family.VGG, 1),
     (Family.RESIDUAL, 2),
@@ -68,15 +72,13 @@ class FamilyGrammar:
     """Returns a random network of a random family."""
     family = draws.weighted(rng, self.families)
     network = _Network(self, rng, input_shape, family)
-    channels = float(draws.weighted(rng, self.widths))
-    widening = draws.weighted(rng, self.widening)
-    x = network.stem(round(channels))
+    channels = draws.weighted(rng, self.widths)
+    x = network.stem(channels)
     for stage in range(draws.weighted(rng, self.stages)):
       if stage:
-        channels = 8 * round(channels * widening / 8)
-      count = draws.weighted(rng, self.blocks)
-      x = network.stage(x, round(channels), count, halves=stage > 0)
-    network.head(x, round(channels), num_classes)
+        channels = 4 * round(channels * draws.weighted(rng, self.widening) / 4)
+      x = network.stage(x, channels, halves=stage > 0)
+    network.head(x, channels, num_classes)
     return network.builder.build(name)
 
 
@@ -91,6 +93,7 @@ class _Network:
     family: Family,
   ):
     self.builder = spec.Builder(input_shape)
+    self._grammar = grammar
     self._rng = rng
     self._family = family
     self._normalizes = family is not Family.VGG or not draws.chance(
@@ -101,7 +104,6 @@ class _Network:
     )
     relu6 = draws.chance(rng, grammar.relu6_share)
     self._activation = layers.RELU6 if relu6 else layers.RELU
-    self._expansion = draws.one_of(rng, (3, 4, 6))
     # MLPerf Tiny's ResNet-8 has no BatchNorm on its shortcuts.
     self._norms_shortcut = not draws.chance(rng, 0.3)
 
@@ -117,12 +119,15 @@ class _Network:
       return self._unit(image, tall)
     return self._unit(image, self._conv(channels, 3, stride))
 
-  def stage(self, x: int, channels: int, count: int, halves: bool) -> int:
-    """Adds `count` blocks; an image of 4x4 or less is not halved."""
+  def stage(self, x: int, channels: int, halves: bool) -> int:
+    """Adds the blocks of a stage; an image of 4x4 or less is not halved."""
+    rng, grammar = self._rng, self._grammar
+    window = draws.weighted(rng, grammar.windows)
+    expansion = draws.weighted(rng, grammar.expansions)
     halves = halves and min(self.builder.shape(x)[:2]) > 4
     if halves and self._family is Family.VGG:
       x = self.builder.place(layers.pool(ops.Op.MAX_POOL, 2, 2), x)
-    for block in range(count):
+    for block in range(draws.weighted(rng, grammar.blocks)):
       stride = 2 if halves and not block else 1
       match self._family:
         case Family.VGG:
@@ -130,10 +135,10 @@ class _Network:
         case Family.RESIDUAL:
           x = self._residual(x, channels, stride)
         case Family.SEPARABLE:
-          x = self._unit(x, layers.depthwise(3, stride, 1, self._use_bias))
+          x = self._unit(x, self._depthwise(window, stride))
           x = self._unit(x, self._conv(channels, 1))
         case Family.INVERTED_RESIDUAL:
-          x = self._inverted_residual(x, channels, stride)
+          x = self._inverted_residual(x, channels, stride, window, expansion)
     return x
 
   def head(self, x: int, channels: int, num_classes: int) -> None:
@@ -156,6 +161,9 @@ class _Network:
   def _conv(self, filters: int, kernel: int, stride: int = 1) -> ops.Layer:
     return layers.conv(filters, kernel, stride, self._use_bias)
 
+  def _depthwise(self, window: int, stride: int) -> ops.Layer:
+    return layers.depthwise(window, stride, use_bias=self._use_bias)
+
   def _unit(
     self, x: int, convolution: ops.Layer, activates: bool = True
   ) -> int:
@@ -177,10 +185,12 @@ class _Network:
     x = self.builder.place(layers.ADD, x, y)
     return self.builder.place(self._activation, x)
 
-  def _inverted_residual(self, x: int, channels: int, stride: int) -> int:
+  def _inverted_residual(
+    self, x: int, channels: int, stride: int, window: int, expansion: int
+  ) -> int:
     inputs = self.builder.shape(x)[-1]
-    y = self._unit(x, self._conv(self._expansion * inputs, 1))
-    y = self._unit(y, layers.depthwise(3, stride, 1, self._use_bias))
+    y = self._unit(x, self._conv(expansion * inputs, 1))
+    y = self._unit(y, self._depthwise(window, stride))
     y = self._unit(y, self._conv(channels, 1), activates=False)
     if stride == 1 and inputs == channels:
       return self.builder.place(layers.ADD, x, y)

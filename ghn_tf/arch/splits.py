@@ -269,7 +269,9 @@ def _edge(space: space_lib.SearchSpace) -> Collection:
     space,
     dataclasses.replace(
       space,
-      grammar=families.FamilyGrammar(((8, 2), (16, 4), (24, 2), (32, 1))),
+      grammar=families.FamilyGrammar(
+        ((8, 3), (12, 2), (16, 6), (20, 2), (24, 3), (28, 1), (32, 2))
+      ),
     ),
     (
       (
@@ -321,7 +323,9 @@ def _convnets(space: space_lib.SearchSpace) -> Collection:
     space,
     dataclasses.replace(
       space,
-      grammar=families.FamilyGrammar(((16, 1), (32, 3), (48, 2), (64, 2))),
+      grammar=families.FamilyGrammar(
+        ((16, 2), (24, 2), (32, 4), (40, 1), (48, 2), (56, 1), (64, 3))
+      ),
     ),
     (
       ("wide", _variant(space, {"width_factor": 4}, max_params=160_000_000)),
