@@ -98,11 +98,12 @@ class StoreTest(parameterized.TestCase):
       _ = stored[_SIZE]
 
   def test_the_checksum_is_of_the_content(self):
+    architectures = small_collection.COLLECTION.evaluation["val"]
     digest = hashlib.sha256()
-    for architecture in small_collection.COLLECTION.evaluation["val"]:
+    for architecture in architectures:
       digest.update(records.content(records.encode(architecture)))
-    checksum = store.Store(self.directory, "val").checksum()
-    self.assertEqual(checksum, digest.hexdigest())
+    stored = store.Store(self.directory, "val").records()
+    self.assertEqual(records.checksum(stored), digest.hexdigest())
 
   def _check(self, index: int, message: str, readable: list[int]) -> None:
     """One architecture cannot be read, others can."""

@@ -41,6 +41,7 @@ from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.arch import dataset
 from ghn_tf.arch import pictures
+from ghn_tf.arch import records
 from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
 from ghn_tf.arch import splits
@@ -185,7 +186,7 @@ def _builder(collection: splits.Collection) -> dataset.ConvNets250K:
     raise ValueError(
       f"Space {_SPACE.value!r} is not published; give your data set a --name."
     )
-  data_dir = pathlib.Path(_DATA_DIR.value).expanduser()
+  data_dir = os.path.expanduser(_DATA_DIR.value)
   return dataset.ConvNets250K(data_dir=data_dir, config=config)
 
 
@@ -198,7 +199,8 @@ def make() -> None:
       f"{builder.data_path} exists; choose another --name or --data_dir, or"
       " remove it."
     )
-  files.check_writable(pathlib.Path(builder.data_path).parent / "lock")
+  if "://" not in _DATA_DIR.value:  # else in a bucket
+    files.check_writable(pathlib.Path(builder.data_path).parent / "probe")
   options = ["default_sdk_harness_log_level=ERROR", *_BEAM_OPTIONS.value]
   if _BEAM_RUNNER.value == "DirectRunner" and _WORKERS.value > 1:
     options += ["direct_running_mode=multi_processing"]
@@ -208,6 +210,7 @@ def make() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
   elif _BEAM_RUNNER.value == "DirectRunner":
     options += ["direct_running_mode=in_memory"]
+  collection.train(0)  # shows limits that no network meets before any work
   start = time.monotonic()
   builder.download_and_prepare(
     download_config=tfds.download.DownloadConfig(
@@ -235,7 +238,8 @@ def _print_checksums(builder: dataset.ConvNets250K) -> None:
   published = dataset.checksums(builder.builder_config.name)
   wrong = []
   for split in builder.info.splits:
-    checksum = store.Store(builder.data_path, split).checksum()
+    stored = store.Store(builder.data_path, split).records()
+    checksum = records.checksum(stored)
     verdict = ""
     if split in published:
       verdict = "as published"
@@ -311,6 +315,7 @@ def main(argv: list[str]) -> int:
   try:
     _check_flags()
     if _OUTPUT.value:
+      pictures.file_format(_OUTPUT.value)
       files.check_writable(_OUTPUT.value)
     if _DRAW.value:
       draw()

@@ -368,14 +368,11 @@ def _box(
 _DPI = 150
 
 
-def save(figure: figure_lib.Figure, path: str | os.PathLike[str]) -> None:
-  """Writes a figure as PNG or SVG, by the suffix of the path.
-
-  Equal figures give equal files.
+def file_format(path: str | os.PathLike[str]) -> str:
+  """Returns the format of a picture, "png" or "svg", by the suffix of its path.
 
   Raises:
     ValueError: the path has another suffix.
-    OSError: the file cannot be written.
   """
   suffix = pathlib.Path(path).suffix
   if suffix not in (".png", ".svg"):
@@ -383,13 +380,19 @@ def save(figure: figure_lib.Figure, path: str | os.PathLike[str]) -> None:
       f"Cannot write a picture to {os.fspath(path)!r}: its suffix is"
       f' {suffix!r}, expected ".png" or ".svg".'
     )
+  return suffix[1:]
+
+
+def save(figure: figure_lib.Figure, path: str | os.PathLike[str]) -> None:
+  """Writes a figure; equal figures give equal files. See `file_format`.
+
+  Raises:
+    OSError: the file cannot be written.
+  """
+  format_name = file_format(path)
   content = io.BytesIO()
   # By default an SVG holds the date and random names.
+  dateless = {"Date": None} if format_name == "svg" else None
   with matplotlib.rc_context({"svg.hashsalt": "ghn_tf"}):
-    figure.savefig(
-      content,
-      format=suffix[1:],
-      dpi=_DPI,
-      metadata={"Date": None} if suffix == ".svg" else None,
-    )
+    figure.savefig(content, format=format_name, dpi=_DPI, metadata=dateless)
   files.write(path, content.getvalue())

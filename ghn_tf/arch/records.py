@@ -11,7 +11,8 @@ Names are not kept, neither the architecture's nor its nodes', which a reader
 names `<op>_<index>` as `spec.Builder` does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+import hashlib
 import struct
 from typing import Any
 import zlib
@@ -78,6 +79,18 @@ def content(record: bytes) -> bytes:
   if not stream.eof:
     raise ValueError("The record is damaged: it ends too early.")
   return uncompressed
+
+
+def checksum(records: Iterable[bytes]) -> str:
+  """Returns the SHA-256 of what records hold, in their order.
+
+  Raises:
+    ValueError: a record is damaged.
+  """
+  digest = hashlib.sha256()
+  for record in records:
+    digest.update(content(record))
+  return digest.hexdigest()
 
 
 def decode(record: bytes, name: str) -> spec.Architecture:

@@ -7,9 +7,8 @@ reads number i of a split without those before it, and names the file and the
 place of a record that is damaged, while all others stay readable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import functools
-import hashlib
 import mmap
 import os
 import pathlib
@@ -91,16 +90,14 @@ class Store(Sequence[spec.Architecture]):
     name = f"{self._name}-{index}"
     return self._read(index, lambda record: records.decode(record, name))
 
-  def checksum(self) -> str:
-    """Returns the SHA-256 of what the records of the split hold.
+  def records(self) -> Iterator[bytes]:
+    """Yields the records as they are stored, in order.
 
     Raises:
-      ValueError: a record is damaged or missing; names its file and place.
+      ValueError: one is damaged or missing; names its file and place.
     """
-    digest = hashlib.sha256()
     for index in range(len(self)):
-      digest.update(self._read(index, records.content))
-    return digest.hexdigest()
+      yield self._read(index, lambda record: record)
 
   def _read(self, index: int, use: Callable[[bytes], T]) -> T:
     """Returns what `use` makes of the record of an architecture."""
