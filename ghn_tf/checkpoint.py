@@ -46,14 +46,7 @@ def save(
     OSError: the file cannot be written; what was there before still is.
     ValueError: an array or metadata that a checkpoint cannot hold.
   """
-  try:
-    files.write(path, _pack(arrays, metadata))
-  except OSError as error:
-    raise OSError(
-      error.errno,
-      f"Cannot write the checkpoint ({error.strerror})",
-      os.fspath(path),
-    ) from error
+  files.write(path, _pack(arrays, metadata))
 
 
 def load(

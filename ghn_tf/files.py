@@ -2,10 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are either whole or not there."""
 
+from collections.abc import Iterator
+import contextlib
 import errno
 import os
 import pathlib
 import tempfile
+
+
+@contextlib.contextmanager
+def _telling(path: pathlib.Path) -> Iterator[None]:
+  """Makes an OSError name the file and say what to do."""
+  try:
+    yield
+  except OSError as error:
+    number = error.errno
+    if number == errno.EEXIST:  # said of a file where a folder is to be made
+      number = errno.ENOTDIR
+    advice = "choose another folder"
+    if number in (errno.ENOSPC, errno.EDQUOT):
+      advice = f"free space or {advice}"
+    reason = os.strerror(number) if number else error
+    raise OSError(
+      number, f"Cannot write {str(path)!r}: {reason}; {advice}"
+    ) from error
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -20,18 +40,12 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     OSError: the folder cannot be made or written, or the path is a folder.
   """
   path = pathlib.Path(path)
-  try:
+  with _telling(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent):
       pass
     if path.is_dir():
       raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-  except OSError as error:
-    raise OSError(
-      error.errno,
-      f"Cannot write the file ({error.strerror}); choose another path",
-      os.fspath(path),
-    ) from error
 
 
 def write(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -48,6 +62,11 @@ def write(path: str | os.PathLike[str], content: bytes | str) -> None:
     OSError: the folder cannot be written or the disk is full.
   """
   path = pathlib.Path(path)
+  with _telling(path):
+    _write(path, content)
+
+
+def _write(path: pathlib.Path, content: bytes | str) -> None:
   path.parent.mkdir(parents=True, exist_ok=True)
   if isinstance(content, str):
     content = content.encode("utf-8")

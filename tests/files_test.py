@@ -1,7 +1,10 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import errno
+import functools
 import os
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -28,11 +31,18 @@ class CheckWritableTest(absltest.TestCase):
   def test_a_file_in_the_place_of_a_folder_is_an_error(self):
     (self.folder / "file").touch()
     for path in ("file/output", "file/folder/output"):
-      with self.assertRaisesRegex(OSError, f"Cannot write .*{path}'"):
-        files.check_writable(self.folder / path)
+      for function in (
+        files.check_writable,
+        functools.partial(files.write, content=""),
+      ):
+        with self.assertRaisesRegex(
+          OSError,
+          f"Cannot write '.*{path}': Not a directory; choose another folder$",
+        ):
+          function(self.folder / path)
 
   def test_a_folder_in_the_place_of_the_file_is_an_error(self):
-    with self.assertRaisesRegex(OSError, "Is a directory.*choose another"):
+    with self.assertRaisesRegex(OSError, "Is a directory; choose another"):
       files.check_writable(self.folder)
 
   def test_a_folder_that_may_not_be_written_is_an_error(self):
@@ -41,6 +51,23 @@ class CheckWritableTest(absltest.TestCase):
     self.folder.chmod(0o500)
     with self.assertRaisesRegex(OSError, "Permission denied"):
       files.check_writable(self.folder / "file")
+
+
+class WriteTest(absltest.TestCase):
+  def test_a_full_disk_is_told_with_the_file_and_what_to_do(self):
+    path = pathlib.Path(self.create_tempdir().full_path, "file")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+      mock.patch.object(os, "fsync", side_effect=full),
+      self.assertRaisesRegex(
+        OSError,
+        f"Cannot write '{path}': No space left on device; free space or choose"
+        " another folder$",
+      ) as caught,
+    ):
+      files.write(path, "content")
+    self.assertEqual(caught.exception.errno, errno.ENOSPC)
+    self.assertEmpty(os.listdir(path.parent))
 
 
 if __name__ == "__main__":
