@@ -226,11 +226,12 @@ class DecoderTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(
       ValueError, r"Node 'n1' \(conv\) .* kernel .* up to \(5, 5\)"
     ):
-      _decoder()(_embeddings([architecture]), [architecture])
+      _decoder().check(architecture)
 
   def test_a_pool_may_be_larger_than_the_largest_kernel(self):
     pool = (ops.Op.MAX_POOL, {"kernel": (8, 8), "strides": (8, 8)})
     architecture = _network(pool)
+    _decoder().check(architecture)
     self.assertLen(
       _decoder()(_embeddings([architecture]), [architecture])[0], 2
     )
@@ -238,7 +239,7 @@ class DecoderTest(tf.test.TestCase, parameterized.TestCase):
   def test_another_number_of_classes_is_an_error(self):
     architecture = _network(classes=4)
     with self.assertRaisesRegex(ValueError, "4 classes.* num_classes=4"):
-      _decoder()(_embeddings([architecture]), [architecture])
+      _decoder().check(architecture)
 
 
 class KernelScaleTest(parameterized.TestCase):

@@ -231,6 +231,15 @@ class GhnTest(tf.test.TestCase, parameterized.TestCase):
     builder.add(ops.Op.FLATTEN, builder.input)
     self.assertEqual(model.GHN(_TINY)([builder.build("identity")]), [{}])
 
+  def test_what_it_cannot_predict_is_one_plain_sentence(self):
+    builder = spec.Builder((9, 9, 3))
+    conv = builder.add(ops.Op.CONV, builder.input, filters=10, kernel=(9, 9))
+    builder.add(ops.Op.GLOBAL_AVG_POOL, conv)
+    with self.assertRaisesRegex(
+      ValueError, r"^Node '\w+' \(conv\) .* a larger max_kernel\.$"
+    ):
+      model.GHN(_TINY)([builder.build("large")])
+
   def test_no_architecture_is_an_error(self):
     with self.assertRaisesRegex(ValueError, "at least one architecture"):
       model.GHN(_TINY)([])

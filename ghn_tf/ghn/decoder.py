@@ -146,10 +146,7 @@ class Decoder(keras.layers.Layer):
 
     Args:
       embeddings: of the graph that `graph.encode` makes, [N, D].
-      architectures: A of them.
-
-    Raises:
-      ValueError: a kernel or classifier that these networks cannot give.
+      architectures: A of them, which `check` lets pass.
     """
     requests = sorted(
       self._requests(architectures), key=lambda r: (*r.group, *r.shapes)
@@ -175,7 +172,6 @@ class Decoder(keras.layers.Layer):
     for owner, (architecture, nodes) in enumerate(
       zip(architectures, all_nodes, strict=True)
     ):
-      self._check(architecture)
       for param, node in zip(architecture.param_specs, nodes, strict=True):
         is_classifier = param.node == architecture.classifier
         yield _Request(owner, param, node, *self._network(param, is_classifier))
@@ -215,8 +211,8 @@ class Decoder(keras.layers.Layer):
       return self.class_kernels(embeddings, size, scales)
     return self.kernels(embeddings, size, scales)
 
-  def _check(self, architecture: spec.Architecture) -> None:
-    """Raises ValueError where an architecture is out of the networks' reach."""
+  def check(self, architecture: spec.Architecture) -> None:
+    """Raises ValueError for a kernel or classifier that cannot be predicted."""
     for node in architecture.nodes:
       if node.op in _KERNEL_OPS and max(node.layer.kernel) > self._max_kernel:
         raise ValueError(

@@ -126,7 +126,7 @@ class GHN(keras.Model):
       autograph=False,
     )
 
-  def call(
+  def __call__(
     self, architectures: Sequence[spec.Architecture]
   ) -> list[dict[str, tf.Tensor]]:
     """Returns the parameters of each architecture, keyed by `ParamSpec.name`.
@@ -137,6 +137,15 @@ class GHN(keras.Model):
     Raises:
       ValueError: a kernel or a classifier that this hypernetwork cannot give.
     """
+    # Out of `call`, Keras would add all arguments to the message.
+    for architecture in architectures:
+      self._decoder.check(architecture)
+    return super().__call__(architectures)
+
+  def call(
+    self, architectures: Sequence[spec.Architecture]
+  ) -> list[dict[str, tf.Tensor]]:
+    """See `__call__`."""
     graph = graph_lib.encode(
       architectures, max_distance=self.config.max_distance
     )
