@@ -210,6 +210,22 @@ class ConvertTest(parameterized.TestCase):
     ):
       tflite.convert(model)
 
+  @parameterized.parameters(("w4a4", 4), ("w2a2", 2))
+  def test_activations_of_few_bits_are_an_error_that_says_what_works(
+    self, name, num_bits
+  ):
+    model, _ = _model(_network(_conv_bn_relu), name)
+    with self.assertRaisesRegex(
+      tflite.ConversionError,
+      rf"to {num_bits} bits.*Child.to_tflite\(\) and tools/to_tflite",
+    ):
+      tflite.convert(model)
+
+  def test_says_nothing_of_the_converter_s_own_deprecations(self):
+    model, _ = _model(_network(_conv_bn_relu), "w8a8")
+    with self.assertNoLogs("absl", "WARNING"):
+      tflite.convert(model)
+
   def test_one_float_layer_is_named(self):
     model, _ = _model(_network(_conv_bn_relu), "w8a8")
     logits = keras.layers.Dense(3, name="extra")(model.output)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fully integer TFLite files: conversion, inspection and execution."""
 
+from collections.abc import Sequence
 import importlib
 from typing import Any
 import warnings
@@ -32,26 +33,25 @@ def convert(model: keras.Model) -> bytes:
       makes it.
 
   Raises:
-    ConversionError: the converter failed, or left an operator in float.
+    ConversionError: the model rounds activations to fewer than 8 bits, the
+      converter failed, or it left an operator in float.
   """
   # Only a static batch of 1 lets the converter fuse dilated convolutions.
   signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
   function = tf.function(lambda image: model(image, training=False))
   concrete = function.get_concrete_function(signature)
-  converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-  converter.optimizations = [tf.lite.Optimize.DEFAULT]
-  operations = concrete.graph.get_operations()
-  if any(operation.type.startswith("FakeQuant") for operation in operations):
-    # Of a float model the converter would refuse these and not say why; its
-    # operators are named below.
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
+  roundings = [
+    operation
+    for operation in concrete.graph.get_operations()
+    if operation.type.startswith("FakeQuant")
+  ]
+  _check_activations(model.name, roundings)
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")
-      content = converter.convert()
+      content = _convert(concrete, is_float=not roundings)
   except Exception as error:  # The converter raises bare Exceptions.
     reason = str(error).strip().splitlines() or [type(error).__name__]
     raise ConversionError(
@@ -66,6 +66,31 @@ def convert(model: keras.Model) -> bytes:
       " keras_io.to_keras with a recipe that rounds?"
     )
   return content
+
+
+def _check_activations(name: str, roundings: Sequence[tf.Operation]) -> None:
+  """Raises ConversionError for activations of fewer than 8 bits."""
+  for rounding in roundings:
+    # Kernels, which may have fewer, are those of a narrow range.
+    num_bits = rounding.get_attr("num_bits")
+    if num_bits < 8 and not rounding.get_attr("narrow_range"):
+      raise ConversionError(
+        f"{name!r} rounds activations to {num_bits} bits, but TFLite stores"
+        " none of fewer than 8. predictor.Child.to_tflite() and"
+        " tools/to_tflite.py put their grid into int8; convert the network"
+        " with one of them, from its target and recipe."
+      )
+
+
+def _convert(concrete: Any, *, is_float: bool) -> bytes:
+  converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  if not is_float:
+    # Of a float model the converter would refuse these and not say why; its
+    # operators are named by `convert`.
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+  return converter.convert()
 
 
 def _operator_name(model: Any, operator: Any) -> str:
