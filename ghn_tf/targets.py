@@ -4,7 +4,9 @@
 
 import importlib
 import inspect
+import os
 import pathlib
+import sys
 from typing import Any
 
 from ghn_tf.arch import serialization
@@ -43,13 +45,17 @@ def _call(path: str) -> Any:
   module_name, _, function_name = path.partition(":")
   if not module_name or not function_name or module_name.startswith("."):
     raise ValueError(f"expected {HELP}.")
+  # As for `python -m`; a program in tools/ has its own folder there instead.
+  folder = os.getcwd()
+  if folder not in sys.path:
+    sys.path.insert(0, folder)
   # Of the user's own code, any exception.
   try:
     module = importlib.import_module(module_name)
   except ModuleNotFoundError as error:
     raise ValueError(
-      f"no module named {error.name!r} on the Python path; run from the folder"
-      " that holds it, or add it to PYTHONPATH."
+      f"no module named {error.name!r} in {folder} or elsewhere on the Python"
+      " path; run from the folder that holds it, or add that to PYTHONPATH."
     ) from error
   except Exception as error:
     raise ValueError(

@@ -1,7 +1,9 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import pathlib
 import sys
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -34,7 +36,7 @@ class FunctionTest(parameterized.TestCase):
   @parameterized.parameters(
     ("models.resnet", "expected package.module:function"),
     (":resnet8", "expected package.module:function"),
-    ("models.nothing:resnet8", "no module named 'models.nothing'"),
+    ("models.nothing:resnet8", "no module named 'models.nothing' in /"),
     ("models.resnet:resnet9", "'models.resnet' has no function 'resnet9'"),
     (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
     (f"{__name__}:returns_no_model", "Expected a tf_keras.Model.*'str'"),
@@ -43,6 +45,18 @@ class FunctionTest(parameterized.TestCase):
   def test_an_error_names_the_target(self, target, message):
     with self.assertRaisesRegex(ValueError, f"'{target}': .*{message}"):
       targets.load(target)
+
+  def test_a_module_may_lie_in_the_current_folder(self):
+    folder = self.create_tempdir().full_path
+    pathlib.Path(folder, "network_of_a_user.py").write_text(
+      "from models import resnet\n\ndef build():\n  return resnet.resnet8()\n"
+    )
+    self.enter_context(contextlib.chdir(folder))
+    self.enter_context(mock.patch.object(sys, "path", sys.path[:]))
+    for _ in range(2):
+      architecture = targets.load("network_of_a_user:build")
+      self.assertEqual(architecture.name, "resnet8")
+    self.assertEqual(sys.path.count(folder), 1)
 
   def test_a_module_that_cannot_be_imported_is_named(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
