@@ -9,7 +9,8 @@ The same command again goes on from the last checkpoint in the workdir. Put
 --flagfile first: of a flag that is given twice the last value counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import contextlib
 import dataclasses
 import json
 import os
@@ -45,8 +46,9 @@ _DOWNLOAD = flags.DEFINE_bool(
 _INIT_CHECKPOINT = flags.DEFINE_string(
   "init_checkpoint",
   None,
-  "Hypernetwork to begin with, where the workdir has no checkpoint yet; a new"
-  " one if None.",
+  "Hypernetwork to begin with, where the workdir has no checkpoint yet: a"
+  " checkpoint file, the workdir of another run, or the name of a pretrained"
+  " one; a new one if None.",
 )
 
 
@@ -98,8 +100,35 @@ def _write_run_files(state: training_state.TrainState) -> None:
   )
 
 
-def _train(stop: threading.Event) -> bool:
-  """Trains; returns whether the last step was reached."""
+@contextlib.contextmanager
+def _signals(
+  state: training_state.TrainState, stop: threading.Event
+) -> Iterator[list[int]]:
+  """Lets SIGTERM and SIGINT set `stop`; yields those received."""
+  received: list[int] = []
+
+  def on_signal(number: int, frame: Any) -> None:
+    del frame
+    signal.signal(number, before[number])  # a second one ends it at once
+    received.append(number)
+    stop.set()
+    logging.info(
+      "Received %s: finishing step %s, saving.",
+      signal.Signals(number).name,
+      f"{state.step + 1:,}",
+    )
+
+  numbers = (int(signal.SIGTERM), int(signal.SIGINT))
+  before = {number: signal.signal(number, on_signal) for number in numbers}
+  try:
+    yield received
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+def _train() -> int | None:
+  """Trains; returns the exit status."""
   config = config_from_flags()
   # Each child that runs at once gets its share of the cores.
   threads = max(1, (os.cpu_count() or 1) // config.parallel_children)
@@ -110,38 +139,29 @@ def _train(stop: threading.Event) -> bool:
     image_size=config.image_size,
     download=_DOWNLOAD.value,
   )
+  # Whatever can be wrong shows before the first file is written.
   state = training_state.open_run(
     config, dataset, _WORKDIR.value, _INIT_CHECKPOINT.value
   )
+  trainer = training.Trainer(state)
   _write_run_files(state)
-  return training.train(state, _WORKDIR.value, stop)
+  stop = threading.Event()
+  with _signals(state, stop) as received:
+    finished = training.train(trainer, _WORKDIR.value, stop)
+  # Like a shell: a scheduler must not take a stopped run for a finished one.
+  return None if finished else 128 + received[0]
 
 
 def main(argv: Sequence[str]) -> int | None:
   """Trains as the flags say; returns the exit status."""
   if len(argv) > 1:
     raise app.UsageError(f"Only flags are expected, got {argv[1:]}.")
-  stop, received = threading.Event(), []
-
-  def on_signal(number: int, frame: Any) -> None:
-    del frame
-    received.append(number)
-    stop.set()
-    signal.signal(number, before[number])  # a second one ends it at once
-
-  signals = (int(signal.SIGTERM), int(signal.SIGINT))
-  before = {number: signal.signal(number, on_signal) for number in signals}
   try:
-    finished = _train(stop)
+    return _train()
   except (ValueError, OSError, training.TrainingError) as error:
     logging.debug("Where the error came from:", exc_info=True)
     print(f"ghn_tf.train: error: {error}", file=sys.stderr)
     return 1
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
-  # Like a shell: a scheduler must not take a stopped run for a finished one.
-  return None if finished else 128 + received[0]
 
 
 if __name__ == "__main__":

@@ -116,22 +116,26 @@ def _with_every_param(dataset: data.Dataset) -> spec.Architecture:
 
 
 class Trainer:
-  """Trains the hypernetwork of a state, which it changes in place."""
+  """Trains the hypernetwork of a state, which it changes in place.
+
+  Raises:
+    ValueError: on construction, for architectures that cannot be had.
+  """
 
   def __init__(self, state: training_state.TrainState):
     config = state.config
     self.state = state
-    self.recipe = recipe_lib.get(
-      config.recipe,
-      recipe_lib.Mode(config.quantization_mode),
-      config.per_channel,
-    )
+    mode = recipe_lib.Mode(config.quantization_mode)
+    self.recipe = recipe_lib.get(config.recipe, mode, config.per_channel)
     self.meta_batches = meta_batch.MetaBatches(
       config.source(state.dataset.image_shape, state.dataset.num_classes),
       config.seed,
       config.meta_batch_size,
       config.evaluation_architectures,
     )
+    # Now, so that limits which no architecture meets do not end a run later.
+    self._held_out = self.meta_batches.held_out
+    self.meta_batches.batch(state.step)
     # Two children side by side, with one thread each, are faster than one
     # after the other with two: they are run eagerly, since each is run once.
     self._pool = futures.ThreadPoolExecutor(config.parallel_children)
@@ -239,7 +243,7 @@ class Trainer:
 
   def evaluate(self) -> dict[str, float]:
     """Returns mean accuracies on the held-out architectures, per recipe."""
-    state, held_out = self.state, self.meta_batches.held_out
+    state, held_out = self.state, self._held_out
     if not held_out:
       return {}
     size, limit = evaluation.BATCH_SIZE, state.config.evaluation_images
@@ -263,13 +267,11 @@ class Trainer:
     }
 
 
-def train(
-  state: training_state.TrainState, workdir: str, stop: threading.Event
-) -> bool:
+def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
   """Trains until the configured step, with checkpoints and metrics.
 
   Args:
-    state: where to begin; it is changed in place.
+    trainer: with the state to begin at, which is changed in place.
     workdir: gets checkpoints, metrics.jsonl and TensorBoard's files.
     stop: when set, the step that is running ends, is saved, and is the last.
 
@@ -280,7 +282,8 @@ def train(
     TrainingError: too many steps in a row had no finite gradient.
     OSError: the workdir cannot be written, as on a full disk.
   """
-  config, trainer, log = state.config, Trainer(state), _Log(state)
+  state = trainer.state
+  config, log = state.config, _Log(state)
   log.begin(workdir)
   if state.step == 0:  # shows before hours of work whether it can be saved
     training_state.save(state, workdir)

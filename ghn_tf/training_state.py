@@ -10,6 +10,7 @@ an unbroken run computes, bit for bit.
 from collections.abc import Mapping, Sequence
 import dataclasses
 import os
+import pathlib
 import re
 from typing import Any
 
@@ -22,6 +23,7 @@ from ghn_tf import data
 from ghn_tf import training_config
 from ghn_tf.ghn import model
 
+PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"
 _FILE = re.compile(r"checkpoint-(\d+)\.npz")
 
 
@@ -99,26 +101,34 @@ def open_run(
   Args:
     config: how to train.
     dataset: the images.
-    workdir: the run's folder; made if it does not exist.
-    init_checkpoint: a hypernetwork of the same sizes, from another run.
+    workdir: the run's folder, which need not exist yet. What a killed run left
+      of a checkpoint is removed.
+    init_checkpoint: a hypernetwork of the same sizes, as `find` takes it.
 
   Raises:
-    CheckpointError: init_checkpoint cannot be read, or none of those in the
-      workdir.
-    ValueError: a checkpoint of another configuration.
-    OSError: the workdir cannot be written.
+    CheckpointError: init_checkpoint cannot be read, none of those in the
+      workdir, or the newest of them is not of a run.
+    ValueError: a checkpoint of another configuration, or a workdir that is a
+      file.
   """
-  os.makedirs(workdir, exist_ok=True)
+  folder = pathlib.Path(workdir)
+  if folder.exists() and not folder.is_dir():
+    raise ValueError(
+      f"The workdir {workdir!r} is a file; choose another --workdir."
+    )
   state = create(config, dataset)
-  if paths := checkpoint_paths(workdir):
+  if paths := checkpoint_paths(workdir) if folder.exists() else []:
     path, arrays, metadata = load_newest(paths)
     _restore(state, path, arrays, metadata)
   elif init_checkpoint:
-    arrays, metadata = checkpoint.load(init_checkpoint)
-    _check_equal(init_checkpoint, metadata, {"ghn": _ghn_fields(state)})
+    path, arrays, metadata = find(init_checkpoint)
+    expected = {"ghn": _ghn_fields(state)}
+    _check_equal(path, metadata, expected, "--init_checkpoint")
     state.ghn.set_arrays(_under("ghn", arrays))
     state.ancestors = lineage(metadata)
-    logging.info("Begin with the hypernetwork in %s.", init_checkpoint)
+    logging.info("Begin with the hypernetwork in %s.", path)
+  for partial in folder.glob(".checkpoint-*.npz.*"):  # of `files.write`
+    partial.unlink()
   return state
 
 
@@ -179,6 +189,39 @@ def save(state: TrainState, workdir: str) -> str:
   return path
 
 
+def pretrained_names() -> Sequence[str]:
+  """Returns the names of the hypernetworks that come with this package."""
+  return sorted(path.stem for path in PRETRAINED_DIR.glob("*.npz"))
+
+
+def find(source: str) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
+  """Returns the checkpoint that a user names, with its path.
+
+  Args:
+    source: a checkpoint file, the workdir of a run (its newest readable
+      checkpoint), or the name of a pretrained hypernetwork.
+
+  Raises:
+    CheckpointError: there is none, or it is damaged.
+  """
+  path = pathlib.Path(source)
+  if not path.exists() and source in pretrained_names():
+    path = PRETRAINED_DIR / f"{source}.npz"
+  if path.is_dir():
+    if paths := checkpoint_paths(source):
+      return load_newest(paths)
+    raise checkpoint.CheckpointError(
+      f"The folder {source} has no checkpoints; is it the --workdir of a"
+      " training run?"
+    )
+  if path.exists():
+    return str(path), *checkpoint.load(path)
+  raise checkpoint.CheckpointError(
+    f"There is no checkpoint {source!r}: expected a file, the workdir of a"
+    f" training run, or one of the names {pretrained_names()}."
+  )
+
+
 def load_newest(
   paths: Sequence[str],
 ) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
@@ -210,13 +253,20 @@ def _restore(
   metadata: Mapping[str, Any],
 ) -> None:
   """Continues from a checkpoint of the same run."""
+  moments = _under("optimizer", arrays)
+  if not moments:
+    raise checkpoint.CheckpointError(
+      f"{path} holds a hypernetwork without the state of a run that could go"
+      " on. To begin with it, use another --workdir, and"
+      f" --init_checkpoint={path}."
+    )
   _check_equal(
     path,
     metadata,
     {"ghn": _ghn_fields(state), "training": state.config.decisive_fields()},
+    "--workdir",
   )
   state.ghn.set_arrays(_under("ghn", arrays))
-  moments = _under("optimizer", arrays)
   for index, variable in enumerate(state.optimizer.variables):
     variable.assign(moments[f"{index:03d}"])
   for name in _COUNTERS:
@@ -230,6 +280,7 @@ def _check_equal(
   path: str,
   metadata: Mapping[str, Any],
   expected: Mapping[str, Mapping[str, Any]],
+  flag: str,
 ) -> None:
   """Raises ValueError where a checkpoint's configuration differs.
 
@@ -237,6 +288,7 @@ def _check_equal(
     path: of the checkpoint.
     metadata: of the checkpoint.
     expected: fields by name in the parts of the metadata to compare.
+    flag: that named the checkpoint.
   """
   differences = [
     f"{name} is {metadata.get(part, {}).get(name)!r} there and {value!r} here"
@@ -247,7 +299,7 @@ def _check_equal(
   if differences:
     raise ValueError(
       f"{path} is of another configuration: {', '.join(differences)}. Use the"
-      " same flags as there, or another --workdir."
+      f" same flags as there, or another {flag}."
     )
 
 

@@ -125,6 +125,26 @@ class MainTest(parameterized.TestCase):
     self.assertEqual(status, 1)
     self.assertRegex(message, f"^ghn_tf.train: error: .*{file}/run.*\n$")
 
+  def test_a_workdir_that_is_a_file_ends_with_one_line(self):
+    file = self.create_tempfile().full_path
+    status, message = self._main(workdir=file)
+    self.assertEqual(status, 1)
+    self.assertRegex(
+      message, f"^ghn_tf.train: error: .*'{file}' is a file.*\n$"
+    )
+
+  @parameterized.parameters(
+    ({"max_macs": 10}, "0 validation architectures within max_macs=10"),
+    ({"max_macs": 10, "evaluation_architectures": 0}, "max_macs"),
+    ({"init_checkpoint": "/nowhere.npz"}, "no checkpoint '/nowhere.npz'"),
+  )
+  def test_what_cannot_be_trained_leaves_no_folder(self, changes, reason):
+    workdir = os.path.join(self.workdir, "run")
+    status, message = self._main(workdir=workdir, **changes)
+    self.assertEqual(status, 1)
+    self.assertRegex(message, f"^ghn_tf.train: error: .*{reason}.*\n$")
+    self.assertFalse(os.path.exists(workdir))
+
   def test_a_missing_data_set_ends_with_one_line(self):
     with mock.patch.object(
       data, "load", side_effect=FileNotFoundError("not prepared")
@@ -148,7 +168,7 @@ class MainTest(parameterized.TestCase):
       resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     self.assertEqual(status, 1)
     self.assertRegex(
-      message, "error: .*Cannot write the checkpoint.*00000002.npz.*\n$"
+      message, "error: .*Cannot write '.*00000002.npz': File too large; .*\n$"
     )
     self.assertEqual(sorted(os.listdir(self.workdir)), before)
     checkpoint.load(os.path.join(self.workdir, "checkpoint-00000001.npz"))
@@ -162,11 +182,29 @@ class MainTest(parameterized.TestCase):
       os.kill(os.getpid(), number)
 
     handler = signal.getsignal(number)
-    with mock.patch.object(training.Trainer, "step", step_and_signal):
+    with (
+      mock.patch.object(training.Trainer, "step", step_and_signal),
+      self.assertLogs("absl", "INFO") as logs,
+    ):
       status, _ = self._main(steps=4)
+    name = signal.Signals(number).name
+    self.assertIn(f"Received {name}: finishing step 2, ", "".join(logs.output))
     self.assertEqual(status, 128 + number)
     self.assertIn("checkpoint-00000001.npz", os.listdir(self.workdir))
     self.assertEqual(signal.getsignal(number), handler)
+
+  def test_before_training_a_signal_ends_it_at_once(self):
+    handlers = []
+
+    def load(*args, **kwargs):
+      del args, kwargs
+      handlers.append(signal.getsignal(signal.SIGTERM))
+      return tiny_run.dataset()
+
+    before = signal.getsignal(signal.SIGTERM)
+    with mock.patch.object(data, "load", load):
+      self._main()
+    self.assertEqual(handlers, [before])
 
 
 class ProcessTest(absltest.TestCase):

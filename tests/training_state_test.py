@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -138,9 +139,50 @@ class OpenRunTest(parameterized.TestCase):
     self.assertEqual(value(state), 0.25)
     self.assertEqual(state.step, 2)
 
+  def test_init_checkpoint_may_be_a_workdir(self):
+    other = self.create_tempdir().full_path
+    for step, weights in ((2, 0.25), (4, 0.5)):
+      self._save(step, weights, other)
+    self.assertEqual(value(open_run(self.workdir, other)), 0.5)
+
+  def test_init_checkpoint_may_be_a_pretrained_one(self):
+    path = pathlib.Path(self._save(2, 0.25, self.create_tempdir().full_path))
+    path.rename(path.with_name("small.npz"))
+    with mock.patch.object(training_state, "PRETRAINED_DIR", path.parent):
+      self.assertEqual(training_state.pretrained_names(), ["small"])
+      self.assertEqual(value(open_run(self.workdir, "small")), 0.25)
+
+  def test_a_checkpoint_that_is_not_of_a_run_is_refused(self):
+    path = self._save(2, 0.25)
+    arrays, metadata = checkpoint.load(path)
+    del metadata["counters"]
+    weights = {n: a for n, a in arrays.items() if n.startswith("ghn/")}
+    checkpoint.save(path, weights, metadata)
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError,
+      f"{path} holds .* another --workdir, and --init_checkpoint={path}",
+    ):
+      open_run(self.workdir)
+    other = os.path.join(self.workdir, "other")
+    self.assertEqual(value(open_run(other, path)), 0.25)
+
+  def test_opening_makes_no_folder(self):
+    workdir = os.path.join(self.workdir, "run")
+    open_run(workdir)
+    with self.assertRaises(checkpoint.CheckpointError):
+      open_run(workdir, "no_such.npz")
+    self.assertEmpty(os.listdir(self.workdir))
+
+  def test_a_file_is_no_workdir(self):
+    path = self._save(2, 0.25)
+    with self.assertRaisesRegex(ValueError, f"workdir '{path}' is a file"):
+      open_run(path)
+
   def test_init_checkpoint_of_another_size_is_refused(self):
     path = self._save(9, 0.5, self.create_tempdir().full_path, hidden_dim=12)
-    with self.assertRaisesRegex(ValueError, "hidden_dim is 12 .*and 8 here"):
+    with self.assertRaisesRegex(
+      ValueError, "hidden_dim is 12 .*and 8 here.*--init_c"
+    ):
       open_run(self.workdir, path)
 
   def test_a_missing_init_checkpoint_is_refused(self):
@@ -165,11 +207,18 @@ class OpenRunTest(parameterized.TestCase):
     ):
       open_run(self.workdir)
 
-  def test_what_a_killed_save_left_is_no_checkpoint(self):
+  def test_what_a_killed_save_left_is_no_checkpoint_and_removed(self):
     path = self._save(2, 0.25)
-    with open(path.replace("2.npz", "3.npz") + ".tmp", "wb") as file:
-      file.write(b"half")
+    with (  # ends before the file gets its name, and cannot clean up
+      mock.patch.object(os, "replace", side_effect=KeyboardInterrupt),
+      mock.patch.object(os, "unlink"),
+      self.assertRaises(KeyboardInterrupt),
+    ):
+      self._save(3, 0.5)
+    self.assertLen(os.listdir(self.workdir), 2)
     self.assertEqual(training_state.checkpoint_paths(self.workdir), [path])
+    open_run(self.workdir)
+    self.assertEqual(os.listdir(self.workdir), [os.path.basename(path)])
 
   @parameterized.parameters(
     ({"seed": 5}, "seed is 0 there and 5 here"),

@@ -262,7 +262,8 @@ class TrainTest(absltest.TestCase):
   @classmethod
   def _train(cls, workdir, stop=None) -> bool:
     state = training_state.open_run(cls.CONFIG, tiny_run.dataset(), workdir)
-    return training.train(state, workdir, stop or threading.Event())
+    trainer = training.Trainer(state)
+    return training.train(trainer, workdir, stop or threading.Event())
 
   def _assert_same_run(self, workdir: str) -> None:
     """Compares all but the time: records and the last checkpoint."""
