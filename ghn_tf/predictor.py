@@ -9,7 +9,6 @@ ghn = predictor.load("demo/run")
 network = ghn.predict(resnet.resnet20(), recipe="w4a4")
 """
 
-from collections.abc import Sequence
 import dataclasses
 import functools
 import pathlib
@@ -32,7 +31,6 @@ from ghn_tf.edge import tflite
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 
-PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"
 # The batch size of training, so that ranges are those seen there.
 _CALIBRATION_BATCH_SIZE = 64
 _CALIBRATION_IMAGES = 512
@@ -92,6 +90,24 @@ class Predictor:
     self.ghn = ghn
     self.metadata = metadata
 
+  def load_data(self, name: str, data_dir: str | None = None) -> data.Dataset:
+    """Returns a data set with images of the size that the GHN trained on.
+
+    Args:
+      name: of the data set, as `data.load` takes it.
+      data_dir: folder of TensorFlow Datasets; its own default if None.
+
+    Raises:
+      FileNotFoundError: the set is not in data_dir.
+      ValueError: it cannot be loaded, or has other classes than the GHN.
+    """
+    # Imported weights do not tell whether their images had been resized.
+    height, _, _ = self.metadata["images"]["shape"]
+    image_size = self.metadata["training"].get("image_size", height)
+    dataset = data.load(name, data_dir, image_size=image_size)
+    self.check_classes(dataset.num_classes, f"Data set {name!r}")
+    return dataset
+
   def normalize(self, images: np.ndarray) -> np.ndarray:
     """Returns uint8 images as the float32 images that the GHN trained on."""
     statistics = self.metadata["images"]
@@ -133,7 +149,9 @@ class Predictor:
         hypernetwork's, or no calibration images where there is no default.
     """
     architecture = (
-      keras_io.from_keras(target) if isinstance(target, keras.Model) else target
+      target
+      if isinstance(target, spec.Architecture)
+      else keras_io.from_keras(target)
     )
     self.check_classes(
       architecture.num_classes, f"Network {architecture.name!r}"
@@ -228,7 +246,7 @@ class Predictor:
         f"A hypernetwork trained on {dataset!r} needs calibration_images:"
         " some hundreds of its uint8 training images."
       )
-    return data.load(data.SAMPLE).train.images[:_CALIBRATION_IMAGES]
+    return self.load_data(data.SAMPLE).train.images[:_CALIBRATION_IMAGES]
 
 
 def _is_told(run: checkpoint.Metadata) -> bool:
@@ -238,11 +256,6 @@ def _is_told(run: checkpoint.Metadata) -> bool:
   return "space" in training and (
     stored is None or pathlib.Path(stored).expanduser().is_dir()
   )
-
-
-def pretrained_names() -> Sequence[str]:
-  """Returns the names of the hypernetworks that come with this package."""
-  return sorted(path.stem for path in PRETRAINED_DIR.glob("*.npz"))
 
 
 def load(source: str) -> Predictor:
@@ -255,22 +268,5 @@ def load(source: str) -> Predictor:
   Raises:
     CheckpointError: there is none, or it is damaged.
   """
-  path = pathlib.Path(source)
-  if not path.exists() and source in pretrained_names():
-    path = PRETRAINED_DIR / f"{source}.npz"
-  if path.is_dir():
-    paths = training_state.checkpoint_paths(source)
-    if not paths:
-      raise checkpoint.CheckpointError(
-        f"The folder {source} has no checkpoints; is it the --workdir of a"
-        " training run?"
-      )
-    found, arrays, metadata = training_state.load_newest(paths)
-  elif path.exists():
-    found, (arrays, metadata) = str(path), checkpoint.load(path)
-  else:
-    raise checkpoint.CheckpointError(
-      f"There is no checkpoint {source!r}: expected a file, the workdir of a"
-      f" training run, or one of the names {pretrained_names()}."
-    )
-  return Predictor(ghn_model.from_arrays(found, arrays, metadata), metadata)
+  path, arrays, metadata = training_state.find(source)
+  return Predictor(ghn_model.from_arrays(path, arrays, metadata), metadata)

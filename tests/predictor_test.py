@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import importlib
 import pathlib
 import tempfile
 
@@ -163,6 +164,30 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       self.predictor.child(
         resnet.resnet8(num_classes=7), calibration_images=self.images
       )
+
+  def test_default_images_are_of_the_size_of_training(self):
+    path = small_run.make(self.create_tempdir().full_path, image_size=16)
+    small = predictor_lib.load(path)
+    (architecture,) = self.predictor.held_out(1)
+    with self.assertRaisesRegex(
+      ValueError, r"shape \[32, 32, 3\], the calibration .* \[16, 16, 3\]"
+    ):
+      small.child(architecture)
+
+  def test_imported_weights_tell_their_image_size_by_the_shape(self):
+    metadata = {
+      "training": {"dataset": "cifar10"},
+      "images": {"shape": [24, 24, 3]},
+    }
+    imported = predictor_lib.Predictor(self.predictor.ghn, metadata)
+    dataset = imported.load_data(data.SAMPLE)
+    self.assertEqual(dataset.image_shape, (24, 24, 3))
+
+  def test_a_keras_3_model_is_an_error_that_says_what_to_do(self):
+    keras_3 = importlib.import_module("keras")
+    model = keras_3.Sequential([keras_3.Input((32, 32, 3))])
+    with self.assertRaisesRegex(ValueError, "import tf_keras as keras"):
+      self.predictor.child(model)
 
   def test_other_data_sets_need_calibration_images(self):
     training = {**self.predictor.metadata["training"], "dataset": "stl10"}

@@ -18,8 +18,13 @@ CONFIG = training_config.TrainConfig(
 )
 
 
-def make(workdir: str, num_classes: int = 10) -> str:
+def make(
+  workdir: str, num_classes: int = 10, image_size: int | None = None
+) -> str:
   """Writes the checkpoint of step 0 and returns its path."""
-  dataset = dataclasses.replace(data.load(data.SAMPLE), num_classes=num_classes)
-  state = training_state.create(CONFIG, dataset)
+  dataset = dataclasses.replace(
+    data.load(data.SAMPLE, image_size=image_size), num_classes=num_classes
+  )
+  config = dataclasses.replace(CONFIG, image_size=image_size)
+  state = training_state.create(config, dataset)
   return training_state.save(state, workdir)

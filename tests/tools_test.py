@@ -2,16 +2,42 @@
 # SPDX-License-Identifier: Apache-2.0
 import hashlib
 import json
+import os
 import pathlib
 import tempfile
 from typing import Any
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import numpy as np
 
+import ghn_tf
+from ghn_tf import data
+from ghn_tf import predictor as predictor_lib
 from ghn_tf.edge import tflite
 from tests import programs
 from tests import small_run
+
+
+def _architecture(size: int = 32, **changes: dict[str, Any]) -> str:
+  """Returns JSON of a network for images, with changes in its nodes."""
+  nodes: dict[str, dict[str, Any]] = {
+    "image": {"op": "input", "inputs": []},
+    "conv": {"op": "conv", "inputs": ["image"], "filters": 4},
+    "relu": {"op": "relu", "inputs": ["conv"]},
+    "mean": {"op": "global_avg_pool", "inputs": ["relu"]},
+    "logits": {"op": "dense", "inputs": ["mean"], "filters": 10},
+  }
+  return json.dumps(
+    {
+      "name": "written",
+      "input_shape": [size, size, 3],
+      "nodes": [
+        {"name": name, **node, **changes.get(name, {})}
+        for name, node in nodes.items()
+      ],
+    }
+  )
 
 
 class ToTfliteTest(absltest.TestCase):
@@ -44,10 +70,58 @@ class ToTfliteTest(absltest.TestCase):
       described["input"]["scale"], tflite.Runner(content).input_scale
     )
     self.assertEqual(described["accuracy"]["num_images"], 500)
+    self.assertEqual(described["input"]["shape"], [1, 32, 32, 3])
+    self.assertEqual(
+      described["hypernetwork"], {"checkpoint": self.checkpoint, "step": 0}
+    )
+    self.assertEqual(described["versions"]["ghn_tf"], ghn_tf.__version__)
+    self.assertNotIn("mode", described["recipe"])
+    with self.subTest("its formula gives the codes that the file takes"):
+      names = ("mean", "std", "scale", "zero_point")
+      values = {name: np.array(described["input"][name]) for name in names}
+      images = data.load(data.SAMPLE).test.images[:20]
+      codes = eval(
+        described["input"]["code"],
+        {"clip": np.clip, "floor": np.floor, "pixel": images, **values},
+      )
+      normalized = predictor_lib.load(self.checkpoint).normalize(images)
+      expected = tflite.Runner(content).quantize(normalized)
+      # Where float32 cannot tell on which side of a half a number is.
+      self.assertLess(np.mean(codes != expected), 1e-3)
+      # Far out, codes are those of the ends of int8.
+      values["mean"] = np.array([-9, 0, 9])
+      codes = eval(
+        described["input"]["code"],
+        {"clip": np.clip, "floor": np.floor, "pixel": 127, **values},
+      )
+      self.assertEqual((codes[0], codes[2]), (127, -128))
     with self.subTest("does not replace it unasked"):
       again = self._run(recipe="w4a8", output="w4a8.tflite")
       self.assertEqual(again.returncode, 1)
       self.assertIn("--overwrite", again.stderr)
+
+  def test_images_are_of_the_size_of_training(self):
+    folder = self.create_tempdir().full_path
+    target = self.create_tempfile("network.json", _architecture(16)).full_path
+    done = self._run(
+      checkpoint=small_run.make(folder, image_size=16),
+      target=target,
+      output="small.tflite",
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    described = json.loads((self.folder / "small.json").read_text())
+    self.assertEqual(described["input"]["shape"], [1, 16, 16, 3])
+
+  def test_the_target_is_never_replaced(self):
+    target = self.folder / "own.json"
+    target.write_text(_architecture())
+    os.symlink(target, self.folder / "link.json")
+    for output in ("own.tflite", "link.tflite"):
+      done = self._run(target=target, output=output, overwrite="true")
+      self.assertEqual(done.returncode, 1)
+      self.assertIn("is the --target itself; choose another", done.stderr)
+      self.assertFalse((self.folder / output).exists())
+    self.assertEqual(target.read_text(), _architecture())
 
   def test_bad_input_is_one_clear_line_and_writes_nothing(self):
     (self.folder / "file").touch()
@@ -73,27 +147,6 @@ class ToTfliteTest(absltest.TestCase):
         self.assertRegex(done.stderr + done.stdout, f"(?i){message}")
         self.assertNotIn("Traceback", done.stderr)
         self.assertEmpty(list(self.folder.glob("*bad*")))
-
-
-def _architecture(**changes: dict[str, Any]) -> str:
-  """Returns JSON of a network for CIFAR-10 with changes in its nodes."""
-  nodes: dict[str, dict[str, Any]] = {
-    "image": {"op": "input", "inputs": []},
-    "conv": {"op": "conv", "inputs": ["image"], "filters": 4},
-    "relu": {"op": "relu", "inputs": ["conv"]},
-    "mean": {"op": "global_avg_pool", "inputs": ["relu"]},
-    "logits": {"op": "dense", "inputs": ["mean"], "filters": 10},
-  }
-  return json.dumps(
-    {
-      "name": "written",
-      "input_shape": [32, 32, 3],
-      "nodes": [
-        {"name": name, **node, **changes.get(name, {})}
-        for name, node in nodes.items()
-      ],
-    }
-  )
 
 
 class EvaluateTest(parameterized.TestCase):
@@ -122,6 +175,22 @@ class EvaluateTest(parameterized.TestCase):
       )
       self.assertIn(network["name"], done.stdout)
     self.assertGreaterEqual(report["seconds"], report["evaluation_seconds"])
+
+  def test_images_are_of_the_size_of_training(self):
+    folder = self.create_tempdir().full_path
+    small_run.make(folder, image_size=16)
+    target = self.create_tempfile("network.json", _architecture(16)).full_path
+    done = programs.run_python(
+      "tools/evaluate.py",
+      f"--checkpoint={folder}",
+      "--unseen=0",
+      f"--target={target}",
+      "--num_images=20",
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertIn("written", done.stdout)
+    self.assertRegex(done.stderr, r"Network 1 of 1, written: w8a8 [\d.]+ %,")
+    self.assertNotIn("NetworkReport", done.stderr)
 
   def test_nothing_to_evaluate(self):
     folder = self.create_tempdir().full_path
@@ -158,7 +227,7 @@ class EvaluateTest(parameterized.TestCase):
       f"--output={file}/report.json",
     )
     self.assertEqual(done.returncode, 1)
-    self.assertIn("Cannot write the file", done.stderr)
+    self.assertIn("Cannot write ", done.stderr)
     self.assertIn(f"{file}/report.json", done.stderr)
 
   def test_data_set_of_another_number_of_classes(self):

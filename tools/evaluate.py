@@ -115,20 +115,22 @@ def evaluate() -> None:
   networks = [*predictor.held_out(_UNSEEN.value), *networks]
   if not networks:
     raise ValueError("Nothing to evaluate: give --unseen or --target.")
-  dataset = data.load(_DATASET.value, _DATA_DIR.value)
-  predictor.check_classes(dataset.num_classes, f"Data set {dataset.name!r}")
-  reports = []
-  for architecture in networks:
-    reports.append(
-      evaluation.evaluate_network(
-        predictor,
-        architecture,
-        dataset,
-        list(dict.fromkeys([*_RECIPES.value, "w8a8"])),
-        num_images=_NUM_IMAGES.value,
-      )
+  dataset = predictor.load_data(_DATASET.value, _DATA_DIR.value)
+  reports: list[evaluation.NetworkReport] = []
+  for number, architecture in enumerate(networks, start=1):
+    report = evaluation.evaluate_network(
+      predictor,
+      architecture,
+      dataset,
+      list(dict.fromkeys([*_RECIPES.value, "w8a8"])),
+      num_images=_NUM_IMAGES.value,
     )
-    logging.info("%s", reports[-1])
+    reports.append(report)
+    logging.info(
+      "Network %d of %d, %s: w8a8 %.1f %%, %.1f s.",
+      *(number, len(networks), report.name),
+      *(100 * report.accuracy["w8a8"], report.seconds),
+    )
   seconds = time.monotonic() - start
   trained = predictor.metadata.get("seconds", 0.0)  # imported: none
   num_images = min(_NUM_IMAGES.value or len(dataset.test), len(dataset.test))
@@ -140,7 +142,7 @@ def evaluate() -> None:
     f" in {seconds:.0f} s."
   )
   if _OUTPUT.value:
-    report = {
+    content = {
       "seconds": trained + seconds,
       "training_seconds": trained,
       "evaluation_seconds": seconds,
@@ -149,7 +151,7 @@ def evaluate() -> None:
       "num_images": num_images,
       "networks": [r.to_json() for r in reports],
     }
-    files.write(_OUTPUT.value, json.dumps(report, indent=2) + "\n")
+    files.write(_OUTPUT.value, json.dumps(content, indent=2) + "\n")
     print(f"Written to {_OUTPUT.value}.")
 
 

@@ -6,7 +6,7 @@ r"""Writes a network with predicted parameters as an integer TFLite file.
     --target=models.resnet:resnet8 --recipe=w8a8 --output=demo/resnet8.tflite
 
 Beside x.tflite it writes x.json: recipe, scales, image normalization, accuracy
-of the file in the interpreter, sha256 and versions.
+of the file in the interpreter, sha256, hypernetwork and versions.
 """
 
 import dataclasses
@@ -25,6 +25,7 @@ from absl import logging
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
+import ghn_tf
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
@@ -86,18 +87,30 @@ def describe(
   runner = tflite.Runner(content)
   images = predictor.normalize(dataset.test.images)
   architecture = child.architecture
+  recipe = dataclasses.asdict(child.recipe)
+  del recipe["mode"]  # of training, which this was not
+  normalization = predictor.metadata["images"]
   return {
     "network": architecture.name,
     "fingerprint": architecture.fingerprint,
     "macs": architecture.macs,
     "num_params": architecture.num_params,
-    "recipe": dataclasses.asdict(child.recipe),
+    "hypernetwork": {
+      "checkpoint": _CHECKPOINT.value,
+      "step": predictor.metadata["step"],
+    },
+    "recipe": recipe,
     "input": {
       "shape": [1, *architecture.input_shape],
       "scale": runner.input_scale,
       "zero_point": runner.input_zero_point,
-      **predictor.metadata["images"],
-      "code": "round((pixel / 255 - mean) / std / scale) + zero_point",
+      "mean": normalization["mean"],
+      "std": normalization["std"],
+      # Halves round up, and codes end where int8 does.
+      "code": (
+        "clip(floor((pixel / 255 - mean) / std / scale + 0.5) + zero_point,"
+        " -128, 127)"
+      ),
     },
     "output": {
       "shape": [1, architecture.num_classes],
@@ -113,26 +126,45 @@ def describe(
     },
     "bytes": len(content),
     "sha256": hashlib.sha256(content).hexdigest(),
-    "versions": {name: metadata.version(name) for name in _PACKAGES},
+    "versions": {
+      "ghn_tf": ghn_tf.__version__,
+      **{name: metadata.version(name) for name in _PACKAGES},
+    },
   }
+
+
+def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
+  """Returns the file to write and its description, both of which may be.
+
+  Raises:
+    ValueError: one exists, without --overwrite, or is what --target names.
+    OSError: one cannot be written.
+  """
+  output = pathlib.Path(_OUTPUT.value)
+  if output.suffix != ".tflite":
+    raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
+  sidecar = output.with_suffix(".json")
+  target = pathlib.Path(_TARGET.value)
+  for path in (output, sidecar):
+    if path.exists():
+      if target.exists() and path.samefile(target):
+        raise ValueError(
+          f"{path} is the --target itself; choose another --output."
+        )
+      if not _OVERWRITE.value:
+        raise ValueError(
+          f"{path} exists; choose another --output or --overwrite."
+        )
+    files.check_writable(path)
+  return output, sidecar
 
 
 def export() -> None:
   """Writes what the flags ask for."""
-  output = pathlib.Path(_OUTPUT.value)
-  sidecar = output.with_suffix(".json")
-  if output.suffix != ".tflite":
-    raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
-  for path in (output, sidecar):
-    if path.exists() and not _OVERWRITE.value:
-      raise ValueError(
-        f"{path} exists; choose another --output or --overwrite."
-      )
-    files.check_writable(path)
+  output, sidecar = _outputs()
   architecture = targets.load(_TARGET.value)
   predictor = predictor_lib.load(_CHECKPOINT.value)
-  dataset = data.load(_DATASET.value, _DATA_DIR.value)
-  predictor.check_classes(dataset.num_classes, f"Data set {dataset.name!r}")
+  dataset = predictor.load_data(_DATASET.value, _DATA_DIR.value)
   child = predictor.child(
     architecture,
     _RECIPE.value,
