@@ -182,7 +182,10 @@ class Predictor:
     *,
     calibration_images: np.ndarray | None = None,
   ) -> keras.Model:
-    """Returns a target as a quantize-aware Keras model; see `child`."""
+    """Returns a target as a quantize-aware Keras model; see `child`.
+
+    `keras_io.to_keras` says how it is saved and loaded.
+    """
     child = self.child(target, recipe, calibration_images=calibration_images)
     return child.to_keras()
 

@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import os
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -261,6 +262,32 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     del params[key]
     with self.assertRaisesRegex(ValueError, f"lack '{key}'; .*calibrate"):
       keras_io.to_keras(architecture, params, recipe)
+
+  @parameterized.product(
+    name=("float", "w4a8", "w4a4"),
+    file=("model.keras", "model.h5", "saved_model"),
+  )
+  def test_a_saved_model_computes_the_same(self, name: str, file: str):
+    builder = spec.Builder(_SHAPE)
+    conv = builder.add(ops.Op.CONV, builder.input, filters=4, kernel=(3, 3))
+    depthwise = builder.add(ops.Op.DEPTHWISE_CONV, conv, kernel=(3, 3))
+    x = builder.add(ops.Op.BATCH_NORM, depthwise)
+    x = builder.add(ops.Op.RELU, x)
+    x = builder.add(ops.Op.CONCAT, x, conv)
+    x = builder.add(ops.Op.BATCH_NORM, x)  # nothing to be folded into
+    x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    builder.add(ops.Op.DENSE, x, filters=3, use_bias=True)
+    architecture, recipe = builder.build("saved"), recipe_lib.get(name)
+    model = keras_io.to_keras(
+      architecture, _calibrated(architecture, recipe), recipe
+    )
+    path = os.path.join(self.create_tempdir().full_path, file)
+    model.save(path)
+    objects = None if file == "saved_model" else keras_io.custom_objects()
+    loaded = keras.models.load_model(path, custom_objects=objects)
+    self.assertAllEqual(
+      loaded(_images(), training=False), model(_images(), training=False)
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ predicted params to layers.
 """
 
 import collections
+from collections.abc import Mapping
 from typing import Any
 
 import tf_keras as keras
@@ -155,6 +156,14 @@ def _set_weights(
     copies[content] += 1
 
 
+def custom_objects() -> Mapping[str, type]:
+  """Returns the classes by which Keras reads files of quantize-aware models.
+
+  For `custom_objects=` of `keras.models.load_model`.
+  """
+  return {kind.__name__: kind for kind in tfmot.CUSTOM_CLASSES}
+
+
 def to_keras(
   architecture: spec.Architecture,
   params: network.Params,
@@ -165,6 +174,9 @@ def to_keras(
   Kernels sit in TFMOT wrappers named `quant_<node>`, and each stored
   activation passes a wrapper named `quant_<node>_range` that holds its range.
   The float recipe gives a plain Keras model.
+
+  A SavedModel of it loads by itself; a `.keras` or `.h5` file with
+  `keras.models.load_model(path, custom_objects=custom_objects())`.
 
   Args:
     architecture: the network.

@@ -193,6 +193,15 @@ class StandaloneBatchNormalization(keras.layers.BatchNormalization):
     return x if is_image else tf.reshape(x, (-1, channels))
 
 
+# What Keras has to know to read a model of these layers from a file.
+CUSTOM_CLASSES = (
+  Wrapper,
+  KernelConfig,
+  OutputConfig,
+  StandaloneBatchNormalization,
+)
+
+
 def quantize_kernel(
   layer: keras.layers.Layer,
   recipe: recipe_lib.Recipe,
