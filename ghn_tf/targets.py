@@ -40,6 +40,17 @@ def load(target: str) -> spec.Architecture:
     raise ValueError(f"Target {target!r}: {error}") from error
 
 
+def check_output(path: str | os.PathLike[str], *targets: str) -> None:
+  """Raises ValueError if a file to be written is that of a target."""
+  for target in targets:
+    if os.path.exists(target) and os.path.exists(path):
+      if os.path.samefile(target, path):
+        raise ValueError(
+          f"{os.fspath(path)!r} is the target {target!r} itself; choose another"
+          " --output."
+        )
+
+
 def _call(path: str) -> Any:
   """Returns what the function "package.module:function" returns."""
   module_name, _, function_name = path.partition(":")

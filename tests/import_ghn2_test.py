@@ -167,6 +167,14 @@ class ProgramTest(parameterized.TestCase):
     self.assertIn("Cannot write ", result.stderr)
     self.assertIn(str(self.output), result.stderr)
 
+  def test_the_input_is_never_replaced(self):
+    np.savez(self.output, **_state())
+    before = self.output.read_bytes()
+    result = self._run(self.output)
+    self.assertEqual(result.returncode, 1)
+    self.assertIn("is the --input itself", result.stderr)
+    self.assertEqual(self.output.read_bytes(), before)
+
   def test_wrong_weights_end_in_a_message_and_write_nothing(self):
     source = self.folder / "state.npz"
     state = _state()

@@ -71,6 +71,23 @@ class FunctionTest(parameterized.TestCase):
       targets.load("broken_module:build")
 
 
+class CheckOutputTest(absltest.TestCase):
+  def test_only_the_file_of_a_target_is_refused(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    own, other, link = (folder / name for name in ("own", "other", "link"))
+    own.touch()
+    other.touch()
+    link.symlink_to(own)
+    names = ("models.resnet:resnet8", str(own))
+    targets.check_output(other, *names)
+    targets.check_output(folder / "new", *names)
+    for path in (own, link):
+      with self.assertRaisesRegex(
+        ValueError, "itself; choose another --output"
+      ):
+        targets.check_output(path, *names)
+
+
 class FileTest(parameterized.TestCase):
   def _write(self, content: bytes) -> str:
     return self.create_tempfile("network.json", content, mode="wb").full_path

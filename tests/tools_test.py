@@ -119,7 +119,7 @@ class ToTfliteTest(absltest.TestCase):
     for output in ("own.tflite", "link.tflite"):
       done = self._run(target=target, output=output, overwrite="true")
       self.assertEqual(done.returncode, 1)
-      self.assertIn("is the --target itself; choose another", done.stderr)
+      self.assertIn("itself; choose another --output", done.stderr)
       self.assertFalse((self.folder / output).exists())
     self.assertEqual(target.read_text(), _architecture())
 
@@ -229,6 +229,18 @@ class EvaluateTest(parameterized.TestCase):
     self.assertEqual(done.returncode, 1)
     self.assertIn("Cannot write ", done.stderr)
     self.assertIn(f"{file}/report.json", done.stderr)
+
+  def test_the_target_is_never_replaced(self):
+    target = self.create_tempfile("network.json", _architecture()).full_path
+    done = programs.run_python(
+      "tools/evaluate.py",
+      "--checkpoint=quickstart",
+      f"--target={target}",
+      f"--output={target}",
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("itself; choose another --output", done.stderr)
+    self.assertEqual(pathlib.Path(target).read_text(), _architecture())
 
   def test_data_set_of_another_number_of_classes(self):
     folder = self.create_tempdir().full_path

@@ -107,6 +107,7 @@ def evaluate() -> None:
   """Measures what the flags ask for."""
   start = time.monotonic()
   if _OUTPUT.value:
+    targets.check_output(_OUTPUT.value, *_TARGET.value)
     files.check_writable(_OUTPUT.value)
   networks = [targets.load(target) for target in _TARGET.value]
   predictor = predictor_lib.load(_CHECKPOINT.value)

@@ -118,8 +118,13 @@ def import_ghn2() -> None:
   output = pathlib.Path(_OUTPUT.value)
   if output.suffix != ".npz":
     raise ValueError(f"--output must end in .npz, got {str(output)!r}.")
+  source = pathlib.Path(_INPUT.value)
+  if output.exists() and source.exists() and output.samefile(source):
+    raise ValueError(
+      f"{output} is the --input itself; choose another --output."
+    )
   files.check_writable(output)
-  config, arrays = ghn2_weights.convert(read(pathlib.Path(_INPUT.value)))
+  config, arrays = ghn2_weights.convert(read(source))
   checkpoint.save(
     output,
     {f"ghn/{name}": array for name, array in arrays.items()},

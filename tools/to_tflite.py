@@ -144,17 +144,12 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
   if output.suffix != ".tflite":
     raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
   sidecar = output.with_suffix(".json")
-  target = pathlib.Path(_TARGET.value)
   for path in (output, sidecar):
-    if path.exists():
-      if target.exists() and path.samefile(target):
-        raise ValueError(
-          f"{path} is the --target itself; choose another --output."
-        )
-      if not _OVERWRITE.value:
-        raise ValueError(
-          f"{path} exists; choose another --output or --overwrite."
-        )
+    targets.check_output(path, _TARGET.value)
+    if path.exists() and not _OVERWRITE.value:
+      raise ValueError(
+        f"{path} exists; choose another --output or --overwrite."
+      )
     files.check_writable(path)
   return output, sidecar
 
