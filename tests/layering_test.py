@@ -39,9 +39,7 @@ _LIBRARIES = (
   "ghn_tf.targets",
 )
 _JOINING = (
-  "ghn_tf.distribution",
   "ghn_tf.evaluation",
-  "ghn_tf.finetune",
   "ghn_tf.meta_batch",
   "ghn_tf.predictor",
   "ghn_tf.training",
@@ -81,7 +79,6 @@ _LAYERS = {
     ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.quant.recipe"),
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
-  "ghn_tf.edge.report": Layer(),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
   "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "tqdm")),
   "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),

@@ -3,17 +3,20 @@
 """Runs the project's programs as a user does, in the root of the repository."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 from tests import reference_data
 
 
-def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
-  """Runs this Python with arguments and returns its exit status and output."""
+def run_python(
+  *arguments: str, folder: pathlib.Path = reference_data.ROOT
+) -> subprocess.CompletedProcess[str]:
+  """Runs this Python in a folder and returns its exit status and output."""
   return subprocess.run(
     [sys.executable, *arguments],
-    cwd=reference_data.ROOT,
+    cwd=folder,
     env={**os.environ, "PYTHONPATH": str(reference_data.ROOT)},
     capture_output=True,
     text=True,

@@ -7,9 +7,12 @@ import shlex
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import numpy as np
 
 from ghn_tf.arch import serialization
 from ghn_tf.arch import space as space_lib
+from ghn_tf.ghn import ghn2_weights
+from ghn_tf.ghn import model
 from tests import programs
 from tests import reference_data
 
@@ -68,6 +71,49 @@ class CommandsTest(parameterized.TestCase):
         pass
       case _:
         self.fail(f"Neither make nor python, so not tested: {command}")
+
+
+# Settings with which a command of the README is done in seconds; the last value
+# of a flag counts.
+_SMALL = {
+  "ghn_tf.train": (
+    "--dataset=cifar10_sample --max_macs=1100000 --ghn=edge --hidden_dim=8"
+    " --steps=1 --meta_batch_size=1 --image_batch_size=4"
+    " --evaluation_architectures=1 --evaluation_images=20"
+  ),
+  "tools/evaluate.py": (
+    "--checkpoint=quickstart --unseen=1 --num_images=20 --recipe=w8a8"
+  ),
+  "tools/import_ghn2.py": "--input=weights.npz",
+  "tools/make_architectures.py": "",
+  "tools/to_tflite.py": "--checkpoint=quickstart --calibration_images=64",
+}
+
+
+class RunTest(parameterized.TestCase):
+  """The commands of the README, run in a folder that gets what they write."""
+
+  @parameterized.parameters(
+    *(c for c in _commands("README.md") if c.startswith("python "))
+  )
+  def test_command_does_what_it_says(self, command: str):
+    _, *arguments = shlex.split(command)
+    program = arguments[arguments[0] == "-m"]
+    self.assertIn(program, _SMALL, "No rule here makes this program small.")
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    for name in ("ghn_tf", "models", "tools"):
+      (folder / name).symlink_to(_ROOT / name)
+    shapes = ghn2_weights.shapes(model.GhnConfig())
+    zeros = {name: np.zeros(s, np.float32) for name, s in shapes.items()}
+    np.savez(folder / "weights.npz", **zeros)
+    done = programs.run_python(
+      *arguments, *_SMALL[program].split(), folder=folder
+    )
+    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+    for argument in arguments:
+      name, _, path = argument.partition("=")
+      if name in ("--output", "--workdir"):
+        self.assertTrue((folder / path).exists(), path)
 
 
 class PythonBlocksTest(parameterized.TestCase):
