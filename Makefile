@@ -22,15 +22,16 @@ IS_PYTHON_311 := import ensurepip, sys, venv; \
   sys.exit(sys.version_info[:2] != (3, 11))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance lint clean
+.PHONY: help demo test conformance architectures lint clean
 
 help:
-	@echo 'make demo         train a small hypernetwork, predict and quantize'
-	@echo '                  unseen networks; writes demo/report.json'
-	@echo 'make test         run the tests'
-	@echo 'make conformance  run the whole conformance table (long)'
-	@echo 'make lint         check style, format and types'
-	@echo 'make clean        remove .venv and demo'
+	@echo 'make demo           train a small hypernetwork, predict and quantize'
+	@echo '                    unseen networks; writes demo/report.json'
+	@echo 'make test           run the tests'
+	@echo 'make conformance    run the whole conformance table (long)'
+	@echo 'make architectures  build all of 10,000 sampled networks (hours)'
+	@echo 'make lint           check style, format and types'
+	@echo 'make clean          remove .venv and demo'
 
 demo: $(RUN_STAMP)
 	$(PY) -m ghn_tf.train --flagfile=ghn_tf/configs/quickstart.flags \
@@ -43,6 +44,9 @@ test: $(DEV_STAMP)
 
 conformance: $(DEV_STAMP)
 	$(PY) -m pytest -n 2 -m 'large or not large' tests/conformance_test.py
+
+architectures: $(DEV_STAMP)
+	$(PY) -m pytest -n 2 -m 'large or not large' tests/architectures_test.py
 
 lint: $(DEV_STAMP)
 	$(PY) -m ruff check

@@ -77,8 +77,11 @@ def read(workdir: str) -> list[dict[str, float]]:
     return []
 
 
-def progress_bar(total: int, initial: int) -> tqdm.tqdm:
-  """Returns a bar with rate and time left; silent where no terminal is."""
+def progress_bar(total: int | None, initial: int) -> tqdm.tqdm:
+  """Returns a bar with rate and, if the total is known, time left.
+
+  It is silent where no terminal is.
+  """
   return tqdm.tqdm(
     total=total,
     initial=initial,

@@ -18,7 +18,7 @@ The distributions of a space, as tables and a picture, and one network:
     --output=resnet8.png
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
 import itertools
 import os
@@ -38,6 +38,7 @@ sys.path.insert(0, _ROOT)
 
 # ruff: noqa: E402
 from ghn_tf import files
+from ghn_tf import metrics
 from ghn_tf import targets
 from ghn_tf.arch import dataset
 from ghn_tf.arch import pictures
@@ -256,26 +257,36 @@ def _print_checksums(builder: dataset.ConvNets250K) -> None:
 
 
 def _stored_or_drawn() -> Mapping[str, Iterable[spec.Architecture]]:
-  """Returns the architectures to describe, by split."""
+  """Returns the architectures to describe, by split; none is empty."""
   collection = _collection()
+  nonempty = [split for split, size in collection.sizes.items() if size]
   if _DATA_DIR.value is not None:
     path = _builder(collection).data_path
-    return {
-      split: store.Store(path, split)
-      for split, size in collection.sizes.items()
-      if size
-    }
-  train = map(collection.train, range(min(_DESCRIBED, collection.num_train)))
-  return {"train": train, **collection.evaluation}
+    return {split: store.Store(path, split) for split in nonempty}
+  size = min(_DESCRIBED, collection.num_train)
+  return {
+    split: collection.architectures(
+      split, 0, size if split == "train" else collection.sizes[split]
+    )
+    for split in nonempty
+  }
 
 
 def describe() -> None:
   """Prints the distributions of all splits, and draws them."""
-  measured = {
-    split: statistics.measure(architectures)
-    for split, architectures in _stored_or_drawn().items()
-    if not isinstance(architectures, tuple) or architectures
-  }
+  with metrics.progress_bar(None, 0) as bar:
+
+    def counted(
+      architectures: Iterable[spec.Architecture],
+    ) -> Iterator[spec.Architecture]:
+      for architecture in architectures:
+        bar.update()
+        yield architecture
+
+    measured = {
+      split: statistics.measure(counted(architectures))
+      for split, architectures in _stored_or_drawn().items()
+    }
   print(statistics.table(measured))
   if _OUTPUT.value:
     figure = pictures.distributions(measured, _NAME.value or _SPACE.value)
