@@ -86,12 +86,17 @@ _LAYERS = {
   "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl", "tensorflow")),
   "models": Layer((), ("tf_keras",)),
   "tools": Layer(
-    (*_LIBRARIES, *_JOINING), ("absl", "numpy", "tensorflow", "tf_keras")
+    (*_LIBRARIES, *_JOINING, "tools.program"),
+    ("absl", "numpy", "tensorflow", "tf_keras"),
   ),
+  "tools.program": Layer((), ("absl",)),
   "tools.make_architectures": Layer(
-    (*_LIBRARIES, *_JOINING), ("absl", "apache_beam", "tensorflow_datasets")
+    (*_LIBRARIES, *_JOINING, "tools.program"),
+    ("absl", "apache_beam", "tensorflow_datasets"),
   ),
-  "tools.import_ghn2": Layer(_LIBRARIES + _JOINING, ("absl", "numpy", "torch")),
+  "tools.import_ghn2": Layer(
+    (*_LIBRARIES, *_JOINING, "tools.program"), ("absl", "numpy", "torch")
+  ),
 }
 # The package itself only sets the environment and is imported everywhere.
 _PACKAGE = "ghn_tf"

@@ -36,18 +36,18 @@ _BAD_INPUT = {
   "--draw=val-500 --output=/tmp/x.png": "val of edge has 500 architectures",
   "--draw=val-3 --output=/tmp/x.pdf": 'expected ".png" or ".svg"',
 }
-# Runs the program's main for each argument, and prints status and error.
+# Runs the program for each argument, and prints status and error.
 _EACH = """
 import json, sys
 from unittest import mock
 from absl import flags, logging
 from absl.testing import flagsaver
-from tools import make_architectures
+from tools import make_architectures, program
 flags.FLAGS(sys.argv[:1])
 for argument in sys.argv[1:]:
   with flagsaver.flagsaver(), mock.patch.object(logging, "error") as error:
     flags.FLAGS(["program", *json.loads(argument).split()])
-    status = make_architectures.main(["program"])
+    status = program.status(make_architectures.run, ["program"])
   print(json.dumps([status, str(error.call_args.args[-1])]))
 """
 

@@ -17,7 +17,12 @@ from tests import programs
 from tests import reference_data
 
 _ROOT = reference_data.ROOT
-_DOCUMENTS = ("README.md", "CONTRIBUTING.md", "models/README.md")
+_DOCUMENTS = (
+  "README.md",
+  "CONTRIBUTING.md",
+  "docs/architectures.md",
+  "models/README.md",
+)
 
 
 def _read(name: str) -> str:

@@ -14,7 +14,6 @@ import pathlib
 import sys
 import time
 
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -28,6 +27,7 @@ from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import targets
 from ghn_tf.quant import recipe as recipe_lib
+from tools import program
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
@@ -156,18 +156,5 @@ def evaluate() -> None:
     print(f"Written to {_OUTPUT.value}.")
 
 
-def main(argv: list[str]) -> int:
-  """Returns the exit status."""
-  if len(argv) > 1:
-    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-  try:
-    evaluate()
-  except (ValueError, OSError) as error:
-    logging.debug("Where the error came from:", exc_info=True)
-    logging.error("%s", error)
-    return 1
-  return 0
-
-
 if __name__ == "__main__":
-  app.run(main)
+  program.run(evaluate)

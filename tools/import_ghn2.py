@@ -15,7 +15,6 @@ import sys
 from typing import Any
 import zipfile
 
-from absl import app
 from absl import flags
 from absl import logging
 import numpy as np
@@ -28,6 +27,7 @@ from ghn_tf import checkpoint
 from ghn_tf import files
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
+from tools import program
 
 _INPUT = flags.DEFINE_string(
   "input",
@@ -134,17 +134,5 @@ def import_ghn2() -> None:
   logging.info("%s: %d parameters, %s", output, size, config)
 
 
-def main(argv: list[str]) -> int:
-  """Returns the exit status."""
-  if len(argv) > 1:
-    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-  try:
-    import_ghn2()
-  except (ValueError, OSError) as error:
-    logging.error("%s", error)
-    return 1
-  return 0
-
-
 if __name__ == "__main__":
-  app.run(main)
+  program.run(import_ghn2)

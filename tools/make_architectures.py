@@ -26,7 +26,6 @@ import pathlib
 import sys
 import time
 
-from absl import app
 from absl import flags
 from absl import logging
 from apache_beam.options import pipeline_options
@@ -48,6 +47,7 @@ from ghn_tf.arch import spec
 from ghn_tf.arch import splits
 from ghn_tf.arch import statistics
 from ghn_tf.arch import store
+from tools import program
 
 _SPACE = flags.DEFINE_enum(
   "space", "edge", list(space_lib.SPACES), "Search space to draw from."
@@ -319,29 +319,21 @@ def draw() -> None:
   )
 
 
-def main(argv: list[str]) -> int:
-  """Returns the exit status."""
-  if len(argv) > 1:
-    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-  try:
-    _check_flags()
-    if _OUTPUT.value:
-      pictures.file_format(_OUTPUT.value)
-      files.check_writable(_OUTPUT.value)
-    if _DRAW.value:
-      draw()
-    elif _DESCRIBE.value:
-      describe()
-    else:
-      make()
-  except (ValueError, OSError) as error:
-    logging.debug("Where the error came from:", exc_info=True)
-    logging.error("%s", error)
-    return 1
-  return 0
+def run() -> None:
+  """Does what the flags ask for."""
+  _check_flags()
+  if _OUTPUT.value:
+    pictures.file_format(_OUTPUT.value)
+    files.check_writable(_OUTPUT.value)
+  if _DRAW.value:
+    draw()
+  elif _DESCRIBE.value:
+    describe()
+  else:
+    make()
 
 
 if __name__ == "__main__":
   # Beam and TFDS tell every step they take.
   logging.set_verbosity(logging.ERROR)
-  app.run(main)
+  program.run(run)

@@ -17,7 +17,6 @@ import pathlib
 import sys
 from typing import Any
 
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -32,6 +31,7 @@ from ghn_tf import predictor as predictor_lib
 from ghn_tf import targets
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
+from tools import program
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
@@ -184,18 +184,5 @@ def export() -> None:
   )
 
 
-def main(argv: list[str]) -> int:
-  """Returns the exit status."""
-  if len(argv) > 1:
-    raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-  try:
-    export()
-  except (ValueError, OSError) as error:
-    logging.debug("Where the error came from:", exc_info=True)
-    logging.error("%s", error)
-    return 1
-  return 0
-
-
 if __name__ == "__main__":
-  app.run(main)
+  program.run(export)
