@@ -281,7 +281,10 @@ class ConvertTest(parameterized.TestCase):
     params = _params(architecture)
     params["right/kernel"] = params["left/kernel"]
     model, _ = _model(architecture, "w4a8", params)
+    before = [variable.numpy() for variable in model.variables]
     _, graph = tflite._main_graph(tflite.convert(model))
+    for variable, value in zip(model.variables, before, strict=True):
+      np.testing.assert_array_equal(variable.numpy(), value)
     kinds = [t.type for t in graph.tensors if list(t.shape) == [6, 3, 3, 6]]
     self.assertEqual(kinds, [tflite.schema.TensorType.INT4] * 2)
 

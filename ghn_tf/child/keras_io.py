@@ -6,7 +6,6 @@ A layer and the node it stands for have the same name, which is what joins
 predicted params to layers.
 """
 
-import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -133,12 +132,9 @@ _PARAM_NAMES = {
 
 
 def _set_weights(
-  layer: keras.layers.Layer,
-  node: ops.Node,
-  params: network.Params,
-  copies: collections.Counter[bytes],
+  layer: keras.layers.Layer, node: ops.Node, params: network.Params
 ) -> None:
-  """Copies a node's params into its layer, wrapped or not; counts kernels."""
+  """Copies a node's params into its layer, wrapped or not."""
   for weight in layer.weights:
     weight_name = weight.name.split("/")[-1].split(":")[0]
     if weight_name not in _PARAM_NAMES:
@@ -150,10 +146,7 @@ def _set_weights(
       )
     weight.assign(params[key])
   if isinstance(layer, tfmot.Wrapper):
-    kernel = params[f"{node.name}/kernel"]
-    content = kernel.numpy().tobytes()
-    tfmot.set_kernel_range(layer, kernel, copies[content])
-    copies[content] += 1
+    tfmot.set_kernel_range(layer, params[f"{node.name}/kernel"])
 
 
 def custom_objects() -> Mapping[str, type]:
@@ -189,7 +182,6 @@ def to_keras(
   output_ranges = ranges.output_ranges(architecture)
   range_layers: dict[int, keras.layers.Layer] = {}
   outputs: list[Any] = []
-  copies: collections.Counter[bytes] = collections.Counter()
   for index, node in enumerate(architecture.nodes):
     if node.op is ops.Op.INPUT:
       x = image = keras.Input(architecture.input_shape, name=node.name)
@@ -197,7 +189,7 @@ def to_keras(
       inputs = [outputs[i] for i in node.inputs]
       layer = _layer(architecture, index, recipe)
       x = layer(inputs if len(inputs) > 1 else inputs[0])
-      _set_weights(layer, node, params, copies)
+      _set_weights(layer, node, params)
     output_range = output_ranges[index]
     if not recipe.is_float and output_range is not None:
       owner = output_range.owner

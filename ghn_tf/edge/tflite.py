@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fully integer TFLite files: conversion, inspection and execution."""
 
-from collections.abc import Sequence
+import collections
+from collections.abc import Iterator, Sequence
+import contextlib
 import importlib
 from typing import Any
 import warnings
@@ -49,7 +51,7 @@ def convert(model: keras.Model) -> bytes:
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _equal_kernels_told_apart(model):
       warnings.simplefilter("ignore")
       content = _convert(concrete, is_float=not roundings)
   except Exception as error:  # The converter raises bare Exceptions.
@@ -91,6 +93,39 @@ def _convert(concrete: Any, *, is_float: bool) -> bytes:
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
   return converter.convert()
+
+
+@contextlib.contextmanager
+def _equal_kernels_told_apart(model: keras.Model) -> Iterator[None]:
+  """Within it, no two layers with equal kernels have equal ranges.
+
+  The converter would merge them into one constant that it cannot fold BatchNorm
+  into, and store it with 8 bits, whatever the recipe. Each range after the
+  first is greater by units in the last place, far less than a rounding step.
+  """
+  copies: collections.Counter[bytes] = collections.Counter()
+  ranges: list[tuple[tf.Variable, np.ndarray]] = []
+  for layer in model.layers:
+    named = {v.name.split("/")[-1].split(":")[0]: v for v in layer.weights}
+    ends = [
+      v for n, v in named.items() if n.endswith(("kernel_min", "kernel_max"))
+    ]
+    kernels = [v for n, v in named.items() if n.endswith("kernel")]
+    if not ends or not kernels:
+      continue
+    content = kernels[0].numpy().tobytes()
+    for end in ends if copies[content] else ():
+      ranges.append((end, end.numpy()))
+      value = end.numpy()
+      for _ in range(copies[content]):
+        value = np.nextafter(value, np.copysign(np.float32(np.inf), value))
+      end.assign(value)
+    copies[content] += 1
+  try:
+    yield
+  finally:
+    for variable, value in ranges:
+      variable.assign(value)
 
 
 def _operator_name(model: Any, operator: Any) -> str:

@@ -8,7 +8,6 @@ so that a Keras model can be trained on, saved and converted.
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
@@ -231,24 +230,9 @@ def quantize_output(name: str, num_bits: int) -> keras.layers.Layer:
   )
 
 
-def set_kernel_range(
-  wrapper: keras.layers.Layer, kernel: tf.Tensor, copies: int = 0
-) -> None:
-  """Sets the range of a layer from `quantize_kernel` to that of a kernel.
-
-  The converter merges equal kernels of equal ranges into one constant that it
-  cannot fold BatchNorm into, and stores it with 8 bits, whatever the recipe.
-  Hence the range of a copy is greater by units in the last place, far less
-  than a rounding step.
-
-  Args:
-    wrapper: the layer.
-    kernel: its kernel.
-    copies: number of layers of the model that have the same kernel already.
-  """
-  limit = wrapper.quantize_config.quantizer.limit(kernel).numpy()
-  for _ in range(copies):
-    limit = np.nextafter(limit, np.float32(np.inf))
+def set_kernel_range(wrapper: keras.layers.Layer, kernel: tf.Tensor) -> None:
+  """Sets the range of a layer from `quantize_kernel` to that of a kernel."""
+  limit = wrapper.quantize_config.quantizer.limit(kernel)
   _set_range(wrapper, "kernel", -limit, limit)
 
 
