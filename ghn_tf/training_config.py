@@ -116,7 +116,7 @@ class TrainConfig:
     0,
     "Seed of all randomness, together with the step.",
     minimum=0,
-    maximum=2**32 - 1,
+    maximum=splits.MAX_TRAIN_SEED,
   )
   steps: int = _option(
     211_200, "Number of updates of the hypernetwork.", minimum=1

@@ -69,7 +69,7 @@ class Config(tfds.core.BuilderConfig):
 
 
 def checksums(config_name: str) -> Mapping[str, str]:
-  """Returns `Store.checksum` of each split as published, or nothing."""
+  """Returns `records.checksum` of each split as published, or nothing."""
   content = json.loads(_CHECKSUMS.read_text(encoding="utf-8"))
   return content.get(f"{config_name}/{ConvNets250K.VERSION}", {})
 
