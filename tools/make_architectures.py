@@ -162,10 +162,14 @@ def _check_flags() -> None:
   """Raises ValueError for flags that do not go together."""
   own = (_TRAIN, _VAL, _SEED, *_LIMITS.values(), _IMAGE_SHAPE, _NUM_CLASSES)
   given = [f"--{f.name}" for f in own if flags.FLAGS[f.name].present]
-  if given and _NAME.value is None and not _DRAW.value:
+  if given and _NAME.value is None:
     raise ValueError(
       f"{', '.join(given)} would change the published data set; give yours a"
       " --name."
+    )
+  if _NAME.value is not None and not _NAME.value.isidentifier():
+    raise ValueError(
+      f"--name must be letters, digits and underscores, got {_NAME.value!r}."
     )
   if _NAME.value in space_lib.SPACES:
     raise ValueError(

@@ -5,8 +5,9 @@
   from ghn_tf.arch import dataset  # registers the data set
   ds = tfds.load("convnets250k/edge", split="train", data_dir=...)
 
-An example is a record (`arch.records`) with what is asked of it most often.
-Examples stand in the order of their indices, not shuffled, so that a shard and
+An example is one record (`arch.records`) and nothing else: with two features,
+the bytes of a `tf.train.Example` would differ from process to process. Examples
+stand in the order of their indices, not shuffled, so that a shard and
 a place in it tell an index. They are made by an Apache Beam pipeline, in which
 every worker draws ranges of indices by itself; the bytes do not depend on the
 workers.

@@ -4,7 +4,8 @@
 
 `tfds.load` reads a data set of `arch.dataset` from front to back. A `Store`
 reads number i of a split without those before it, and names the file and the
-place of a record that is damaged, while all others stay readable.
+place of a record that is damaged. The others stay readable, except behind a
+damaged length.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +110,7 @@ class Store(Sequence[spec.Architecture]):
     except ValueError as error:
       raise ValueError(
         f"Architecture {index} cannot be read, record {place} of {shard.path}:"
-        f" {error} Make the data set anew. The others can be read."
+        f" {error} Make the data set anew."
       ) from error
 
 
