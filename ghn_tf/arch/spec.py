@@ -214,9 +214,6 @@ class Architecture:
     content = np.array([*self.input_shape, *sorted(labels)], "<u8").tobytes()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
-  def __hash__(self) -> int:
-    return hash((self.input_shape, self.nodes))
-
 
 class _Facts(NamedTuple):
   """What follows from a layer and the shapes of its inputs."""
