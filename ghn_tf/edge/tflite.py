@@ -105,23 +105,23 @@ def _equal_kernels_told_apart(model: keras.Model) -> Iterator[None]:
   """
   copies: collections.Counter[bytes] = collections.Counter()
   ranges: list[tuple[tf.Variable, np.ndarray]] = []
-  for layer in model.layers:
-    named = {v.name.split("/")[-1].split(":")[0]: v for v in layer.weights}
-    ends = [
-      v for n, v in named.items() if n.endswith(("kernel_min", "kernel_max"))
-    ]
-    kernels = [v for n, v in named.items() if n.endswith("kernel")]
-    if not ends or not kernels:
-      continue
-    content = kernels[0].numpy().tobytes()
-    for end in ends if copies[content] else ():
-      ranges.append((end, end.numpy()))
-      value = end.numpy()
-      for _ in range(copies[content]):
-        value = np.nextafter(value, np.copysign(np.float32(np.inf), value))
-      end.assign(value)
-    copies[content] += 1
   try:
+    for layer in model.layers:
+      named = {v.name.split("/")[-1].split(":")[0]: v for v in layer.weights}
+      ends = [
+        v for n, v in named.items() if n.endswith(("kernel_min", "kernel_max"))
+      ]
+      kernels = [v for n, v in named.items() if n.endswith("kernel")]
+      if not ends or not kernels:
+        continue
+      content = kernels[0].numpy().tobytes()
+      for end in ends if copies[content] else ():
+        value = end.numpy()
+        ranges.append((end, value))
+        for _ in range(copies[content]):
+          value = np.nextafter(value, np.copysign(np.float32(np.inf), value))
+        end.assign(value)
+      copies[content] += 1
     yield
   finally:
     for variable, value in ranges:
