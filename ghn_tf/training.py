@@ -9,13 +9,10 @@ children GHN-QAT, arXiv 2309.13773).
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent import futures
 import contextlib
-import dataclasses
 import math
 import threading
 import time
-from typing import Any
 
 from absl import logging
 import tensorflow as tf
@@ -24,10 +21,10 @@ from ghn_tf import data
 from ghn_tf import evaluation
 from ghn_tf import meta_batch
 from ghn_tf import metrics
+from ghn_tf import runner as runner_lib
 from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
 # Steps whose pace tells how long a run will take; their number is a compromise
@@ -37,71 +34,6 @@ _STEPS_TO_EXPECT = 10
 
 class TrainingError(RuntimeError):
   """Training cannot go on; the message says why."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ChildResult:
-  """What one child contributes to a step.
-
-  Attributes:
-    loss: mean cross-entropy over the images, a scalar.
-    accuracy: fraction of the images that it classifies correctly, a scalar.
-    gradients: of the weighted loss, by name of the param.
-  """
-
-  loss: tf.Tensor
-  accuracy: tf.Tensor
-  gradients: Mapping[str, tf.Tensor]
-
-  def is_finite(self) -> bool:
-    """Whether the loss and all gradients are finite."""
-    norm = tf.linalg.global_norm(list(self.gradients.values()))
-    return math.isfinite(self.loss) and math.isfinite(norm)
-
-
-def run_child(
-  architecture: spec.Architecture,
-  params: network.Params,
-  images: tf.Tensor,
-  labels: tf.Tensor,
-  recipe: recipe_lib.Recipe,
-  *,
-  weight: float = 1.0,
-  label_smoothing: float = 0.0,
-  seed: tuple[int, int] | None = None,
-) -> ChildResult:
-  """Runs a child forward and backward, and frees what that took.
-
-  Args:
-    architecture: the network.
-    params: its predicted params.
-    images: [B, H, W, C], normalized.
-    labels: [B].
-    recipe: how the child is rounded.
-    weight: factor of the loss in the gradients.
-    label_smoothing: probability that is spread evenly over all classes.
-    seed: of the noise, where the recipe has it.
-  """
-  with tf.GradientTape(watch_accessed_variables=False) as tape:
-    tape.watch(params)
-    logits = network.apply(
-      architecture, params, images, recipe=recipe, training=True, seed=seed
-    )
-    spread = label_smoothing / architecture.num_classes
-    targets = tf.one_hot(
-      labels, architecture.num_classes, 1 - label_smoothing + spread, spread
-    )
-    loss = tf.reduce_mean(
-      tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-    )
-  gradients = tape.gradient(
-    loss,
-    params,
-    output_gradients=tf.constant(weight),
-    unconnected_gradients=tf.UnconnectedGradients.ZERO,
-  )
-  hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
-  return ChildResult(loss, tf.reduce_mean(tf.cast(hits, tf.float32)), gradients)
 
 
 def _with_every_param(dataset: data.Dataset) -> spec.Architecture:
@@ -136,9 +68,9 @@ class Trainer:
     # Now, so that limits which no architecture meets do not end a run later.
     self._held_out = self.meta_batches.held_out
     self.meta_batches.batch(state.step)
-    # Two children side by side, with one thread each, are faster than one
-    # after the other with two: they are run eagerly, since each is run once.
-    self._pool = futures.ThreadPoolExecutor(config.parallel_children)
+    self.runner = runner_lib.Runner(
+      self.recipe, config.parallel_children, config.label_smoothing
+    )
     # TensorFlow adds up the gradients of the first call of a compiled function
     # in another order than later. With this call, the first step after a
     # checkpoint is no longer the first one.
@@ -157,7 +89,13 @@ class Trainer:
     )
     with tf.GradientTape() as tape:
       params = state.ghn(architectures)
-    children = self._run_children(architectures, params, batch)
+    children = self.runner.run(
+      architectures,
+      params,
+      *batch,
+      seed=config.seed,
+      first=state.step * len(architectures),
+    )
     names = [(i, name) for i, child in enumerate(params) for name in child]
     gradients = tape.gradient(
       [params[i][name] for i, name in names],
@@ -178,31 +116,6 @@ class Trainer:
       self._skip(architectures, children)
     state.step += 1
 
-  def _run_children(
-    self,
-    architectures: Sequence[spec.Architecture],
-    params: Sequence[network.Params],
-    batch: tuple[Any, Any],
-  ) -> list[ChildResult]:
-    """Runs all children of a step on one batch, some at once."""
-    config = self.state.config
-    images, labels = map(tf.convert_to_tensor, batch)
-    first = self.state.step * len(architectures)
-
-    def run(index: int) -> ChildResult:
-      return run_child(
-        architectures[index],
-        params[index],
-        images,
-        labels,
-        self.recipe,
-        weight=1 / len(architectures),
-        label_smoothing=config.label_smoothing,
-        seed=(config.seed, first + index),
-      )
-
-    return list(self._pool.map(run, range(len(architectures))))
-
   @tf.function(autograph=False)
   def _update(self, gradients: Sequence[tf.Tensor]) -> None:
     """One step of Adam with clipped gradients and an L2 penalty, as GHN-2."""
@@ -217,7 +130,7 @@ class Trainer:
   def _skip(
     self,
     architectures: Sequence[spec.Architecture],
-    children: Sequence[ChildResult],
+    children: Sequence[runner_lib.Result],
   ) -> None:
     """Counts a step without update, and names who is to blame."""
     state = self.state
@@ -251,19 +164,12 @@ class Trainer:
       *data.evaluation_batches(state.dataset, "validation", size, limit)
     ]
     recipes = {r.name: r for r in (recipe_lib.get("float"), self.recipe)}
-
-    def run(
-      architecture: spec.Architecture, params: network.Params
-    ) -> list[float]:
-      return [
-        evaluation.accuracy(architecture, params, batches, recipe)
-        for recipe in recipes.values()
-      ]
-
-    rows = list(self._pool.map(run, held_out, state.ghn(held_out)))
+    rows = self.runner.accuracies(
+      held_out, state.ghn(held_out), batches, list(recipes.values())
+    )
     return {
-      f"validation/{name}_accuracy": sum(column) / len(column)
-      for name, column in zip(recipes, zip(*rows, strict=True), strict=True)
+      f"validation/{name}_accuracy": mean
+      for name, mean in zip(recipes, rows.mean(axis=0).tolist(), strict=True)
     }
 
 

@@ -9,7 +9,6 @@ from absl.testing import parameterized
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import space as space_lib
-from ghn_tf.arch import spec
 from ghn_tf.arch import splits
 from ghn_tf.child import keras_io
 from models import darts
@@ -205,13 +204,29 @@ class CollectionTest(parameterized.TestCase):
 
   def test_other_images_and_classes(self):
     collection = splits.collection("tiny", (20, 24, 1), 7)
-    self.assertEmpty(collection.evaluation["predefined"])
-    for architecture in (collection.train(0), collection.evaluation["val"][0]):
+    predefined = collection.evaluation["predefined"]
+    # MobileNetV2 halves the sizes five times, with the paddings of 32x32.
+    self.assertContainsSubset(
+      {"resnet8", "resnet20", "mobilenet_v1", "ds_cnn"},
+      {architecture.name for architecture in predefined},
+    )
+    drawn = (collection.train(0), collection.evaluation["val"][0])
+    for architecture in (*drawn, *predefined):
       self.assertEqual(architecture.input_shape, (20, 24, 1))
       self.assertEqual(architecture.num_classes, 7)
 
 
 class PredefinedTest(absltest.TestCase):
+  def test_they_fit_the_images(self):
+    space = splits.collection("edge", (33, 27, 1), 7)
+    resnet8 = {a.name: a for a in space.evaluation["predefined"]}["resnet8"]
+    target = keras_io.from_keras(resnet.resnet8((33, 27, 1), 7))
+    self.assertEqual(resnet8, target)
+    self.assertFalse(space.may_train_on(target))
+    # A pooling window of 7x7 does not fit; a network without one does.
+    tiny = splits.collection("edge", (4, 4, 3)).evaluation["predefined"]
+    self.assertIn("resnet8", [architecture.name for architecture in tiny])
+
   def test_predefined_are_the_targets_of_models(self):
     predefined = {
       architecture.name: architecture
@@ -221,22 +236,6 @@ class PredefinedTest(absltest.TestCase):
     for name, build in _TARGETS.items():
       target = keras_io.from_keras(build((32, 32, 3), 10))
       self.assertEqual(predefined[name], target)
-
-
-class ExclusionTest(absltest.TestCase):
-  def test_isomorphic_architectures_are_excluded(self):
-    def network(first: str, second: str, filters: int) -> spec.Architecture:
-      builder = spec.Builder((8, 8, 3))
-      x = builder.add(ops.Op.CONV, 0, name=first, filters=filters)
-      y = builder.add(ops.Op.CONV, 0, name=second, filters=filters)
-      x = builder.add(ops.Op.ADD, y, x)
-      builder.add(ops.Op.FLATTEN, x)
-      return builder.build("network")
-
-    exclusion = splits.Exclusion([network("a", "b", 4)])
-    self.assertIn(network("b", "a", 4), exclusion)
-    self.assertNotIn(network("a", "b", 5), exclusion)
-    self.assertNotIn("network", exclusion)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import threading
 from unittest import mock
 
 from absl.testing import absltest
-from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
@@ -19,51 +18,11 @@ from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
-from ghn_tf.quant import recipe as recipe_lib
 from tests import tiny_run
 
 
 def small_state(**changes) -> training_state.TrainState:
   return training_state.create(tiny_run.config(**changes), tiny_run.dataset())
-
-
-def linear_classifier() -> spec.Architecture:
-  """Mean colour to two classes."""
-  builder = spec.Builder((2, 2, 3))
-  pooled = builder.add(ops.Op.GLOBAL_AVG_POOL, builder.input)
-  builder.add(ops.Op.DENSE, pooled, name="logits", filters=2)
-  return builder.build("linear")
-
-
-class RunChildTest(parameterized.TestCase):
-  @parameterized.parameters((0.0, 1.0), (0.2, 0.25))
-  def test_equals_softmax_regression(self, smoothing, weight):
-    rng = np.random.default_rng(0)
-    images = rng.standard_normal((5, 2, 2, 3), dtype=np.float32)
-    labels = np.array([0, 1, 1, 0, 1], np.int32)
-    kernel = rng.standard_normal((3, 2), dtype=np.float32)
-    result = training.run_child(
-      linear_classifier(),
-      {"logits/kernel": tf.constant(kernel)},
-      tf.constant(images),
-      tf.constant(labels),
-      recipe_lib.get("float"),
-      weight=weight,
-      label_smoothing=smoothing,
-    )
-    features = images.mean((1, 2))
-    logits = features @ kernel
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    targets = np.eye(2)[labels] * (1 - smoothing) + smoothing / 2
-    loss = -(targets * np.log(probabilities)).sum(1).mean()
-    gradient = features.T @ (probabilities - targets) / 5 * weight
-    # float32 sums of a few terms.
-    np.testing.assert_allclose(result.loss, loss, rtol=1e-5)
-    np.testing.assert_allclose(
-      result.gradients["logits/kernel"], gradient, rtol=1e-4, atol=1e-6
-    )
-    hits = (logits.argmax(1) == labels).mean()
-    np.testing.assert_allclose(result.accuracy, hits, rtol=1e-6)
 
 
 class TrainerTest(tf.test.TestCase):
@@ -178,11 +137,17 @@ class TrainerTest(tf.test.TestCase):
       trainer = training.Trainer(state)
       # The same architectures and images in every step and for each seed.
       architectures = trainer.meta_batches.batch(0)
-      images = data.training_batch(state.dataset, 0, 0, 6)
+      batch = data.training_batch(state.dataset, 0, 0, 6)
       params = state.ghn(architectures)
       result = []
       for state.step in (0, 1, 0):
-        children = trainer._run_children(architectures, params, images)
+        children = trainer.runner.run(
+          architectures,
+          params,
+          *batch,
+          seed=seed,
+          first=state.step * len(architectures),
+        )
         result.append(float(children[0].loss))
       return result
 

@@ -1,0 +1,211 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Runs children forward and backward, several at once.
+
+Children are run eagerly, since each is run once, on threads of one process.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf import evaluation
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.quant import recipe as recipe_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """What one child contributes to a step.
+
+  Attributes:
+    loss: mean cross-entropy over the images, a scalar.
+    accuracy: fraction of the images that it classifies correctly, a scalar.
+    gradients: of the weighted loss, by name of the param.
+  """
+
+  loss: tf.Tensor
+  accuracy: tf.Tensor
+  gradients: Mapping[str, tf.Tensor]
+
+  def is_finite(self) -> bool:
+    """Whether the loss and all gradients are finite."""
+    norm = tf.linalg.global_norm(list(self.gradients.values()))
+    return math.isfinite(self.loss) and math.isfinite(norm)
+
+
+def run_child(
+  architecture: spec.Architecture,
+  params: network.Params,
+  images: tf.Tensor,
+  labels: tf.Tensor,
+  recipe: recipe_lib.Recipe,
+  *,
+  weight: float = 1.0,
+  label_smoothing: float = 0.0,
+  seed: tuple[int, int] | None = None,
+) -> Result:
+  """Runs a child forward and backward, and frees what that took.
+
+  Args:
+    architecture: the network.
+    params: its predicted params.
+    images: [B, H, W, C], normalized.
+    labels: [B].
+    recipe: how the child is rounded.
+    weight: factor of the loss in the gradients.
+    label_smoothing: probability that is spread evenly over all classes.
+    seed: of the noise, where the recipe has it.
+  """
+  with tf.GradientTape(watch_accessed_variables=False) as tape:
+    tape.watch(params)
+    logits = network.apply(
+      architecture, params, images, recipe=recipe, training=True, seed=seed
+    )
+    spread = label_smoothing / architecture.num_classes
+    targets = tf.one_hot(
+      labels, architecture.num_classes, 1 - label_smoothing + spread, spread
+    )
+    loss = tf.reduce_mean(
+      tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    )
+  gradients = tape.gradient(
+    loss,
+    params,
+    output_gradients=tf.constant(weight),
+    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+  )
+  hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
+  return Result(loss, tf.reduce_mean(tf.cast(hits, tf.float32)), gradients)
+
+
+class Runner:
+  """Runs the children of a step, some side by side."""
+
+  def __init__(
+    self,
+    recipe: recipe_lib.Recipe,
+    num_parallel: int,
+    label_smoothing: float = 0.0,
+  ):
+    """Starts the threads.
+
+    Args:
+      recipe: how the children are rounded.
+      num_parallel: number of children that run at once.
+      label_smoothing: see `run_child`.
+    """
+    self._recipe = recipe
+    self._label_smoothing = label_smoothing
+    self._pool = futures.ThreadPoolExecutor(num_parallel)
+    self._show_all_types()
+
+  def _show_all_types(self) -> None:
+    """Calls every operation once, in one thread alone.
+
+    TensorFlow 2.21 reads arguments of another call, and may crash, where two
+    threads call an operation for the first time with a type of argument: its
+    dispatcher keeps them in a member while Python asks what type they have.
+    The answer is remembered, so nothing is left to ask afterwards.
+    """
+    architecture = every_operation()
+    params = {
+      param.name: tf.ones(param.shape) for param in architecture.param_specs
+    }
+    images = np.ones((2, *architecture.input_shape), np.float32)
+    labels = np.zeros(2, np.int32)
+    self.run([architecture], [params], images, labels, seed=0, first=0)
+    recipes = (recipe_lib.get("float"), self._recipe)
+    self.accuracies([architecture], [params], [(images, labels)], recipes)
+
+  def run(
+    self,
+    architectures: Sequence[spec.Architecture],
+    params: Sequence[network.Params],
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    seed: int,
+    first: int,
+  ) -> list[Result]:
+    """Runs all children on one batch; their mean loss is what is derived.
+
+    Args:
+      architectures: the networks.
+      params: the predicted params of each.
+      images: [B, H, W, C], normalized.
+      labels: [B], int32.
+      seed: of the noise, where the recipe has it.
+      first: number of the first child among all that have this seed.
+    """
+    batch = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
+
+    def run(index: int) -> Result:
+      return run_child(
+        architectures[index],
+        params[index],
+        *batch,
+        self._recipe,
+        weight=1 / len(architectures),
+        label_smoothing=self._label_smoothing,
+        seed=(seed, first + index),
+      )
+
+    return list(self._pool.map(run, range(len(architectures))))
+
+  def accuracies(
+    self,
+    architectures: Sequence[spec.Architecture],
+    params: Sequence[network.Params],
+    batches: Sequence[tuple[np.ndarray, np.ndarray]],
+    recipes: Sequence[recipe_lib.Recipe],
+  ) -> np.ndarray:
+    """Returns `evaluation.accuracy` of children in recipes, [A, recipes].
+
+    Args:
+      architectures: the networks.
+      params: the predicted params of each.
+      batches: see `evaluation.accuracy`.
+      recipes: how the children are rounded, one way after the other.
+    """
+
+    def run(
+      architecture: spec.Architecture, params: network.Params
+    ) -> list[float]:
+      return [
+        evaluation.accuracy(architecture, params, batches, recipe)
+        for recipe in recipes
+      ]
+
+    return np.array(list(self._pool.map(run, architectures, params)))
+
+
+def every_operation() -> spec.Architecture:
+  """Returns a small network of all operations, each in all its forms."""
+  builder = spec.Builder((8, 8, 2))
+  conv, depthwise = ops.Op.CONV, ops.Op.DEPTHWISE_CONV
+  k = (3, 3)
+  x = builder.add(conv, builder.input, filters=4, kernel=k)
+  x = builder.add(ops.Op.RELU, builder.add(ops.Op.BATCH_NORM, x))
+  x = builder.add(conv, x, filters=4, kernel=k, use_bias=True, dilation=2)
+  y = builder.add(ops.Op.RELU6, builder.add(depthwise, x, kernel=k))
+  z = builder.add(depthwise, x, kernel=k, use_bias=True, dilation=2)
+  x = builder.add(ops.Op.ADD, y, z)
+  y = builder.add(ops.Op.MAX_POOL, x, kernel=k)
+  z = builder.add(ops.Op.AVG_POOL, x, kernel=k)
+  x = builder.add(ops.Op.CONCAT, y, z)
+  x = builder.add(ops.Op.ZERO_PAD, x, margins=(0, 1, 0, 1))
+  x = builder.add(ops.Op.CROP, x, margins=(1, 0, 1, 0))
+  y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+  y = builder.add(ops.Op.BATCH_NORM, builder.add(ops.Op.DENSE, y, filters=8))
+  y = builder.add(ops.Op.RELU, y)
+  z = builder.add(ops.Op.FLATTEN, x)
+  y = builder.add(ops.Op.CONCAT, y, z)
+  builder.add(ops.Op.DENSE, y, filters=3, use_bias=True)
+  return builder.build("every_operation")

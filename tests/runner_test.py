@@ -1,0 +1,93 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf import runner
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.quant import recipe as recipe_lib
+
+
+def linear_classifier() -> spec.Architecture:
+  """Mean colour to two classes."""
+  builder = spec.Builder((2, 2, 3))
+  pooled = builder.add(ops.Op.GLOBAL_AVG_POOL, builder.input)
+  builder.add(ops.Op.DENSE, pooled, name="logits", filters=2)
+  return builder.build("linear")
+
+
+class RunChildTest(parameterized.TestCase):
+  @parameterized.parameters((0.0, 1.0), (0.2, 0.25))
+  def test_equals_softmax_regression(self, smoothing, weight):
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((5, 2, 2, 3), dtype=np.float32)
+    labels = np.array([0, 1, 1, 0, 1], np.int32)
+    kernel = rng.standard_normal((3, 2), dtype=np.float32)
+    result = runner.run_child(
+      linear_classifier(),
+      {"logits/kernel": tf.constant(kernel)},
+      tf.constant(images),
+      tf.constant(labels),
+      recipe_lib.get("float"),
+      weight=weight,
+      label_smoothing=smoothing,
+    )
+    features = images.mean((1, 2))
+    logits = features @ kernel
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    targets = np.eye(2)[labels] * (1 - smoothing) + smoothing / 2
+    loss = -(targets * np.log(probabilities)).sum(1).mean()
+    gradient = features.T @ (probabilities - targets) / 5 * weight
+    # float32 sums of a few terms.
+    np.testing.assert_allclose(result.loss, loss, rtol=1e-5)
+    np.testing.assert_allclose(
+      result.gradients["logits/kernel"], gradient, rtol=1e-4, atol=1e-6
+    )
+    hits = (logits.argmax(1) == labels).mean()
+    np.testing.assert_allclose(result.accuracy, hits, rtol=1e-6)
+
+
+class RunnerTest(absltest.TestCase):
+  def test_every_operation_in_every_form_is_shown_first(self):
+    network = runner.every_operation()
+    self.assertEqual({node.op for node in network.nodes}, set(ops.Op))
+    for op in (ops.Op.CONV, ops.Op.DEPTHWISE_CONV):
+      layers = [node.layer for node in network.nodes if node.op is op]
+      self.assertEqual({layer.use_bias for layer in layers}, {False, True})
+      self.assertEqual({layer.dilation > 1 for layer in layers}, {False, True})
+    ranks = {
+      len(network.shapes[i])
+      for i, node in enumerate(network.nodes)
+      if node.op is ops.Op.BATCH_NORM
+    }
+    self.assertEqual(ranks, {1, 3})
+
+  def test_children_are_weighted_equally_and_stay_in_order(self):
+    network = linear_classifier()
+    rng = np.random.default_rng(0)
+    kernels = rng.standard_normal((5, 3, 2), dtype=np.float32)
+    params = [{"logits/kernel": tf.constant(kernel)} for kernel in kernels]
+    images = rng.standard_normal((4, 2, 2, 3), dtype=np.float32)
+    labels = np.array([0, 1, 1, 0], np.int32)
+    recipe = recipe_lib.get("float")
+    results = runner.Runner(recipe, 3).run(
+      [network] * 5, params, images, labels, seed=0, first=0
+    )
+    for result, single in zip(results, params, strict=True):
+      alone = runner.run_child(
+        network, single, tf.constant(images), tf.constant(labels), recipe
+      )
+      np.testing.assert_array_equal(result.loss, alone.loss)
+      np.testing.assert_allclose(
+        result.gradients["logits/kernel"] * 5,
+        alone.gradients["logits/kernel"],
+        rtol=1e-5,  # float32 sums of a few terms
+        atol=1e-6,
+      )
+
+
+if __name__ == "__main__":
+  absltest.main()
