@@ -5,7 +5,8 @@
 A collection has a split `train`, two splits of the same distribution, `val` and
 `test`, four beyond it, `wide`, `deep`, `dense` and `bnfree`, and `predefined`,
 the targets of models/. No two architectures of the evaluation splits are
-isomorphic, and none of `train` is isomorphic to one of them. (The public
+isomorphic, and none of `train` is isomorphic to one of them, nor differs from
+a target only in BatchNorm, biases, or ReLU6 in place of ReLU. (The public
 generator of DeepNets-1M, arXiv 2110.13100, draws its test networks from the
 training stream.)
 
@@ -13,7 +14,8 @@ Every architecture is a function of the collection, the split and an index, so
 that workers can draw any part of a split alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+import contextlib
 import dataclasses
 import functools
 import math
@@ -22,6 +24,7 @@ from typing import Any, cast
 
 from ghn_tf.arch import convnets_space
 from ghn_tf.arch import edge_space
+from ghn_tf.arch import exclusion as exclusion_lib
 from ghn_tf.arch import families
 from ghn_tf.arch import serialization
 from ghn_tf.arch import space as space_lib
@@ -39,34 +42,6 @@ FAMILY_EVERY = 5
 # Evaluation splits count their seeds down from here; training seeds are below.
 _LAST_SEED = 2**32 - 1
 MAX_TRAIN_SEED = 2**31 - 1
-
-
-class Exclusion:
-  """Architectures that must not be drawn again, nor isomorphic ones."""
-
-  def __init__(self, architectures: Iterable[spec.Architecture] = ()):
-    self._by_size: dict[tuple[int, int, int], set[str]] = {}
-    for architecture in architectures:
-      self.add(architecture)
-
-  def add(self, architecture: spec.Architecture) -> None:
-    """Excludes one more."""
-    fingerprints = self._by_size.setdefault(_size(architecture), set())
-    fingerprints.add(architecture.fingerprint)
-
-  def __contains__(self, architecture: object) -> bool:
-    if not isinstance(architecture, spec.Architecture):
-      return False
-    # Isomorphic networks have the same size, which is known already; most
-    # networks never need their fingerprint.
-    fingerprints = self._by_size.get(_size(architecture))
-    return fingerprints is not None and (
-      architecture.fingerprint in fingerprints
-    )
-
-
-def _size(architecture: spec.Architecture) -> tuple[int, int, int]:
-  return len(architecture.nodes), architecture.macs, architecture.num_params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,14 +105,17 @@ class Collection:
     return _evaluation(unlimited)
 
   @functools.cached_property
-  def exclusion(self) -> Exclusion:
+  def exclusion(self) -> exclusion_lib.Exclusion:
     """What training must not draw."""
     collections = [self, self.reserved] if self.reserved else [self]
-    return Exclusion(
-      architecture
-      for collection in collections
-      for drawn in collection.evaluation.values()
-      for architecture in drawn
+    return exclusion_lib.Exclusion(
+      (
+        architecture
+        for collection in collections
+        for drawn in collection.evaluation.values()
+        for architecture in drawn
+      ),
+      with_twins=_predefined(self.space),
     )
 
   def train(self, index: int, seed: int | None = None) -> spec.Architecture:
@@ -210,7 +188,7 @@ class Collection:
         yield self.evaluation[split][index]
 
   def draw(
-    self, split: str, seed: int, index: int, exclusion: Exclusion
+    self, split: str, seed: int, index: int, exclusion: exclusion_lib.Exclusion
   ) -> spec.Architecture:
     """Returns architecture number `index` of a seed, as of a split."""
     space = dict(self.beyond).get(split)
@@ -227,7 +205,7 @@ def _evaluation(
   collection: Collection,
 ) -> Mapping[str, tuple[spec.Architecture, ...]]:
   found = {"predefined": _predefined(collection.space)}
-  exclusion = Exclusion(found["predefined"])
+  exclusion = exclusion_lib.Exclusion(with_twins=found["predefined"])
   drawn_splits = [name for name in collection.sizes if name not in _NOT_DRAWN]
   for place, split in enumerate(drawn_splits):
     drawn = []
@@ -242,17 +220,22 @@ def _evaluation(
 def _predefined(
   space: space_lib.SearchSpace,
 ) -> tuple[spec.Architecture, ...]:
-  """The targets of models/ for CIFAR images, where a space has such images."""
-  architectures = (
-    serialization.from_json(path.read_text())
-    for path in sorted(_PREDEFINED.glob("*.json"))
-  )
-  return tuple(
-    architecture
-    for architecture in architectures
-    if architecture.input_shape == space.input_shape
-    and architecture.num_classes == space.num_classes
-  )
+  """The targets of models/, with the images and classes of a space.
+
+  Those that such images are too small for are left out.
+  """
+  found = []
+  for path in sorted(_PREDEFINED.glob("*.json")):
+    target = serialization.from_json(path.read_text())
+    *body, classifier = target.nodes
+    layer = classifier.layer._replace(filters=space.num_classes)
+    nodes = (*body, classifier._replace(layer=layer))
+    # What does not fit is found while the shapes are inferred.
+    with contextlib.suppress(ValueError):
+      found.append(
+        dataclasses.replace(target, input_shape=space.input_shape, nodes=nodes)
+      )
+  return tuple(found)
 
 
 def _variant(

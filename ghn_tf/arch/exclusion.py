@@ -1,0 +1,70 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Architectures that a split must not have, told by what they compute."""
+
+from collections.abc import Iterable
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+
+
+class Exclusion:
+  """Architectures that must not be drawn again, nor isomorphic ones.
+
+  Of some, near twins are excluded too: networks that differ from them only in
+  BatchNorm, biases, or ReLU6 in place of ReLU.
+  """
+
+  def __init__(
+    self,
+    architectures: Iterable[spec.Architecture] = (),
+    with_twins: Iterable[spec.Architecture] = (),
+  ):
+    """Excludes architectures, and others with their near twins."""
+    self._by_size: dict[tuple[int, int, int], set[str]] = {}
+    self._skeletons: dict[int, set[str]] = {}
+    for architecture in architectures:
+      self.add(architecture)
+    for architecture in with_twins:
+      fingerprints = self._skeletons.setdefault(architecture.macs, set())
+      fingerprints.add(skeleton(architecture).fingerprint)
+
+  def add(self, architecture: spec.Architecture) -> None:
+    """Excludes one more, without its near twins."""
+    fingerprints = self._by_size.setdefault(_size(architecture), set())
+    fingerprints.add(architecture.fingerprint)
+
+  def __contains__(self, architecture: object) -> bool:
+    if not isinstance(architecture, spec.Architecture):
+      return False
+    # Isomorphic networks have the same size, which is known already; most
+    # networks never need their fingerprint. Near twins have the same MACs.
+    fingerprints = self._by_size.get(_size(architecture))
+    if fingerprints is not None and architecture.fingerprint in fingerprints:
+      return True
+    skeletons = self._skeletons.get(architecture.macs)
+    return skeletons is not None and (
+      skeleton(architecture).fingerprint in skeletons
+    )
+
+
+def _size(architecture: spec.Architecture) -> tuple[int, int, int]:
+  return len(architecture.nodes), architecture.macs, architecture.num_params
+
+
+def skeleton(architecture: spec.Architecture) -> spec.Architecture:
+  """Returns the network without BatchNorm and biases, ReLU6 being ReLU."""
+  builder = spec.Builder(architecture.input_shape)
+  places = [builder.input]
+  for node in architecture.nodes[1:]:
+    inputs = [places[i] for i in node.inputs]
+    if node.op is ops.Op.BATCH_NORM:
+      places.append(inputs[0])
+      continue
+    layer = node.layer
+    if node.op is ops.Op.RELU6:
+      layer = ops.Layer(ops.Op.RELU)
+    elif layer.use_bias:
+      layer = layer._replace(use_bias=False)
+    places.append(builder.place(layer, *inputs))
+  return builder.build(architecture.name)
