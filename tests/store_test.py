@@ -130,22 +130,52 @@ class StoreTest(parameterized.TestCase):
     self.file.write_bytes(content)
     self._check(5, "record 5 of .*", [0, 4, 6, _SIZE - 1])
 
-  def test_a_damaged_length(self):
+  @parameterized.named_parameters(
+    ("leads_to_the_next_but_one", lambda places: places[7] - places[5] - 16),
+    ("leads_into_a_record", lambda places: 3),
+    ("leads_beyond_the_file", lambda places: 2**60),
+  )
+  def test_a_damaged_length(self, make_length):
     content, places = self._bytes(), self._places()
-    # A length that leads to the next but one record.
-    length = places[7] - places[5] - 16
+    length = make_length(places)
     content[places[5] : places[5] + 8] = struct.pack("<Q", length)
     self.file.write_bytes(content)
-    self._check(5, "damaged or ends after 5 records", [0, 4])
+    others = [index for index in range(_SIZE) if index != 5]
+    self._check(5, "its length, or one near it, is damaged", others)
+
+  def test_damaged_lengths_of_the_first_of_two_and_of_the_last(self):
+    content, places = self._bytes(), self._places()
+    for damaged in (0, 8, 20, _SIZE - 1):
+      content[places[damaged]] ^= 1
+    self.file.write_bytes(content)
+    lost = {0, 8, 20, _SIZE - 1}
+    for index in lost - {_SIZE - 1}:
+      self._check(index, "is damaged", [])
+    # The last one hides where the file ends, so only records before the first
+    # gap could be counted; they are none.
+    content[places[_SIZE - 1]] ^= 1
+    self.file.write_bytes(content)
+    others = [index for index in range(_SIZE) if index not in (0, 8, 20)]
+    self._check(8, "is damaged", others)
+
+  def test_what_no_longer_can_be_counted(self):
+    content, places = self._bytes(), self._places()
+    # Two records are lost in the first gap and one in the second.
+    for damaged in (5, 6, 20):
+      content[places[damaged]] ^= 1
+    self.file.write_bytes(content)
+    readable = [*range(5), *range(21, _SIZE)]
+    self._check(10, "one near it, is damaged", readable)
 
   def test_a_truncated_file(self):
     places = self._places()
     self.file.write_bytes(self._bytes()[: places[9] - 1])
-    self._check(8, "damaged or ends after 8 records", [0, 7])
+    message = rf"the file ends too early \({places[9] - 1} bytes"
+    self._check(8, message, [*range(8)])
 
   def test_an_empty_and_a_missing_file(self):
     self.file.write_bytes(b"")
-    self._check(0, "ends after 0 records", [])
+    self._check(0, r"ends too early \(0 bytes", [])
     os.unlink(self.file)
     self._check(0, "the file is missing", [])
 

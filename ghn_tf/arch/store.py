@@ -4,8 +4,7 @@
 
 `tfds.load` reads a data set of `arch.dataset` from front to back. A `Store`
 reads number i of a split without those before it, and names the file and the
-place of a record that is damaged. The others stay readable, except behind a
-damaged length.
+place of a record that is damaged. The others stay readable.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ T = TypeVar("T")
 
 # TFRecord: length (8 bytes), its checksum (4), data, its checksum (4).
 _HEADER, _FOOTER = 12, 4
+_SEARCHED = 1 << 14  # bytes at a time, behind a damaged length
 _POLYNOMIAL = np.uint32(0x82F63B78)  # of CRC-32C, its lowest power first
 
 
@@ -62,7 +62,12 @@ class Store(Sequence[spec.Architecture]):
       )
     self._name = f"{info.config_name}-{split}"
     stored = info.splits[split]
-    self._shards = [_Shard(directory / name) for name in stored.filenames]
+    self._shards = [
+      _Shard(directory / name, length)
+      for name, length in zip(
+        stored.filenames, stored.shard_lengths, strict=True
+      )
+    ]
     self._ends = np.cumsum(stored.shard_lengths)
 
   def __len__(self) -> int:
@@ -160,7 +165,7 @@ class StoredCollection:
 class _Shard:
   """A TFRecord file with the places of its records."""
 
-  def __init__(self, path: pathlib.Path):
+  def __init__(self, path: pathlib.Path, num_records: int):
     self.path = path
     self._content: mmap.mmap | bytes = b""
     # An empty file cannot be mapped, and a missing one is reported when one of
@@ -168,7 +173,7 @@ class _Shard:
     if path.is_file() and path.stat().st_size:
       with open(path, "rb") as file:
         self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    self._starts = _record_starts(self._content)
+    self._bounds = _record_bounds(self._content, num_records)
 
   def read(self, place: int) -> bytes:
     """Returns the record of an architecture.
@@ -178,11 +183,12 @@ class _Shard:
     """
     if not self.path.is_file():
       raise ValueError("the file is missing.")
-    if place + 1 >= len(self._starts):
+    start, end = self._bounds[place]
+    if end < 0:
       raise ValueError(
-        f"the file is damaged or ends after {len(self._starts) - 1} records."
+        "its length, or one near it, is damaged, or the file ends too early"
+        f" ({len(self._content)} bytes)."
       )
-    start, end = self._starts[place : place + 2]
     try:
       example = tf.train.Example.FromString(
         self._content[start + _HEADER : end - _FOOTER]
@@ -195,9 +201,33 @@ class _Shard:
     return values[0]
 
 
-def _record_starts(content: mmap.mmap | bytes) -> np.ndarray:
-  """Returns where records start, and where the last good one ends."""
-  starts = [0]
+def _record_bounds(content: mmap.mmap | bytes, num_records: int) -> np.ndarray:
+  """Returns where records start and end, [num_records, 2]; -1 if not known.
+
+  A record whose length is damaged hides where the next one starts, which is
+  then found by the checksum of its own length.
+  """
+  runs = [_run(content, 0)]
+  while (found := _next_start(content, runs[-1][-1] + 1)) is not None:
+    runs.append(_run(content, found))
+  num_lost = num_records - sum(len(run) - 1 for run in runs)
+  is_whole = runs[-1][-1] == len(content)
+  bounds = np.full((num_records, 2), -1, np.int64)
+  first = 0
+  for number, run in enumerate(runs):
+    if number == len(runs) - 1 and number and is_whole:
+      first = max(first, num_records - len(run) + 1)
+    elif number and not (is_whole and num_lost == len(runs) - 1):
+      continue  # more than one record is lost in a gap; who knows in which
+    pairs = np.stack([run[:-1], run[1:]], axis=1)[: num_records - first]
+    bounds[first : first + len(pairs)] = pairs
+    first += len(run)
+  return bounds
+
+
+def _run(content: mmap.mmap | bytes, start: int) -> np.ndarray:
+  """Returns where good records one after the other start, and the end."""
+  starts = [start]
   headers = bytearray()
   size = len(content)
   while starts[-1] + _HEADER <= size:
@@ -207,11 +237,29 @@ def _record_starts(content: mmap.mmap | bytes) -> np.ndarray:
       break
     headers += header
     starts.append(end)
-  table = np.frombuffer(headers, np.uint8).reshape(-1, _HEADER)
-  good = _masked_crc(table[:, :8]) == table[:, 8:].copy().view("<u4")[:, 0]
+  good = _is_header(np.frombuffer(headers, np.uint8).reshape(-1, _HEADER))
   # Behind a wrong length nothing is where it seems to be.
   num_good = len(good) if good.all() else int(good.argmin())
   return np.array(starts[: num_good + 1])
+
+
+def _next_start(content: mmap.mmap | bytes, start: int) -> int | None:
+  """Returns where the first good record at or after a place starts."""
+  for begin in range(start, len(content) - _HEADER + 1, _SEARCHED):
+    window = content[begin : begin + _SEARCHED + _HEADER - 1]
+    rows = np.lib.stride_tricks.sliding_window_view(
+      np.frombuffer(window, np.uint8), _HEADER
+    )
+    for offset in np.flatnonzero(_is_header(rows)):
+      if len(_run(content, begin + int(offset))) > 1:
+        return begin + int(offset)
+  return None
+
+
+def _is_header(rows: np.ndarray) -> np.ndarray:
+  """Whether rows of 12 bytes are a length and its checksum."""
+  checksums = rows[:, 8:].copy().view("<u4")[:, 0]
+  return _masked_crc(rows[:, :8]) == checksums
 
 
 def _masked_crc(rows: np.ndarray) -> np.ndarray:
