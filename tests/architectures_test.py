@@ -1,6 +1,10 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Many sampled networks: each is encoded and runs, some as Keras models."""
+"""Many sampled networks: each is encoded and runs.
+
+Some of them are trained and become Keras models too, which takes ten times as
+long as running them.
+"""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -10,52 +14,81 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import graph
+from ghn_tf import runner
 from ghn_tf.arch import spec
 from ghn_tf.arch import splits
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
-# How many of each space. One in so many becomes a Keras model too, which takes
-# ten times as long as running it.
-_DEFAULT = {"edge": 40, "convnets": 20}
+_FLOAT = recipe_lib.get("float")
+_BEYOND = ("wide", "deep", "dense", "bnfree")
+# How many of each space by default, of `train` and of each split beyond it.
+_DEFAULT = {"edge": (40, 4), "convnets": (20, 1)}
 _ALL, _CHUNK, _KERAS_EVERY = 5_000, 100, 20
 
 
-def _zeros(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
-  """Params and BatchNorm statistics of the right shapes."""
-  params = {p.name: tf.zeros(p.shape) for p in architecture.param_specs}
+def _params(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
+  """Random params that keep a signal's size, and BatchNorm statistics."""
+  rng = np.random.default_rng(0)
+  params = {}
   for param in architecture.param_specs:
     if param.kind is spec.ParamKind.GAMMA:
       node = architecture.nodes[param.node].name
       params[f"{node}/moving_mean"] = tf.zeros(param.shape)
       params[f"{node}/moving_variance"] = tf.ones(param.shape)
+      params[param.name] = tf.ones(param.shape)
+    elif len(param.shape) == 1:
+      params[param.name] = tf.zeros(param.shape)
+    else:
+      # He's initialization; a kernel of a depthwise convolution has one input.
+      is_depthwise = param.shape[-1] == 1 and len(param.shape) == 4
+      fan_in = np.prod(param.shape[: 2 if is_depthwise else -1])
+      kernel = rng.standard_normal(param.shape, np.float32)
+      params[param.name] = tf.constant(kernel * np.sqrt(2 / fan_in))
   return params
 
 
 class _Architectures(parameterized.TestCase):
   """The properties; the classes below choose how many."""
 
-  def check(self, space: str, start: int, stop: int) -> None:
+  def check(self, space: str, split: str, start: int, stop: int) -> None:
     collection = splits.collection(space)
-    architectures = [collection.train(index) for index in range(start, stop)]
+    architectures = list(collection.architectures(split, start, stop))
     encoded = graph.encode(architectures)
     self.assertEqual(int(encoded.num_components), len(architectures))
-    image = tf.zeros((1, *collection.space.input_shape))
-    recipe = recipe_lib.get("float")
+    images = tf.random.stateless_normal(
+      (2, *collection.space.input_shape), (0, 1)
+    )
     for index, architecture in enumerate(architectures, start):
-      params = _zeros(architecture)
+      params = _params(architecture)
       logits = network.apply(
-        architecture, params, image, recipe=recipe, training=False
+        architecture, params, images, recipe=_FLOAT, training=False
       )
-      np.testing.assert_array_equal(logits, np.zeros((1, 10)))
+      self.assertEqual(logits.shape, (2, 10))
+      self.assertTrue(np.isfinite(logits).all(), architecture.name)
       if index % _KERAS_EVERY == 0:
+        self._check_gradient(architecture, params, images)
         self._check_keras(architecture, params)
+
+  def _check_gradient(
+    self,
+    architecture: spec.Architecture,
+    params: dict[str, tf.Tensor],
+    images: tf.Tensor,
+  ) -> None:
+    trained = {p.name: params[p.name] for p in architecture.param_specs}
+    result = runner.run_child(
+      architecture, trained, images, tf.constant([3, 7]), _FLOAT
+    )
+    self.assertTrue(result.is_finite(), architecture.name)
+    classifier = f"{architecture.nodes[-1].name}/kernel"
+    self.assertTrue(np.any(result.gradients[classifier]), architecture.name)
 
   def _check_keras(
     self, architecture: spec.Architecture, params: dict[str, tf.Tensor]
   ) -> None:
-    model = keras_io.to_keras(architecture, params, recipe_lib.get("float"))
+    model = keras_io.to_keras(architecture, params, _FLOAT)
     self.assertEqual(model.output_shape, (None, 10))
     self.assertEqual(
       sum(np.prod(w.shape) for w in model.trainable_weights),
@@ -67,18 +100,26 @@ class _Architectures(parameterized.TestCase):
 
 
 class ArchitecturesTest(_Architectures):
-  @parameterized.parameters(*_DEFAULT.items())
-  def test_sampled_networks_encode_and_run(self, space: str, count: int):
-    self.check(space, 0, count)
+  @parameterized.parameters(*_DEFAULT)
+  def test_sampled_networks_encode_and_run(self, space: str):
+    num_train, num_beyond = _DEFAULT[space]
+    self.check(space, "train", 0, num_train)
+    for split in _BEYOND:
+      self.check(space, split, 0, num_beyond)
 
 
 @pytest.mark.large
 class AllArchitecturesTest(_Architectures):
   @parameterized.parameters(
-    (space, start) for space in _DEFAULT for start in range(0, _ALL, _CHUNK)
+    *(
+      (space, "train", i) for space in _DEFAULT for i in range(0, _ALL, _CHUNK)
+    ),
+    *((space, split, 0) for space in _DEFAULT for split in _BEYOND),
   )
-  def test_sampled_networks_encode_and_run(self, space: str, start: int):
-    self.check(space, start, start + _CHUNK)
+  def test_sampled_networks_encode_and_run(
+    self, space: str, split: str, start: int
+  ):
+    self.check(space, split, start, start + _CHUNK)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,10 @@ The distributions of a space, as tables and a picture, and one network:
   python tools/make_architectures.py --space=edge --describe --output=edge.png
   python tools/make_architectures.py --draw=models.resnet:resnet8 \
     --output=resnet8.png
+
+Whether every stored network can be read, keeps the limits and is in one split:
+
+  python tools/make_architectures.py --space=edge --data_dir=DIR --check
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,6 +43,7 @@ sys.path.insert(0, _ROOT)
 from ghn_tf import files
 from ghn_tf import metrics
 from ghn_tf import targets
+from ghn_tf.arch import audit
 from ghn_tf.arch import dataset
 from ghn_tf.arch import pictures
 from ghn_tf.arch import records
@@ -113,6 +118,12 @@ _DESCRIBE = flags.DEFINE_bool(
   False,
   "Whether to print the distributions instead: of the data set that is in"
   " --data_dir, or else of the space.",
+)
+_CHECK = flags.DEFINE_bool(
+  "check",
+  False,
+  "Whether to read the whole data set that is in --data_dir instead, and to"
+  " report what is damaged, outside the limits, or in two splits.",
 )
 _DRAW = flags.DEFINE_string(
   "draw",
@@ -204,6 +215,7 @@ def make() -> None:
       f"{builder.data_path} exists; choose another --name or --data_dir, or"
       " remove it."
     )
+  collection.train(0)  # shows limits that no network meets before any work
   if "://" not in _DATA_DIR.value:  # else in a bucket
     files.check_writable(pathlib.Path(builder.data_path).parent / "probe")
   options = ["default_sdk_harness_log_level=ERROR", *_BEAM_OPTIONS.value]
@@ -215,7 +227,6 @@ def make() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
   elif _BEAM_RUNNER.value == "DirectRunner":
     options += ["direct_running_mode=in_memory"]
-  collection.train(0)  # shows limits that no network meets before any work
   start = time.monotonic()
   builder.download_and_prepare(
     download_config=tfds.download.DownloadConfig(
@@ -263,10 +274,12 @@ def _print_checksums(builder: dataset.ConvNets250K) -> None:
 def _stored_or_drawn() -> Mapping[str, Iterable[spec.Architecture]]:
   """Returns the architectures to describe, by split; none is empty."""
   collection = _collection()
-  nonempty = [split for split, size in collection.sizes.items() if size]
   if _DATA_DIR.value is not None:
     path = _builder(collection).data_path
-    return {split: store.Store(path, split) for split in nonempty}
+    return {
+      split: store.Store(path, split) for split in store.split_names(path)
+    }
+  nonempty = [split for split, size in collection.sizes.items() if size]
   size = min(_DESCRIBED, collection.num_train)
   return {
     split: collection.architectures(
@@ -296,6 +309,27 @@ def describe() -> None:
     figure = pictures.distributions(measured, _NAME.value or _SPACE.value)
     pictures.save(figure, _OUTPUT.value)
     print(f"\nDrawn in {_OUTPUT.value}.")
+
+
+def check() -> None:
+  """Reads a whole data set and prints what is wrong with it.
+
+  Raises:
+    ValueError: something is.
+  """
+  collection = _collection()
+  builder = _builder(collection)
+  with metrics.progress_bar(None, 0) as bar:
+    found = audit.audit(builder.data_path, collection, bar.update)
+  columns = [field.name for field in dataclasses.fields(audit.SplitAudit)]
+  print("split     ", *(column.rjust(14) for column in columns))
+  for split, result in found.items():
+    values = dataclasses.astuple(result)
+    print(f"{split:10}", *(f"{value:14,}" for value in values))
+  wrong = [split for split, result in found.items() if not result.is_clean]
+  if wrong:
+    raise ValueError(f"{builder.data_path} is not clean in {wrong}; see above.")
+  _print_checksums(builder)
 
 
 def draw() -> None:
@@ -333,6 +367,8 @@ def run() -> None:
     draw()
   elif _DESCRIBE.value:
     describe()
+  elif _CHECK.value:
+    check()
   else:
     make()
 

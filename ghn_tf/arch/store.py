@@ -31,6 +31,29 @@ _SEARCHED = 1 << 14  # bytes at a time, behind a damaged length
 _POLYNOMIAL = np.uint32(0x82F63B78)  # of CRC-32C, its lowest power first
 
 
+def split_names(directory: str | os.PathLike[str]) -> tuple[str, ...]:
+  """Returns the splits of a data set that are not empty; see `Store`.
+
+  Raises:
+    ValueError: the directory holds no such data set.
+  """
+  return tuple(_info(pathlib.Path(directory).expanduser()).splits)
+
+
+def _info(directory: pathlib.Path) -> tfds.core.DatasetInfo:
+  if not (directory / "dataset_info.json").is_file():
+    raise ValueError(
+      f"{directory} holds no data set: expected dataset_info.json there. Make"
+      " one with tools/make_architectures.py."
+    )
+  info = tfds.builder_from_directory(directory).info
+  if list(info.features) != ["architecture"]:
+    raise ValueError(
+      f"{directory} holds no architectures, but {sorted(info.features)}."
+    )
+  return info
+
+
 class Store(Sequence[spec.Architecture]):
   """The architectures of one split, by index."""
 
@@ -46,19 +69,10 @@ class Store(Sequence[spec.Architecture]):
       ValueError: the directory holds no such data set or split.
     """
     directory = pathlib.Path(directory).expanduser()
-    if not (directory / "dataset_info.json").is_file():
-      raise ValueError(
-        f"{directory} holds no data set: expected dataset_info.json there. Make"
-        " one with tools/make_architectures.py."
-      )
-    info = tfds.builder_from_directory(directory).info
+    info = _info(directory)
     if split not in info.splits:
       raise ValueError(
         f"{directory} has no split {split!r}; it has {sorted(info.splits)}."
-      )
-    if list(info.features) != ["architecture"]:
-      raise ValueError(
-        f"{directory} holds no architectures, but {sorted(info.features)}."
       )
     self._name = f"{info.config_name}-{split}"
     stored = info.splits[split]
@@ -154,12 +168,20 @@ class StoredCollection:
     return tuple(self._val[:number])
 
   def may_train_on(self, architecture: spec.Architecture) -> bool:
-    """Whether `train` may have an architecture isomorphic to this one."""
+    """Whether `train` may have one isomorphic to it: no evaluation split has.
+
+    `train` is not searched, which would take minutes.
+    """
     return architecture.fingerprint not in self._held_out
 
   @functools.cached_property
   def _held_out(self) -> frozenset[str]:
-    return frozenset(architecture.fingerprint for architecture in self._val)
+    return frozenset(
+      architecture.fingerprint
+      for split in split_names(self._directory)
+      if split != "train"
+      for architecture in Store(self._directory, split)
+    )
 
 
 class _Shard:
