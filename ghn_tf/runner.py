@@ -16,6 +16,7 @@ import tensorflow as tf
 from ghn_tf import evaluation
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import gradients
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -63,26 +64,30 @@ def run_child(
     label_smoothing: probability that is spread evenly over all classes.
     seed: of the noise, where the recipe has it.
   """
-  with tf.GradientTape(watch_accessed_variables=False) as tape:
-    tape.watch(params)
-    logits = network.apply(
-      architecture, params, images, recipe=recipe, training=True, seed=seed
-    )
-    spread = label_smoothing / architecture.num_classes
-    targets = tf.one_hot(
-      labels, architecture.num_classes, 1 - label_smoothing + spread, spread
-    )
-    loss = tf.reduce_mean(
-      tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-    )
-  gradients = tape.gradient(
-    loss,
+  pullbacks: network.Pullbacks = []
+  logits = network.apply(
+    architecture,
     params,
-    output_gradients=tf.constant(weight),
-    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    images,
+    recipe=recipe,
+    training=True,
+    seed=seed,
+    pullbacks=pullbacks,
+  )
+  spread = label_smoothing / architecture.num_classes
+  targets = tf.one_hot(
+    labels, architecture.num_classes, 1 - label_smoothing + spread, spread
+  )
+  # Its second output is the gradient of the first.
+  losses, upstream = tf.raw_ops.SoftmaxCrossEntropyWithLogits(
+    features=logits, labels=targets
+  )
+  grads = gradients.backward(
+    architecture, pullbacks, upstream * (weight / len(labels))
   )
   hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
-  return Result(loss, tf.reduce_mean(tf.cast(hits, tf.float32)), gradients)
+  accuracy = tf.reduce_mean(tf.cast(hits, tf.float32))
+  return Result(tf.reduce_mean(losses), accuracy, grads)
 
 
 class Runner:
@@ -103,7 +108,7 @@ class Runner:
     """
     self._recipe = recipe
     self._label_smoothing = label_smoothing
-    self._pool = futures.ThreadPoolExecutor(num_parallel)
+    self.pool = futures.ThreadPoolExecutor(num_parallel)
     self._show_all_types()
 
   def _show_all_types(self) -> None:
@@ -157,7 +162,7 @@ class Runner:
         seed=(seed, first + index),
       )
 
-    return list(self._pool.map(run, range(len(architectures))))
+    return list(self.pool.map(run, range(len(architectures))))
 
   def accuracies(
     self,
@@ -183,7 +188,7 @@ class Runner:
         for recipe in recipes
       ]
 
-    return np.array(list(self._pool.map(run, architectures, params)))
+    return np.array(list(self.pool.map(run, architectures, params)))
 
 
 def every_operation() -> spec.Architecture:

@@ -25,6 +25,7 @@ from ghn_tf import runner as runner_lib
 from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
 # Steps whose pace tells how long a run will take; their number is a compromise
@@ -96,15 +97,7 @@ class Trainer:
       seed=config.seed,
       first=state.step * len(architectures),
     )
-    names = [(i, name) for i, child in enumerate(params) for name in child]
-    gradients = tape.gradient(
-      [params[i][name] for i, name in names],
-      state.ghn.trainable_variables,
-      [children[i].gradients[name] for i, name in names],
-      tf.UnconnectedGradients.ZERO,
-    )
-    # Those of embedding tables come as slices.
-    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    gradients = self._gradients(tape, params, children)
     norm = float(tf.linalg.global_norm(gradients))
     loss = float(tf.reduce_mean([child.loss for child in children]))
     accuracy = float(tf.reduce_mean([child.accuracy for child in children]))
@@ -115,6 +108,23 @@ class Trainer:
     else:
       self._skip(architectures, children)
     state.step += 1
+
+  def _gradients(
+    self,
+    tape: tf.GradientTape,
+    params: Sequence[network.Params],
+    children: Sequence[runner_lib.Result],
+  ) -> list[tf.Tensor]:
+    """Returns the gradient of each variable, from those of the params."""
+    names = [(i, name) for i, child in enumerate(params) for name in child]
+    gradients = tape.gradient(
+      [params[i][name] for i, name in names],
+      self.state.ghn.trainable_variables,
+      [children[i].gradients[name] for i, name in names],
+      tf.UnconnectedGradients.ZERO,
+    )
+    # Those of embedding tables come as slices.
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
   @tf.function(autograph=False)
   def _update(self, gradients: Sequence[tf.Tensor]) -> None:

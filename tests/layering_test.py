@@ -42,6 +42,7 @@ _JOINING = (
   "ghn_tf.evaluation",
   "ghn_tf.meta_batch",
   "ghn_tf.predictor",
+  "ghn_tf.runner",
   "ghn_tf.training",
   "ghn_tf.training_config",
   "ghn_tf.training_state",

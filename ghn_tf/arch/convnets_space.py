@@ -7,15 +7,12 @@ GHN-2's primitives, those that `genotype.OPERATIONS` lists.
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import numpy as np
 
 from ghn_tf.arch import draws
 from ghn_tf.arch import genotype
-from ghn_tf.arch import layers
-from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
 # The operations without parameters come first.
@@ -151,32 +148,6 @@ def _draw_cell(
       states.remove(state)
       genes.append((draws.one_of(rng, operations), state))
   return genes
-
-
-def _widen(sized: spec.Architecture, C: int, fc_dim: int) -> spec.Architecture:
-  """Returns what `from_genotype` gives for a width, in a third of the time.
-
-  All channels are proportional to C.
-
-  Args:
-    sized: the network at the widths `_SIZING`.
-    C: channels.
-    fc_dim: units of the hidden dense layer.
-  """
-  builder = spec.Builder(sized.input_shape)
-  last = len(sized.nodes) - 1
-  for index, (name, layer, inputs) in enumerate(sized.nodes[1:], 1):
-    if layer.op is ops.Op.CONV:
-      layer = _scaled(layer, C)
-    elif layer.op is ops.Op.DENSE and index < last:
-      layer = layers.dense(fc_dim)
-    builder.place(layer, *inputs, name=name)
-  return builder.build(sized.name)
-
-
-@functools.lru_cache(maxsize=4096)
-def _scaled(layer: ops.Layer, C: int) -> ops.Layer:
-  return layer._replace(filters=layer.filters * C // _SIZING["C"])
 
 
 def _draw_width(

@@ -1,12 +1,12 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs an architecture with given params, differentiable in the params.
+"""Runs an architecture with given params.
 
-One function of TensorFlow operations per `Op`, called eagerly in topological
-order: an architecture that is run once is not worth a trace.
+One function per `Op`, called eagerly in topological order: an architecture that
+is run once is not worth a trace.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 import functools
 from typing import Protocol
 
@@ -14,19 +14,25 @@ import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.child import batch_norm
+from ghn_tf.child import operations
 from ghn_tf.child import ranges
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
+_raw = tf.raw_ops
+
 Params = Mapping[str, tf.Tensor]
+# Every operation's way back, by its node; None for the image.
+Pullbacks = list[operations.Pullback | None]
 
 
 class Statistics(Protocol):
   """Where BatchNorm statistics and activation ranges come from."""
 
-  def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tf.Tensor:
-    """Returns the normalized, scaled and shifted x, [B, H, W, C]."""
+  def batch_norm(
+    self, node: ops.Node, x: tf.Tensor
+  ) -> tuple[tf.Tensor, operations.Pullback | None]:
+    """Returns the normalized, scaled and shifted x, and its way back."""
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the least and greatest value of a node's output, scalars."""
@@ -38,28 +44,30 @@ class BatchStatistics:
   def __init__(self, params: Params):
     self._params = params
 
-  def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tf.Tensor:
+  def batch_norm(
+    self, node: ops.Node, x: tf.Tensor
+  ) -> tuple[tf.Tensor, operations.Pullback]:
     """See `Statistics`."""
-    return self._normalize(node, x)[0]
+    y, pullback, moments = operations.batch_norm(
+      node.layer, x, _of_node(self._params, node, ("gamma", "beta"))
+    )
+    self.moments(node, x, *moments)
+    return y, pullback
+
+  def moments(
+    self, node: ops.Node, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor
+  ) -> None:
+    """Called with the mean and the unbiased variance of each batch, [C]."""
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """See `Statistics`; no gradient flows through it."""
-    x = tf.stop_gradient(x)
-    high = tf.maximum(tf.reduce_max(x), 0.0)
+    """See `Statistics`."""
+    axes = operations.constant(tuple(range(len(x.shape))))
+    zero = operations.constant(0.0, x.dtype)
+    high = _raw.Max(input=x, axis=axes)
     if node.op in (ops.Op.RELU, ops.Op.RELU6):
-      return tf.zeros_like(high), high  # saves one pass over x
-    return tf.minimum(tf.reduce_min(x), 0.0), high
-
-  def _normalize(
-    self, node: ops.Node, x: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the output and the batch mean and variance, [C]."""
-    return batch_norm.normalize(
-      x,
-      self._params[f"{node.name}/gamma"],
-      self._params[f"{node.name}/beta"],
-      node.layer.epsilon,
-    )
+      return zero, high  # saves one pass over x
+    low = _raw.Minimum(x=_raw.Min(input=x, axis=axes), y=zero)
+    return low, _raw.Maximum(x=high, y=zero)
 
 
 class StoredStatistics:
@@ -68,17 +76,19 @@ class StoredStatistics:
   def __init__(self, params: Params):
     self._params = params
 
-  def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tf.Tensor:
-    """See `Statistics`."""
-    return tf.compat.v1.nn.fused_batch_norm(
-      x,
-      self._params[f"{node.name}/gamma"],
-      self._params[f"{node.name}/beta"],
+  def batch_norm(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, None]:
+    """See `Statistics`; without a way back."""
+    images = x if len(x.shape) == 4 else x[:, tf.newaxis, tf.newaxis]
+    result = _raw.FusedBatchNormV3(
+      x=images,
+      scale=self._params[f"{node.name}/gamma"],
+      offset=self._params[f"{node.name}/beta"],
       mean=self._get(f"{node.name}/moving_mean"),
       variance=self._get(f"{node.name}/moving_variance"),
       epsilon=node.layer.epsilon,
       is_training=False,
-    )[0]
+    )
+    return tf.reshape(result.y, x.shape), None
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`."""
@@ -103,60 +113,10 @@ CHANNEL_AXIS: Mapping[ops.Op, int | None] = {
 }
 
 
-def _convolve(node: ops.Node, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-  if node.op is ops.Op.DENSE:
-    return tf.matmul(x, kernel)
-  layer = node.layer
-  padding = layer.padding.upper()
-  if node.op is ops.Op.DEPTHWISE_CONV:
-    # The raw operation has a wrong gradient for dilations on CPU; this one
-    # rearranges blocks instead (tensorflow issue 56498).
-    dilations = [layer.dilation] * 2
-    strides = (1, *layer.strides, 1)
-    return tf.nn.depthwise_conv2d(
-      x, kernel, strides, padding, dilations=dilations
-    )
-  return tf.nn.conv2d(x, kernel, layer.strides, padding, "NHWC", layer.dilation)
-
-
-def _batch_norm(
-  node: ops.Node, x: tf.Tensor, statistics: Statistics
-) -> tf.Tensor:
-  if len(x.shape) == 4:
-    return statistics.batch_norm(node, x)
-  return statistics.batch_norm(node, x[:, tf.newaxis, tf.newaxis])[:, 0, 0]
-
-
-def _crop(node: ops.Node, x: tf.Tensor) -> tf.Tensor:
-  top, bottom, left, right = node.layer.margins
-  height, width = x.shape[1:3]
-  return x[:, top : height - bottom, left : width - right]
-
-
-def _zero_pad(node: ops.Node, x: tf.Tensor) -> tf.Tensor:
-  top, bottom, left, right = node.layer.margins
-  return tf.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-
-
-def _pool(pool: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-  return lambda node, x: pool(
-    x, node.layer.kernel, node.layer.strides, node.layer.padding.upper()
-  )
-
-
-# Operations without params, by the tensors they read.
-_PLAIN: Mapping[ops.Op, Callable[..., tf.Tensor]] = {
-  ops.Op.RELU: lambda node, x: tf.nn.relu(x),
-  ops.Op.RELU6: lambda node, x: tf.nn.relu6(x),
-  ops.Op.MAX_POOL: _pool(tf.nn.max_pool2d),
-  ops.Op.AVG_POOL: _pool(tf.nn.avg_pool2d),
-  ops.Op.GLOBAL_AVG_POOL: lambda node, x: tf.reduce_mean(x, axis=(1, 2)),
-  ops.Op.ADD: lambda node, *xs: functools.reduce(tf.add, xs),
-  ops.Op.CONCAT: lambda node, *xs: tf.concat(xs, axis=-1),
-  ops.Op.FLATTEN: lambda node, x: tf.reshape(x, (len(x), -1)),
-  ops.Op.ZERO_PAD: _zero_pad,
-  ops.Op.CROP: _crop,
-}
+def _of_node(
+  params: Params, node: ops.Node, suffixes: tuple[str, ...]
+) -> dict[str, tf.Tensor]:
+  return {suffix: params[f"{node.name}/{suffix}"] for suffix in suffixes}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -176,8 +136,18 @@ def run(
   recipe: recipe_lib.Recipe,
   statistics: Statistics,
   noise_seed: tuple[int, int] | None = None,
+  pullbacks: Pullbacks | None = None,
 ) -> tf.Tensor:
   """Returns the logits under given statistics; see `apply`.
+
+  Args:
+    architecture: the network.
+    params: see `apply`.
+    images: see `apply`.
+    recipe: how kernels and activations are rounded.
+    statistics: where those of BatchNorm and the ranges come from.
+    noise_seed: for noise instead of rounding; None to round.
+    pullbacks: an empty list to fill, for `gradients.backward`.
 
   Raises:
     ValueError: images of another shape, or params that lack a tensor.
@@ -204,24 +174,26 @@ def run(
 
   for index, node in enumerate(architecture.nodes):
     inputs = [outputs[i] for i in node.inputs]
+    pullback: operations.Pullback | None = None
     if node.op is ops.Op.INPUT:
       x = images
-    elif node.op in CHANNEL_AXIS:
-      kernel = params[f"{node.name}/kernel"]
-      if recipe.weights is not None:
-        kernel = fake_quant.quantize_kernel(
-          kernel,
-          recipe.weights,
-          channel_axis=CHANNEL_AXIS[node.op],
-          noise_seed=seed(index, 0),
-        )
-      x = _convolve(node, inputs[0], kernel)
-      if node.layer.use_bias:
-        x = tf.nn.bias_add(x, params[f"{node.name}/bias"])
     elif node.op is ops.Op.BATCH_NORM:
-      x = _batch_norm(node, inputs[0], statistics)
+      x, pullback = statistics.batch_norm(node, inputs[0])
     else:
-      x = _PLAIN[node.op](node, *inputs)
+      own = {}
+      if node.op in CHANNEL_AXIS:
+        suffixes = ("kernel", "bias") if node.layer.use_bias else ("kernel",)
+        own = _of_node(params, node, suffixes)
+        if recipe.weights is not None:
+          own["kernel"] = fake_quant.quantize_kernel(
+            own["kernel"],
+            recipe.weights,
+            channel_axis=CHANNEL_AXIS[node.op],
+            noise_seed=seed(index, 0),
+          )
+      x, pullback = operations.OPERATIONS[node.op](node.layer, inputs, own)
+    if pullbacks is not None:
+      pullbacks.append(pullback)
     output_range = output_ranges[index]
     if recipe.activations is not None and output_range is not None:
       if output_range.owner == index:
@@ -247,6 +219,7 @@ def apply(
   recipe: recipe_lib.Recipe,
   training: bool,
   seed: tuple[int, int] | None = None,
+  pullbacks: Pullbacks | None = None,
 ) -> tf.Tensor:
   """Returns the logits [B, classes] of a child.
 
@@ -260,6 +233,8 @@ def apply(
       as in training and in the published evaluation protocol, or stored ones.
     seed: for the noise of a recipe in mode NOISE; without it, and without
       `training`, such a recipe rounds.
+    pullbacks: an empty list to fill, for `gradients.backward`; needs
+      `training`.
 
   Raises:
     ValueError: images of another shape, or params that lack a tensor.
@@ -272,4 +247,5 @@ def apply(
     recipe=recipe,
     statistics=(BatchStatistics if training else StoredStatistics)(params),
     noise_seed=seed if noisy else None,
+    pullbacks=pullbacks,
   )

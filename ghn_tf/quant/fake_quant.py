@@ -4,48 +4,25 @@
 
 Rounding follows Jacob et al., arXiv 1712.05877, equations 1 and 12:
 q = clamp(round(x / scale) + zero_point), x' = scale * (q - zero_point), with
-ranges nudged so that 0 is a grid value. No gradient flows to the ranges, and
-the gradient of rounding is the identity (straight-through). In training the
-ranges are those of the tensor itself, so nothing is clipped and the identity
-is exact but for the nudge.
+ranges nudged so that 0 is a grid value. The gradient that goes with it stands
+in `child.gradients`. In training the ranges are those of the tensor itself, so
+that nothing is clipped but for the nudge.
 """
 
-from collections.abc import Callable
-from typing import Any
-
+import numpy as np
 import tensorflow as tf
 
 from ghn_tf.quant import recipe as recipe_lib
 
-# What a custom gradient returns: the output, and upstream -> gradients.
-_Differentiable = tuple[tf.Tensor, Callable[[tf.Tensor], Any]]
-
-
-@tf.custom_gradient
-def _round_per_tensor(
-  x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int, narrow: bool
-) -> _Differentiable:
-  y = tf.quantization.fake_quant_with_min_max_vars(
-    x, low, high, num_bits=num_bits, narrow_range=narrow
-  )
-  return y, lambda upstream: (upstream, None, None, None, None)
-
-
-@tf.custom_gradient
-def _round_per_channel(
-  x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int
-) -> _Differentiable:
-  y = tf.quantization.fake_quant_with_min_max_vars_per_channel(
-    x, low, high, num_bits=num_bits, narrow_range=True
-  )
-  return y, lambda upstream: (upstream, None, None, None)
+_raw = tf.raw_ops
+_FIRST = np.array([0], np.int32)
 
 
 def _add_noise(
   x: tf.Tensor, step: tf.Tensor, seed: tuple[int, int]
 ) -> tf.Tensor:
-  uniform = tf.random.stateless_uniform(tf.shape(x), seed, -0.5, 0.5, x.dtype)
-  return x + uniform * tf.stop_gradient(step)
+  uniform = tf.random.stateless_uniform(x.shape, seed, -0.5, 0.5, x.dtype)
+  return x + uniform * step
 
 
 def quantize_kernel(
@@ -71,28 +48,36 @@ def quantize_kernel(
       "Kernels need a symmetric grid, got an asymmetric one: integer runtimes"
       " have no zero point for kernels."
     )
-  fixed = tf.stop_gradient(kernel)
   # A depthwise kernel [kh, kw, c, 1] has its channels on axis 2; seen as
   # [kh * kw, c] every per-channel kernel has them on the last axis.
   shape = kernel.shape
   per_channel = quantization.per_channel and channel_axis is not None
+  magnitude = _raw.Abs(x=kernel)
   if per_channel:
-    matrix_shape = [-1, shape[channel_axis]]
-    limit = tf.reduce_max(tf.abs(tf.reshape(fixed, matrix_shape)), axis=0)
+    matrix_shape = np.array([-1, shape[channel_axis]], np.int32)
+    magnitude = _raw.Reshape(tensor=magnitude, shape=matrix_shape)
+    limit = _raw.Max(input=magnitude, axis=_FIRST)
   else:
-    limit = tf.reduce_max(tf.abs(fixed))
+    limit = _raw.Max(input=magnitude, axis=np.arange(len(shape)))
   num_bits = quantization.num_bits
   if noise_seed is not None:
     step = limit / (2 ** (num_bits - 1) - 1)
     if per_channel and channel_axis != len(shape) - 1:
       step = step[:, tf.newaxis]
     return _add_noise(kernel, step, noise_seed)
+  grid = {"num_bits": num_bits, "narrow_range": True}
+  lowest = _raw.Neg(x=limit)
   if not per_channel:
-    return _round_per_tensor(kernel, -limit, limit, num_bits, True)
-  rounded = _round_per_channel(
-    tf.reshape(kernel, matrix_shape), -limit, limit, num_bits
+    return _raw.FakeQuantWithMinMaxVars(
+      inputs=kernel, min=lowest, max=limit, **grid
+    )
+  rounded = _raw.FakeQuantWithMinMaxVarsPerChannel(
+    inputs=_raw.Reshape(tensor=kernel, shape=matrix_shape),
+    min=lowest,
+    max=limit,
+    **grid,
   )
-  return tf.reshape(rounded, shape)
+  return _raw.Reshape(tensor=rounded, shape=np.array(shape, np.int32))
 
 
 def quantize_activation(
@@ -115,4 +100,6 @@ def quantize_activation(
   if noise_seed is not None:
     step = (high - low) / (2**num_bits - 1)
     return _add_noise(x, step, noise_seed)
-  return _round_per_tensor(x, low, high, num_bits, False)
+  return _raw.FakeQuantWithMinMaxVars(
+    inputs=x, min=low, max=high, num_bits=num_bits
+  )

@@ -1,0 +1,374 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The operations of a child: each gives its output and its gradient.
+
+A network that is run once pays for everything that is done per operation. The
+raw operations are called by name, without the type checks of the public ones,
+and each returns, beside its output, a function that takes the gradient of the
+output to those of the inputs and params. A `tf.GradientTape` finds the same out
+in several times the time.
+
+Kernels come as they are used, rounded or not; the gradient of rounding is the
+identity (straight-through, arXiv 1712.05877), so it does not appear here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+import functools
+import threading
+from typing import Any
+
+import tensorflow as tf
+
+from ghn_tf.arch import ops
+
+_raw = tf.raw_ops
+
+# Gradients of the inputs (None where nobody reads it) and of the params.
+Gradients = tuple[Sequence[tf.Tensor | None], Mapping[str, tf.Tensor]]
+# Takes the gradient of the output, and whether those of inputs are needed.
+Pullback = Callable[[tf.Tensor, bool], Gradients]
+# Takes a layer, the outputs it reads, and its params.
+Operation = Callable[
+  [ops.Layer, Sequence[tf.Tensor], Mapping[str, tf.Tensor]],
+  tuple[tf.Tensor, Pullback],
+]
+
+# TensorFlow 2.21 with oneDNN keeps the number of channels in a member of the
+# kernel of this gradient, so that two threads that run it at once write beyond
+# their tensors; tensorflow pull request 99852 mended the forward pass alone.
+_BATCH_NORM_GRADIENT = threading.Lock()
+
+
+@functools.lru_cache(maxsize=4096)
+def constant(value: Any, dtype: tf.DType = tf.int32) -> tf.Tensor:
+  """Returns a tensor of a number or of nested tuples, made once.
+
+  Of anything but a tensor, TensorFlow makes one at every call.
+  """
+  with tf.init_scope():  # a tensor of a trace must not get into the cache
+    return tf.constant(value, dtype)
+
+
+def _shape(x: tf.Tensor) -> tf.Tensor:
+  return constant(tuple(x.shape))
+
+
+def _margins(layer: ops.Layer) -> tuple[tuple[int, int], ...]:
+  top, bottom, left, right = layer.margins
+  return (0, 0), (top, bottom), (left, right), (0, 0)
+
+
+@functools.lru_cache(maxsize=4096)
+def _window(layer: ops.Layer) -> dict[str, Any]:
+  window = {
+    "strides": [1, *layer.strides, 1],
+    "padding": layer.padding.upper(),
+  }
+  if layer.op in (ops.Op.CONV, ops.Op.DEPTHWISE_CONV):
+    window["dilations"] = [1, layer.dilation, layer.dilation, 1]
+  else:
+    window["ksize"] = [1, *layer.kernel, 1]
+  return window
+
+
+def _with_bias(
+  y: tf.Tensor, params: Mapping[str, tf.Tensor], pullback: Pullback
+) -> tuple[tf.Tensor, Pullback]:
+  """Adds the bias, if there is one."""
+  if "bias" not in params:
+    return y, pullback
+
+  def with_bias(upstream: tf.Tensor, needed: bool) -> Gradients:
+    inputs, gradients = pullback(upstream, needed)
+    bias = _raw.BiasAddGrad(out_backprop=upstream)
+    return inputs, {**gradients, "bias": bias}
+
+  return _raw.BiasAdd(value=y, bias=params["bias"]), with_bias
+
+
+def _conv(layer, inputs, params):
+  (x,), kernel, window = inputs, params["kernel"], _window(layer)
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    gradient = _raw.Conv2DBackpropFilter(
+      input=x,
+      filter_sizes=_shape(kernel),
+      out_backprop=upstream,
+      **window,
+    )
+    back = needed and _raw.Conv2DBackpropInput(
+      input_sizes=_shape(x),
+      filter=kernel,
+      out_backprop=upstream,
+      **window,
+    )
+    return (back,), {"kernel": gradient}
+
+  y = _raw.Conv2D(input=x, filter=kernel, **window)
+  return _with_bias(y, params, pullback)
+
+
+def _depthwise_conv(layer, inputs, params):
+  if layer.dilation > 1:
+    return _dilated_depthwise_conv(layer, inputs, params)
+  (x,), kernel, window = inputs, params["kernel"], _window(layer)
+  y = _raw.DepthwiseConv2dNative(input=x, filter=kernel, **window)
+  pullback = _depthwise_pullback(x, kernel, window)
+  return _with_bias(y, params, pullback)
+
+
+def _depthwise_pullback(
+  x: tf.Tensor, kernel: tf.Tensor, window: Mapping[str, Any]
+) -> Pullback:
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    gradient = _raw.DepthwiseConv2dNativeBackpropFilter(
+      input=x,
+      filter_sizes=_shape(kernel),
+      out_backprop=upstream,
+      **window,
+    )
+    back = needed and _raw.DepthwiseConv2dNativeBackpropInput(
+      input_sizes=_shape(x),
+      filter=kernel,
+      out_backprop=upstream,
+      **window,
+    )
+    return (back,), {"kernel": gradient}
+
+  return pullback
+
+
+def _dilated_depthwise_conv(layer, inputs, params):
+  """Convolves each of the interleaved images that dilation keeps apart.
+
+  The raw operation has a wrong gradient for dilations on CPU (tensorflow issue
+  56498).
+  """
+  (x,), kernel = inputs, params["kernel"]
+  block = constant((layer.dilation,) * 2)
+  pads, crops = _interleaved(layer, *x.shape[1:3])
+  window = {"strides": [1, 1, 1, 1], "padding": "VALID"}
+  batch = _raw.SpaceToBatchND(input=x, block_shape=block, paddings=pads)
+  y = _raw.DepthwiseConv2dNative(input=batch, filter=kernel, **window)
+  inner = _depthwise_pullback(batch, kernel, window)
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    upstream = _raw.SpaceToBatchND(
+      input=upstream, block_shape=block, paddings=crops
+    )
+    (back,), gradients = inner(upstream, needed)
+    if needed:
+      back = _raw.BatchToSpaceND(input=back, block_shape=block, crops=pads)
+    return (back,), gradients
+
+  y = _raw.BatchToSpaceND(input=y, block_shape=block, crops=crops)
+  return _with_bias(y, params, pullback)
+
+
+@functools.lru_cache(maxsize=4096)
+def _interleaved(
+  layer: ops.Layer, height: int, width: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns what to pad before images are taken apart, and to crop after."""
+  pads, crops = [], []
+  for size, kernel in zip((height, width), layer.kernel, strict=True):
+    total = (kernel - 1) * layer.dilation if layer.padding == "same" else 0
+    excess = -(size + total) % layer.dilation
+    pads.append((total // 2, total - total // 2 + excess))
+    crops.append((0, excess))
+  return constant(tuple(pads)), constant(tuple(crops))
+
+
+def _dense(layer, inputs, params):
+  del layer
+  (x,), kernel = inputs, params["kernel"]
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    gradient = _raw.MatMul(a=x, b=upstream, transpose_a=True)
+    back = needed and _raw.MatMul(a=upstream, b=kernel, transpose_b=True)
+    return (back,), {"kernel": gradient}
+
+  return _with_bias(_raw.MatMul(a=x, b=kernel), params, pullback)
+
+
+def batch_norm(
+  layer: ops.Layer, x: tf.Tensor, params: Mapping[str, tf.Tensor]
+) -> tuple[tf.Tensor, Pullback, tuple[tf.Tensor, tf.Tensor]]:
+  """Normalizes by the batch, (x - mean) / sqrt(variance + epsilon) and so on.
+
+  Args:
+    layer: with the epsilon.
+    x: [B, H, W, C] or [B, C].
+    params: gamma and beta, [C].
+
+  Returns:
+    The output, its pullback, and the mean and the unbiased variance of the
+    batch, [C].
+  """
+  shape, gamma = x.shape, params["gamma"]
+  images = x
+  if len(shape) == 2:
+    images = _raw.Reshape(tensor=x, shape=constant((shape[0], 1, 1, shape[1])))
+  result = _raw.FusedBatchNormV3(
+    x=images,
+    scale=gamma,
+    offset=params["beta"],
+    mean=constant((), tf.float32),
+    variance=constant((), tf.float32),
+    epsilon=layer.epsilon,
+  )
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    del needed  # there is no other way
+    with _BATCH_NORM_GRADIENT:
+      gradient = _raw.FusedBatchNormGradV3(
+        y_backprop=_like(upstream, images),
+        x=images,
+        scale=gamma,
+        reserve_space_1=result.reserve_space_1,
+        reserve_space_2=result.reserve_space_2,
+        reserve_space_3=result.reserve_space_3,
+        epsilon=layer.epsilon,
+      )
+    params = {"gamma": gradient.scale_backprop}
+    params["beta"] = gradient.offset_backprop
+    return (_like(gradient.x_backprop, x),), params
+
+  moments = result.batch_mean, result.batch_variance
+  return _like(result.y, x), pullback, moments
+
+
+def _like(x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+  """Returns x in the shape of another tensor."""
+  if len(x.shape) == len(other.shape):
+    return x
+  return _raw.Reshape(tensor=x, shape=_shape(other))
+
+
+def _relu(layer, inputs, params):
+  del layer, params
+  y = _raw.Relu(features=inputs[0])
+  return y, lambda upstream, needed: (
+    (_raw.ReluGrad(gradients=upstream, features=y),),
+    {},
+  )
+
+
+def _relu6(layer, inputs, params):
+  del layer, params
+  y = _raw.Relu6(features=inputs[0])
+  return y, lambda upstream, needed: (
+    (_raw.Relu6Grad(gradients=upstream, features=y),),
+    {},
+  )
+
+
+def _max_pool(layer, inputs, params):
+  del params
+  (x,), window = inputs, _window(layer)
+  y = _raw.MaxPool(input=x, **window)
+  return y, lambda upstream, needed: (
+    (_raw.MaxPoolGrad(orig_input=x, orig_output=y, grad=upstream, **window),),
+    {},
+  )
+
+
+def _avg_pool(layer, inputs, params):
+  del params
+  (x,), window = inputs, _window(layer)
+  sizes = _shape(x)
+  return _raw.AvgPool(value=x, **window), lambda upstream, needed: (
+    (_raw.AvgPoolGrad(orig_input_shape=sizes, grad=upstream, **window),),
+    {},
+  )
+
+
+def _global_avg_pool(layer, inputs, params):
+  del layer, params
+  (x,) = inputs
+  batch, height, width, channels = x.shape
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    del needed
+    pixels = _raw.Reshape(
+      tensor=upstream, shape=constant((batch, 1, 1, channels))
+    )
+    pixels = _raw.Mul(x=pixels, y=constant(1 / (height * width), pixels.dtype))
+    return (_raw.BroadcastTo(input=pixels, shape=_shape(x)),), {}
+
+  return _raw.Mean(input=x, axis=constant((1, 2))), pullback
+
+
+def _add(layer, inputs, params):
+  del layer, params
+  y = _raw.AddV2(x=inputs[0], y=inputs[1])
+  return y, lambda upstream, needed: ((upstream, upstream), {})
+
+
+def _concat(layer, inputs, params):
+  del layer, params
+  axis = len(inputs[0].shape) - 1
+  sizes = tuple(x.shape[-1] for x in inputs)
+  y = _raw.ConcatV2(values=list(inputs), axis=constant(axis))
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    del needed
+    parts = _raw.SplitV(
+      value=upstream,
+      size_splits=constant(sizes),
+      axis=constant(axis),
+      num_split=len(sizes),
+    )
+    return parts, {}
+
+  return y, pullback
+
+
+def _flatten(layer, inputs, params):
+  del layer, params
+  (x,) = inputs
+  y = _raw.Reshape(tensor=x, shape=constant((x.shape[0], -1)))
+  return y, lambda upstream, needed: ((_like(upstream, x),), {})
+
+
+def _slice(x: tf.Tensor, margins: tuple[tuple[int, int], ...]) -> tf.Tensor:
+  begin = tuple(before for before, _ in margins)
+  size = tuple(
+    size - before - after
+    for size, (before, after) in zip(x.shape, margins, strict=True)
+  )
+  return _raw.Slice(input=x, begin=constant(begin), size=constant(size))
+
+
+def _zero_pad(layer, inputs, params):
+  del params
+  margins = _margins(layer)
+  y = _raw.Pad(input=inputs[0], paddings=constant(margins))
+  return y, lambda upstream, needed: ((_slice(upstream, margins),), {})
+
+
+def _crop(layer, inputs, params):
+  del params
+  margins = _margins(layer)
+  return _slice(inputs[0], margins), lambda upstream, needed: (
+    (_raw.Pad(input=upstream, paddings=constant(margins)),),
+    {},
+  )
+
+
+# All but the input, and BatchNorm, which may use stored statistics.
+OPERATIONS: Mapping[ops.Op, Operation] = {
+  ops.Op.CONV: _conv,
+  ops.Op.DEPTHWISE_CONV: _depthwise_conv,
+  ops.Op.DENSE: _dense,
+  ops.Op.RELU: _relu,
+  ops.Op.RELU6: _relu6,
+  ops.Op.MAX_POOL: _max_pool,
+  ops.Op.AVG_POOL: _avg_pool,
+  ops.Op.GLOBAL_AVG_POOL: _global_avg_pool,
+  ops.Op.ADD: _add,
+  ops.Op.CONCAT: _concat,
+  ops.Op.FLATTEN: _flatten,
+  ops.Op.ZERO_PAD: _zero_pad,
+  ops.Op.CROP: _crop,
+}

@@ -1,0 +1,318 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Measures how fast training and prediction are, and against what.
+
+  python tools/benchmark.py --space=edge --recipe=w4a4 --output=edge.json
+
+Every round does one training step on new networks, and then runs the same
+children with fixed params as traced functions, warmed up: the floor, below
+which nothing that runs these children can come. A round has both, so that a
+machine whose speed varies slows both; ratios are medians over rounds.
+
+The cost of the hypernetwork alone, from 50 to 2,000 nodes:
+
+  python tools/benchmark.py --sweep --output=sweep.json
+"""
+
+import collections
+from collections.abc import Callable
+import contextlib
+import functools
+import json
+import os
+import pathlib
+import resource
+import statistics
+import sys
+import threading
+import time
+from typing import Any
+from unittest import mock
+
+from absl import flags
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+# Run as a file, Python looks for modules in tools/ and not beside it.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+# ruff: noqa: E402
+from ghn_tf import data
+from ghn_tf import files
+from ghn_tf import graph
+from ghn_tf import runner
+from ghn_tf import training
+from ghn_tf import training_config
+from ghn_tf import training_state
+from ghn_tf.arch import genotype
+from ghn_tf.arch import space as space_lib
+from ghn_tf.arch import spec
+from ghn_tf.child import keras_io
+from ghn_tf.child import network
+from ghn_tf.ghn import model
+from ghn_tf.quant import recipe as recipe_lib
+from tools import program
+
+_SPACE = flags.DEFINE_enum(
+  "space", "edge", list(space_lib.SPACES), "Search space of the children."
+)
+_RECIPE = flags.DEFINE_enum(
+  "recipe", "w4a4", list(recipe_lib.RECIPES), "Quantization of the children."
+)
+_META_BATCH_SIZE = flags.DEFINE_integer(
+  "meta_batch_size", 8, "Number of networks in a step.", lower_bound=1
+)
+_IMAGE_BATCH_SIZE = flags.DEFINE_integer(
+  "image_batch_size", 64, "Number of images in a step.", lower_bound=2
+)
+_GHN = flags.DEFINE_enum("ghn", "ghn2", list(model.CONFIGS), "Hypernetwork.")
+_PARALLEL_CHILDREN = flags.DEFINE_integer(
+  "parallel_children", 2, "Children that run at once.", lower_bound=1
+)
+_ROUNDS = flags.DEFINE_integer(
+  "rounds", 5, "Rounds to take the median of.", lower_bound=1
+)
+_SWEEP = flags.DEFINE_bool(
+  "sweep",
+  False,
+  "Whether to measure the hypernetwork alone, on networks of growing size.",
+)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to write.")
+
+_SWEPT_CELLS = (1, 3, 6, 12, 24, 48, 72)
+# The second DARTS genotype (arXiv 1806.09055).
+_DARTS: dict[str, list[Any]] = {
+  "normal": [
+    ("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1), ("sep_conv_3x3", 1), ("skip_connect", 0),
+    ("skip_connect", 0), ("dil_conv_3x3", 2),
+  ],
+  "normal_concat": [2, 3, 4, 5],
+  "reduce": [
+    ("max_pool_3x3", 0), ("max_pool_3x3", 1), ("skip_connect", 2),
+    ("max_pool_3x3", 1), ("max_pool_3x3", 0), ("skip_connect", 2),
+    ("skip_connect", 2), ("max_pool_3x3", 1),
+  ],
+  "reduce_concat": [2, 3, 4, 5],
+}  # fmt: skip
+
+
+class _Stopwatch:
+  """Adds up the time that functions take, while it watches them."""
+
+  def __init__(self):
+    self.seconds: dict[str, float] = collections.defaultdict(float)
+    self._lock = threading.Lock()
+
+  def watch(self, owner: Any, attribute: str, name: str) -> Any:
+    """Returns a context in which calls of owner.attribute count as `name`."""
+    watched = getattr(owner, attribute)
+
+    @functools.wraps(watched)
+    def call(*args, **kwargs):
+      begin = time.perf_counter()
+      try:
+        return watched(*args, **kwargs)
+      finally:
+        with self._lock:
+          self.seconds[name] += time.perf_counter() - begin
+
+    return mock.patch.object(owner, attribute, call)
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+  begin = time.perf_counter()
+  function()
+  return time.perf_counter() - begin
+
+
+def _trainer() -> training.Trainer:
+  config = training_config.TrainConfig(
+    dataset=data.SAMPLE,
+    space=_SPACE.value,
+    ghn=_GHN.value,
+    recipe=_RECIPE.value,
+    meta_batch_size=_META_BATCH_SIZE.value,
+    image_batch_size=_IMAGE_BATCH_SIZE.value,
+    parallel_children=_PARALLEL_CHILDREN.value,
+    evaluation_architectures=0,
+  )
+  dataset = data.load(config.dataset)
+  return training.Trainer(training_state.create(config, dataset))
+
+
+def _step_shares(trainer: training.Trainer) -> tuple[float, dict[str, float]]:
+  """Does one step; returns its seconds and what part each phase took."""
+  watch = _Stopwatch()
+  with contextlib.ExitStack() as stack:
+    for owner, attribute, name in (
+      (type(trainer.meta_batches), "batch", "sampling"),
+      (data, "training_batch", "images"),
+      (graph, "encode", "encoding"),
+      (model.GHN, "__call__", "ghn"),
+      (runner.Runner, "run", "children"),
+      (network, "apply", "forward_in_threads"),
+      (runner, "run_child", "in_threads"),
+      (training.Trainer, "_gradients", "ghn_backward"),
+      (training.Trainer, "_update", "update"),
+    ):
+      stack.enter_context(watch.watch(owner, attribute, name))
+    total = _seconds(trainer.step)
+  seconds = watch.seconds
+  forward = seconds["forward_in_threads"] / seconds["in_threads"]
+  phases = {
+    "sampling": seconds["sampling"] + seconds["images"],
+    "encoding": seconds["encoding"],
+    "ghn_forward": seconds["ghn"] - seconds["encoding"],
+    "child_forward": seconds["children"] * forward,
+    "child_backward": seconds["children"] * (1 - forward),
+    "ghn_backward": seconds["ghn_backward"],
+    "update": seconds["update"],
+  }
+  phases["rest"] = total - sum(phases.values())
+  return total, {name: part / total for name, part in phases.items()}
+
+
+def _floor(trainer: training.Trainer, step: int) -> float:
+  """Returns the seconds that the children of a step take as warm traces."""
+  state, config = trainer.state, trainer.state.config
+  architectures = trainer.meta_batches.batch(step)
+  images, labels = map(
+    tf.constant,
+    data.training_batch(
+      state.dataset, config.seed, step, config.image_batch_size
+    ),
+  )
+
+  def traced(
+    architecture: spec.Architecture, params: network.Params
+  ) -> Callable[[], Any]:
+    @tf.function(autograph=False)
+    def run():
+      result = runner.run_child(
+        architecture, params, images, labels, trainer.recipe, seed=(0, 0)
+      )
+      return result.loss, result.gradients
+
+    run(), run()
+    return run
+
+  functions = [*map(traced, architectures, state.ghn(architectures))]
+  pool = trainer.runner.pool
+  return min(
+    _seconds(lambda: list(pool.map(lambda run: run(), functions)))
+    for _ in range(2)
+  )
+
+
+def _resnet50() -> spec.Architecture:
+  return keras_io.from_keras(
+    keras.applications.ResNet50(
+      weights=None,
+      input_shape=(224, 224, 3),
+      classes=10,
+      classifier_activation=None,
+    )
+  )
+
+
+def _predict_seconds(ghn: model.GHN) -> float:
+  """Returns the median seconds to predict all params of a ResNet-50."""
+  architecture = _resnet50()
+  ghn([architecture])
+  return statistics.median(
+    _seconds(lambda: ghn([architecture])) for _ in range(_ROUNDS.value)
+  )
+
+
+def _peak_memory() -> int:
+  """Returns the most memory that this process has had, in bytes."""
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def benchmark() -> dict[str, Any]:
+  """Measures training steps and prediction; see the module."""
+  trainer = _trainer()
+  for _ in range(2):
+    trainer.step()
+  steps, floors, shares = [], [], []
+  peak_memory = 0
+  for number in range(_ROUNDS.value):
+    seconds, parts = _step_shares(trainer)
+    if number == 0:  # the traces of the floor take memory of their own
+      peak_memory = _peak_memory()
+    steps.append(seconds)
+    shares.append(parts)
+    floors.append(_floor(trainer, trainer.state.step - 1))
+    print(
+      f"round {number + 1}: step {seconds:.3f} s, floor {floors[-1]:.3f} s,"
+      f" {seconds / floors[-1]:.2f} x",
+      flush=True,
+    )
+  median = statistics.median
+  return {
+    "space": _SPACE.value,
+    "recipe": _RECIPE.value,
+    "meta_batch_size": _META_BATCH_SIZE.value,
+    "image_batch_size": _IMAGE_BATCH_SIZE.value,
+    "ghn": _GHN.value,
+    "parallel_children": _PARALLEL_CHILDREN.value,
+    "step_over_floor": median(np.divide(steps, floors)),
+    "step_seconds": steps,
+    "floor_seconds": floors,
+    "network_steps_per_second": _META_BATCH_SIZE.value / median(steps),
+    "shares": {
+      name: median(parts[name] for parts in shares) for name in shares[0]
+    },
+    "predict_seconds": _predict_seconds(trainer.state.ghn),
+    "peak_memory_bytes": peak_memory,
+  }
+
+
+def _sweep_row(ghn: model.GHN, cells: int) -> dict[str, float]:
+  """Returns the size of a network and what predicting it costs."""
+  architecture = genotype.from_genotype(_DARTS, n_cells=cells, C=16)
+  encoded = graph.encode([architecture])
+
+  def with_gradient() -> None:
+    with tf.GradientTape() as tape:
+      (params,) = ghn([architecture])
+    tape.gradient([*params.values()], ghn.trainable_variables)
+
+  def median_seconds(function: Callable[[], Any]) -> float:
+    function()
+    return statistics.median(_seconds(function) for _ in range(_ROUNDS.value))
+
+  return {
+    "nodes": int(encoded.node_sets["op"].total_size),
+    "edges": int(encoded.edge_sets["flow"].total_size),
+    "predict_seconds": median_seconds(lambda: ghn([architecture])),
+    "with_gradient_seconds": median_seconds(with_gradient),
+  }
+
+
+def sweep() -> dict[str, Any]:
+  """Measures prediction and its gradient on networks of growing size."""
+  ghn = model.GHN(model.CONFIGS[_GHN.value])
+  rows = []
+  for cells in _SWEPT_CELLS:
+    rows.append(_sweep_row(ghn, cells))
+    print(rows[-1], flush=True)
+  return {"ghn": _GHN.value, "sweep": rows}
+
+
+def run() -> None:
+  """Does what the flags ask for."""
+  if _OUTPUT.value:
+    files.check_writable(_OUTPUT.value)
+  threads = max(1, (os.cpu_count() or 1) // _PARALLEL_CHILDREN.value)
+  tf.config.threading.set_intra_op_parallelism_threads(threads)
+  result = sweep() if _SWEEP.value else benchmark()
+  print(json.dumps(result, indent=2))
+  if _OUTPUT.value:
+    files.write(_OUTPUT.value, json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+  program.run(run)
