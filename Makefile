@@ -29,7 +29,7 @@ help:
 	@echo '                    unseen networks; writes demo/report.json'
 	@echo 'make test           run the tests'
 	@echo 'make conformance    run the whole conformance table (long)'
-	@echo 'make architectures  encode and run 10,000 sampled networks (long)'
+	@echo 'make architectures  encode and run 10,800 sampled networks (long)'
 	@echo 'make lint           check style, format and types'
 	@echo 'make clean          remove .venv and demo'
 

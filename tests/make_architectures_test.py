@@ -83,6 +83,14 @@ class MakeTest(parameterized.TestCase):
     self.assertEqual(again.returncode, 1)
     self.assertIn(f"{path} exists; choose another --name", again.stderr)
 
+    checked = _run(*flags, "--check")
+    self.assertEqual(checked.returncode, 0, checked.stderr)
+    self.assertRegex(checked.stdout, r"\ntrain +30 +\d+ +0 +0 +0\n")
+    # Under a limit that it was not made with.
+    checked = _run(*flags, "--max_macs=500000", "--check")
+    self.assertEqual(checked.returncode, 1)
+    self.assertIn(f"{path} is not clean in ['train'", checked.stderr)
+
     picture = f"{folder}/mine.png"
     described = _run(*flags, "--describe", f"--output={picture}")
     self.assertEqual(described.returncode, 0, described.stderr)
