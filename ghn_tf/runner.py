@@ -10,6 +10,7 @@ from concurrent import futures
 import dataclasses
 import math
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 
@@ -138,8 +139,11 @@ class Runner:
     *,
     seed: int,
     first: int,
-  ) -> list[Result]:
+  ) -> list[Result | None]:
     """Runs all children on one batch; their mean loss is what is derived.
+
+    A child that does not fit into memory is named in the log; its result is
+    None, and all it had is freed.
 
     Args:
       architectures: the networks.
@@ -151,16 +155,30 @@ class Runner:
     """
     batch = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
 
-    def run(index: int) -> Result:
-      return run_child(
-        architectures[index],
-        params[index],
-        *batch,
-        self._recipe,
-        weight=1 / len(architectures),
-        label_smoothing=self._label_smoothing,
-        seed=(seed, first + index),
-      )
+    def run(index: int) -> Result | None:
+      architecture = architectures[index]
+      try:
+        return run_child(
+          architecture,
+          params[index],
+          *batch,
+          self._recipe,
+          weight=1 / len(architectures),
+          label_smoothing=self._label_smoothing,
+          seed=(seed, first + index),
+        )
+      except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        logging.warning(
+          "Network %s (%s, %s nodes, %s multiply-accumulates) does not fit into"
+          " memory and is skipped; limit the networks with --max_macs, or use a"
+          " smaller --image_batch_size or --parallel_children. (%s)",
+          architecture.name,
+          architecture.fingerprint,
+          len(architecture.nodes),
+          f"{architecture.macs:,}",
+          error,
+        )
+        return None
 
     return list(self.pool.map(run, range(len(architectures))))
 

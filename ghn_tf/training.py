@@ -99,8 +99,11 @@ class Trainer:
     )
     gradients = self._gradients(tape, params, children)
     norm = float(tf.linalg.global_norm(gradients))
-    loss = float(tf.reduce_mean([child.loss for child in children]))
-    accuracy = float(tf.reduce_mean([child.accuracy for child in children]))
+    ran = [child for child in children if child is not None]
+    state.num_oversized += len(children) - len(ran)
+    # The mean of none is NaN: if no child ran, nothing is updated.
+    loss = float(tf.reduce_mean([child.loss for child in ran]))
+    accuracy = float(tf.reduce_mean([child.accuracy for child in ran]))
     if math.isfinite(loss) and math.isfinite(norm):
       state.optimizer.learning_rate = config.learning_rate_at(state.step)
       self._update(gradients)
@@ -113,14 +116,19 @@ class Trainer:
     self,
     tape: tf.GradientTape,
     params: Sequence[network.Params],
-    children: Sequence[runner_lib.Result],
+    children: Sequence[runner_lib.Result | None],
   ) -> list[tf.Tensor]:
     """Returns the gradient of each variable, from those of the params."""
-    names = [(i, name) for i, child in enumerate(params) for name in child]
+    pairs = [
+      (own[name], gradient)
+      for own, child in zip(params, children, strict=True)
+      if child is not None
+      for name, gradient in child.gradients.items()
+    ]
     gradients = tape.gradient(
-      [params[i][name] for i, name in names],
+      [param for param, _ in pairs],
       self.state.ghn.trainable_variables,
-      [children[i].gradients[name] for i, name in names],
+      [gradient for _, gradient in pairs],
       tf.UnconnectedGradients.ZERO,
     )
     # Those of embedding tables come as slices.
@@ -140,14 +148,14 @@ class Trainer:
   def _skip(
     self,
     architectures: Sequence[spec.Architecture],
-    children: Sequence[runner_lib.Result],
+    children: Sequence[runner_lib.Result | None],
   ) -> None:
     """Counts a step without update, and names who is to blame."""
     state = self.state
     blamed = [
       f"{architecture.name} ({architecture.fingerprint})"
       for architecture, child in zip(architectures, children, strict=True)
-      if not child.is_finite()
+      if child is None or not child.is_finite()
     ]
     message = (
       f"Step {state.step}: the loss or gradient is not finite, nothing is"
@@ -219,15 +227,22 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
       if _is_due(state, config.log_every_steps):
         scalars |= state.take_means()
         scalars["skipped_steps"] = state.num_skipped
+        scalars["skipped_networks"] = state.num_oversized
         scalars["networks_per_second"] = log.networks_per_second()
+      is_best = False
       if _is_due(state, config.evaluate_every_steps):
-        scalars |= trainer.evaluate()
+        accuracies = trainer.evaluate()
+        scalars |= accuracies
+        is_best = state.remember_best(
+          accuracies.get(f"validation/{trainer.recipe.name}_accuracy", 0.0)
+        )
       if scalars:
         writer.write(state.step, scalars)
         with bar.external_write_mode():
           log.progress(scalars)
       state.seconds += time.monotonic() - begin
-      if _is_due(state, config.checkpoint_every_steps) or stop.is_set():
+      is_due = _is_due(state, config.checkpoint_every_steps)
+      if is_due or is_best or stop.is_set():
         training_state.save(state, workdir)
   log.end(workdir)
   return state.step >= config.steps
@@ -301,14 +316,25 @@ class _Log:
     steps = state.step - self._first[1]
     logging.info(
       "%s at step %s: %s networks in %s, %s steps without update in all. Last"
-      " metrics: %s. Checkpoints and metrics are in %s.",
+      " metrics: %s. %sCheckpoints and metrics are in %s.",
       "Done" if state.step >= state.config.steps else "Stopped",
       f"{state.step:,}",
       f"{steps * state.config.meta_batch_size:,}",
       metrics.duration(time.monotonic() - self._first[0]),
       f"{state.num_skipped:,}",
       _format(self._newest) or "none",
+      self._best(),
       workdir,
+    )
+
+  def _best(self) -> str:
+    """Says where the best checkpoint is, if there is one."""
+    state = self._state
+    if state.best_step is None:
+      return ""
+    return (
+      f"Best validation accuracy: {state.best_accuracy:.3g}, at step"
+      f" {state.best_step:,}. "
     )
 
 

@@ -173,7 +173,10 @@ class TrainConfig:
     250, "Steps between two checkpoints.", minimum=1, may_change=True
   )
   keep_checkpoints: int = _option(
-    3, "Number of newest checkpoints to keep.", minimum=1, may_change=True
+    3,
+    "Number of newest checkpoints to keep, beside the best by validation.",
+    minimum=1,
+    may_change=True,
   )
   parallel_children: int = _option(
     2,

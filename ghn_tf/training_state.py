@@ -39,6 +39,9 @@ class TrainState:
     step: number of steps done.
     num_skipped: how many of them updated nothing.
     num_skipped_in_row: how many of the last ones updated nothing.
+    num_oversized: number of networks that did not fit into memory.
+    best_step: the step with the best validation accuracy, if there is one.
+    best_accuracy: that accuracy, in the recipe of training; 0 if none yet.
     sums: of metrics, over the updates since the last record.
     num_summed: the number of these updates.
     seconds: time that all steps took, evaluations included.
@@ -53,6 +56,9 @@ class TrainState:
   step: int = 0
   num_skipped: int = 0
   num_skipped_in_row: int = 0
+  num_oversized: int = 0
+  best_step: int | None = None
+  best_accuracy: float = 0.0
   sums: dict[str, float] = dataclasses.field(default_factory=dict)
   num_summed: int = 0
   seconds: float = 0.0
@@ -65,6 +71,13 @@ class TrainState:
     self.num_summed += 1
     self.num_skipped_in_row = 0
 
+  def remember_best(self, accuracy: float) -> bool:
+    """Whether this is the best validation accuracy so far; remembers it."""
+    if not accuracy > self.best_accuracy:
+      return False
+    self.best_step, self.best_accuracy = self.step, accuracy
+    return True
+
   def take_means(self) -> dict[str, float]:
     """Returns the means of the metrics since the last call."""
     means = {name: value / self.num_summed for name, value in self.sums.items()}
@@ -72,7 +85,10 @@ class TrainState:
     return means
 
 
-_COUNTERS = ("step", "num_skipped", "num_skipped_in_row", "sums", "num_summed")
+_COUNTERS = (
+  *("step", "num_skipped", "num_skipped_in_row", "num_oversized"),
+  *("best_step", "best_accuracy", "sums", "num_summed"),
+)
 
 
 def create(
@@ -153,7 +169,9 @@ def checkpoint_paths(workdir: str) -> list[str]:
 
 
 def save(state: TrainState, workdir: str) -> str:
-  """Writes a checkpoint, and removes all but the newest `keep_checkpoints`.
+  """Writes a checkpoint, and removes all that are not to be kept.
+
+  The newest `keep_checkpoints` are, and that of the best step.
 
   Returns:
     The path of the checkpoint.
@@ -179,14 +197,19 @@ def save(state: TrainState, workdir: str) -> str:
     "ancestors": state.ancestors,
     "counters": {name: getattr(state, name) for name in _COUNTERS},
   }
-  path = os.path.join(workdir, f"checkpoint-{state.step:08d}.npz")
+  path = _path(workdir, state.step)
   checkpoint.save(path, arrays, metadata)
   # A damaged one of a later step, which was ignored, counts as none to keep.
   paths = checkpoint_paths(workdir)
-  kept = paths[paths.index(path) :]
-  for old in kept[state.config.keep_checkpoints :]:
-    os.remove(old)
+  older = paths[paths.index(path) :][state.config.keep_checkpoints :]
+  for old in older:
+    if state.best_step is None or old != _path(workdir, state.best_step):
+      os.remove(old)
   return path
+
+
+def _path(workdir: str, step: int) -> str:
+  return os.path.join(workdir, f"checkpoint-{step:08d}.npz")
 
 
 def pretrained_names() -> Sequence[str]:

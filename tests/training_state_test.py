@@ -68,6 +68,20 @@ class SaveTest(absltest.TestCase):
       ["checkpoint-00000010.npz", "checkpoint-00000100.npz"],
     )
 
+  def test_the_best_is_kept_too(self):
+    for self.state.step, accuracy in (
+      *((8, 0.2), (9, 0.4), (10, 0.3), (11, 0.4), (12, np.nan)),
+    ):
+      is_best = self.state.remember_best(accuracy)
+      self.assertEqual(is_best, self.state.step in (8, 9))
+      training_state.save(self.state, self.workdir)
+    self.assertEqual(
+      sorted(os.listdir(self.workdir)),
+      [f"checkpoint-{step:08d}.npz" for step in (9, 11, 12)],
+    )
+    again = open_run(self.workdir, keep_checkpoints=2)
+    self.assertEqual((again.best_step, again.best_accuracy), (9, 0.4))
+
   def test_a_checkpoint_says_how_images_are_normalized(self):
     path = training_state.save(self.state, self.workdir)
     _, metadata = checkpoint.load(path)

@@ -13,6 +13,7 @@ from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import meta_batch
 from ghn_tf import metrics
+from ghn_tf import runner
 from ghn_tf import training
 from ghn_tf import training_state
 from ghn_tf.arch import ops
@@ -207,6 +208,50 @@ class NonFiniteTest(tf.test.TestCase):
       training.TrainingError, "number 3 in a row, more than.*=2"
     ):
       self.trainer.step()
+
+
+class OversizedTest(tf.test.TestCase):
+  """Networks that do not fit into memory."""
+
+  def setUp(self):
+    super().setUp()
+    self.enter_context(tiny_run.small_space())
+    self.state = small_state()
+    self.trainer = training.Trainer(self.state)
+    self.run_child = runner.run_child
+
+  def _exhaust(self, *oversized: spec.Architecture) -> None:
+    def run_child(architecture, *args, **kwargs):
+      if architecture in oversized:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+      return self.run_child(architecture, *args, **kwargs)
+
+    self.enter_context(mock.patch.object(runner, "run_child", run_child))
+
+  def test_one_is_skipped_counted_and_named(self):
+    fits, oversized = self.trainer.meta_batches.batch(0)
+    self._exhaust(oversized)
+    before = self.state.ghn.get_arrays()
+    with self.assertLogs("absl", "WARNING") as logs:
+      self.trainer.step()
+    self.assertIn(oversized.fingerprint, logs.output[0])
+    self.assertIn("does not fit into memory", logs.output[0])
+    self.assertNotIn(fits.fingerprint, logs.output[0])
+    self.assertEqual(self.state.num_oversized, 1)
+    # The others train on.
+    self.assertEqual(self.state.num_skipped, 0)
+    self.assertTrue(np.isfinite(self.state.take_means()["loss"]))
+    after = self.state.ghn.get_arrays()
+    self.assertTrue(any((after[name] != before[name]).any() for name in after))
+
+  def test_a_step_of_nothing_else_updates_nothing(self):
+    self._exhaust(*self.trainer.meta_batches.batch(0))
+    before = self.state.ghn.get_arrays()
+    self.trainer.step()
+    self.assertEqual(self.state.num_oversized, 2)
+    self.assertEqual(self.state.num_skipped, 1)
+    for name, array in self.state.ghn.get_arrays().items():
+      np.testing.assert_array_equal(array, before[name])
 
 
 class TrainTest(absltest.TestCase):
