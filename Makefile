@@ -22,7 +22,7 @@ IS_PYTHON_311 := import ensurepip, sys, venv; \
   sys.exit(sys.version_info[:2] != (3, 11))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance architectures lint clean
+.PHONY: help demo test conformance architectures endurance lint clean
 
 help:
 	@echo 'make demo           train a small hypernetwork, predict and quantize'
@@ -30,6 +30,7 @@ help:
 	@echo 'make test           run the tests'
 	@echo 'make conformance    run the whole conformance table (long)'
 	@echo 'make architectures  encode and run 10,800 sampled networks (long)'
+	@echo 'make endurance      kill a training process twenty times (long)'
 	@echo 'make lint           check style, format and types'
 	@echo 'make clean          remove .venv and demo'
 
@@ -47,6 +48,9 @@ conformance: $(DEV_STAMP)
 
 architectures: $(DEV_STAMP)
 	$(PY) -m pytest -n 2 -m 'large or not large' tests/architectures_test.py
+
+endurance: $(DEV_STAMP)
+	$(PY) -m pytest -m large tests/train_test.py
 
 lint: $(DEV_STAMP)
 	$(PY) -m ruff check

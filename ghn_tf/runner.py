@@ -99,6 +99,7 @@ class Runner:
     recipe: recipe_lib.Recipe,
     num_parallel: int,
     label_smoothing: float = 0.0,
+    devices: Sequence[str] = ("",),
   ):
     """Starts the threads.
 
@@ -106,8 +107,10 @@ class Runner:
       recipe: how the children are rounded.
       num_parallel: number of children that run at once.
       label_smoothing: see `run_child`.
+      devices: what children are placed on, one after the other.
     """
     self._recipe = recipe
+    self._devices = devices
     self._label_smoothing = label_smoothing
     self.pool = futures.ThreadPoolExecutor(num_parallel)
     self._show_all_types()
@@ -126,7 +129,9 @@ class Runner:
     }
     images = np.ones((2, *architecture.input_shape), np.float32)
     labels = np.zeros(2, np.int32)
-    self.run([architecture], [params], images, labels, seed=0, first=0)
+    self.run(
+      [architecture], [params], images, labels, weight=1, seed=0, numbers=[0]
+    )
     recipes = (recipe_lib.get("float"), self._recipe)
     self.accuracies([architecture], [params], [(images, labels)], recipes)
 
@@ -137,10 +142,11 @@ class Runner:
     images: np.ndarray,
     labels: np.ndarray,
     *,
+    weight: float,
     seed: int,
-    first: int,
+    numbers: Sequence[int],
   ) -> list[Result | None]:
-    """Runs all children on one batch; their mean loss is what is derived.
+    """Runs all children on one batch.
 
     A child that does not fit into memory is named in the log; its result is
     None, and all it had is freed.
@@ -150,23 +156,25 @@ class Runner:
       params: the predicted params of each.
       images: [B, H, W, C], normalized.
       labels: [B], int32.
+      weight: factor of every child's loss in the gradients.
       seed: of the noise, where the recipe has it.
-      first: number of the first child among all that have this seed.
+      numbers: of each child, among all that have this seed.
     """
     batch = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
 
     def run(index: int) -> Result | None:
       architecture = architectures[index]
       try:
-        return run_child(
-          architecture,
-          params[index],
-          *batch,
-          self._recipe,
-          weight=1 / len(architectures),
-          label_smoothing=self._label_smoothing,
-          seed=(seed, first + index),
-        )
+        with tf.device(self._devices[index % len(self._devices)]):
+          return run_child(
+            architecture,
+            params[index],
+            *batch,
+            self._recipe,
+            weight=weight,
+            label_smoothing=self._label_smoothing,
+            seed=(seed, numbers[index]),
+          )
       except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         logging.warning(
           "Network %s (%s, %s nodes, %s multiply-accumulates) does not fit into"

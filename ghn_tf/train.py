@@ -26,6 +26,7 @@ import tensorflow as tf
 
 import ghn_tf
 from ghn_tf import data
+from ghn_tf import distribution
 from ghn_tf import files
 from ghn_tf import training
 from ghn_tf import training_config
@@ -49,6 +50,16 @@ _INIT_CHECKPOINT = flags.DEFINE_string(
   "Hypernetwork to begin with, where the workdir has no checkpoint yet: a"
   " checkpoint file, the workdir of another run, or the name of a pretrained"
   " one; a new one if None.",
+)
+
+
+_STRATEGY = flags.DEFINE_enum(
+  "strategy",
+  "none",
+  distribution.STRATEGIES,
+  "How the networks of a step are divided: none; mirrored, among all GPUs of"
+  " this machine; multi_worker, among the processes in the environment variable"
+  " TF_CONFIG, each started by this command with the same --workdir.",
 )
 
 
@@ -82,7 +93,7 @@ def config_from_flags() -> training_config.TrainConfig:
 
 def _write_run_files(state: training_state.TrainState) -> None:
   """Writes how the run was started."""
-  holders = (_WORKDIR, _DATA_DIR, _DOWNLOAD, _INIT_CHECKPOINT)
+  holders = (_WORKDIR, _DATA_DIR, _DOWNLOAD, _INIT_CHECKPOINT, _STRATEGY)
   names = [holder.name for holder in (*holders, *_CONFIG.values())]
   lines = [flags.FLAGS[name].serialize() for name in names]
   files.write(
@@ -133,6 +144,7 @@ def _train() -> int | None:
   # Each child that runs at once gets its share of the cores.
   threads = max(1, (os.cpu_count() or 1) // config.parallel_children)
   tf.config.threading.set_intra_op_parallelism_threads(threads)
+  workers = distribution.create(_STRATEGY.value)
   dataset = data.load(
     config.dataset,
     _DATA_DIR.value,
@@ -141,10 +153,15 @@ def _train() -> int | None:
   )
   # Whatever can be wrong shows before the first file is written.
   state = training_state.open_run(
-    config, dataset, _WORKDIR.value, _INIT_CHECKPOINT.value
+    config,
+    dataset,
+    _WORKDIR.value,
+    _INIT_CHECKPOINT.value,
+    workers.is_chief,
   )
-  trainer = training.Trainer(state)
-  _write_run_files(state)
+  trainer = training.Trainer(state, workers)
+  if workers.is_chief:
+    _write_run_files(state)
   stop = threading.Event()
   with _signals(state, stop) as received:
     finished = training.train(trainer, _WORKDIR.value, stop)
@@ -158,7 +175,12 @@ def main(argv: Sequence[str]) -> int | None:
     raise app.UsageError(f"Only flags are expected, got {argv[1:]}.")
   try:
     return _train()
-  except (ValueError, OSError, training.TrainingError) as error:
+  except (
+    ValueError,
+    OSError,
+    training.TrainingError,
+    distribution.LostWorkerError,
+  ) as error:
     logging.debug("Where the error came from:", exc_info=True)
     print(f"ghn_tf.train: error: {error}", file=sys.stderr)
     return 1

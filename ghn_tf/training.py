@@ -15,9 +15,11 @@ import threading
 import time
 
 from absl import logging
+import numpy as np
 import tensorflow as tf
 
 from ghn_tf import data
+from ghn_tf import distribution
 from ghn_tf import evaluation
 from ghn_tf import meta_batch
 from ghn_tf import metrics
@@ -55,9 +57,22 @@ class Trainer:
     ValueError: on construction, for architectures that cannot be had.
   """
 
-  def __init__(self, state: training_state.TrainState):
+  def __init__(
+    self,
+    state: training_state.TrainState,
+    workers: distribution.Distribution | None = None,
+  ):
+    """Prepares training.
+
+    Args:
+      state: to begin at.
+      workers: what the networks of a step are divided among; this process if
+        None.
+    """
     config = state.config
     self.state = state
+    self.workers = workers or distribution.Distribution()
+    self._check_workers()
     mode = recipe_lib.Mode(config.quantization_mode)
     self.recipe = recipe_lib.get(config.recipe, mode, config.per_channel)
     self.meta_batches = meta_batch.MetaBatches(
@@ -70,12 +85,30 @@ class Trainer:
     self._held_out = self.meta_batches.held_out
     self.meta_batches.batch(state.step)
     self.runner = runner_lib.Runner(
-      self.recipe, config.parallel_children, config.label_smoothing
+      self.recipe,
+      config.parallel_children,
+      config.label_smoothing,
+      self.workers.devices,
     )
     # TensorFlow adds up the gradients of the first call of a compiled function
     # in another order than later. With this call, the first step after a
     # checkpoint is no longer the first one.
     state.ghn([_with_every_param(state.dataset)])
+
+  def _check_workers(self) -> None:
+    """Raises ValueError where the workers do not fit the run or each other."""
+    config, number = self.state.config, self.workers.num_workers
+    if config.meta_batch_size < number:
+      raise ValueError(
+        f"--meta_batch_size={config.meta_batch_size} is less than the number of"
+        f" workers, {number}, each of which needs a network."
+      )
+    (total,) = self.workers.sum([tf.constant(float(self.state.step))])
+    if total != number * self.state.step:
+      raise ValueError(
+        f"The workers begin at different steps, this one at {self.state.step};"
+        " --workdir must be on a file system that all of them share."
+      )
 
   def step(self) -> None:
     """Does one step: predicts params, runs the children, updates.
@@ -84,7 +117,9 @@ class Trainer:
       TrainingError: too many steps in a row had no finite gradient.
     """
     state, config = self.state, self.state.config
-    architectures = self.meta_batches.batch(state.step)
+    drawn = self.meta_batches.batch(state.step)
+    share = self.workers.share(len(drawn))
+    architectures = [drawn[index] for index in share]
     batch = data.training_batch(
       state.dataset, config.seed, state.step, config.image_batch_size
     )
@@ -94,16 +129,23 @@ class Trainer:
       architectures,
       params,
       *batch,
+      weight=1 / len(drawn),
       seed=config.seed,
-      first=state.step * len(architectures),
+      numbers=[state.step * len(drawn) + index for index in share],
     )
-    gradients = self._gradients(tape, params, children)
-    norm = float(tf.linalg.global_norm(gradients))
     ran = [child for child in children if child is not None]
-    state.num_oversized += len(children) - len(ran)
-    # The mean of none is NaN: if no child ran, nothing is updated.
-    loss = float(tf.reduce_mean([child.loss for child in ran]))
-    accuracy = float(tf.reduce_mean([child.accuracy for child in ran]))
+    sums = [
+      tf.add_n([child.loss for child in ran] or [tf.zeros(())]),
+      tf.add_n([child.accuracy for child in ran] or [tf.zeros(())]),
+      tf.constant(float(len(ran))),
+    ]
+    *gradients, loss_sum, accuracy_sum, num_ran = self.workers.sum(
+      [*self._gradients(tape, params, children), *sums]
+    )
+    norm = float(tf.linalg.global_norm(gradients))
+    # If no child ran, they are NaN, and nothing is updated.
+    loss, accuracy = float(loss_sum / num_ran), float(accuracy_sum / num_ran)
+    state.num_oversized += len(drawn) - int(num_ran)
     if math.isfinite(loss) and math.isfinite(norm):
       state.optimizer.learning_rate = config.learning_rate_at(state.step)
       self._update(gradients)
@@ -182,12 +224,16 @@ class Trainer:
       *data.evaluation_batches(state.dataset, "validation", size, limit)
     ]
     recipes = {r.name: r for r in (recipe_lib.get("float"), self.recipe)}
-    rows = self.runner.accuracies(
-      held_out, state.ghn(held_out), batches, list(recipes.values())
-    )
+    share = [held_out[i] for i in self.workers.share(len(held_out))]
+    rows = np.zeros((0, len(recipes)))
+    if share:
+      rows = self.runner.accuracies(
+        share, state.ghn(share), batches, list(recipes.values())
+      )
+    sums = self.workers.sum([*tf.constant(rows.sum(axis=0))])
     return {
-      f"validation/{name}_accuracy": mean
-      for name, mean in zip(recipes, rows.mean(axis=0).tolist(), strict=True)
+      f"validation/{name}_accuracy": float(total) / len(held_out)
+      for name, total in zip(recipes, sums, strict=True)
     }
 
 
@@ -204,21 +250,27 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
 
   Raises:
     TrainingError: too many steps in a row had no finite gradient.
+    LostWorkerError: another worker is gone.
     OSError: the workdir cannot be written, as on a full disk.
   """
-  state = trainer.state
+  state, workers = trainer.state, trainer.workers
   config, log = state.config, _Log(state)
   log.begin(workdir)
-  if state.step == 0:  # shows before hours of work whether it can be saved
-    training_state.save(state, workdir)
+  # Of several workers, one writes.
+  writer: metrics.MetricsWriter | None = None
+  if workers.is_chief:
+    if state.step == 0:  # shows before hours of work whether it can be saved
+      training_state.save(state, workdir)
+    writer = metrics.MetricsWriter(workdir, state.step)
   with (
-    contextlib.closing(metrics.MetricsWriter(workdir, state.step)) as writer,
+    contextlib.closing(writer) if writer else contextlib.nullcontext(),
     metrics.progress_bar(
       config.steps * config.meta_batch_size,
       state.step * config.meta_batch_size,
     ) as bar,
   ):
-    while state.step < config.steps and not stop.is_set():
+    stops = False
+    while state.step < config.steps and not stops:
       begin = time.monotonic()
       trainer.step()
       bar.update(config.meta_batch_size)
@@ -236,13 +288,14 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
         is_best = state.remember_best(
           accuracies.get(f"validation/{trainer.recipe.name}_accuracy", 0.0)
         )
-      if scalars:
+      stops = workers.any(stop.is_set())
+      if scalars and writer:
         writer.write(state.step, scalars)
         with bar.external_write_mode():
           log.progress(scalars)
       state.seconds += time.monotonic() - begin
       is_due = _is_due(state, config.checkpoint_every_steps)
-      if is_due or is_best or stop.is_set():
+      if writer and (is_due or is_best or stops):
         training_state.save(state, workdir)
   log.end(workdir)
   return state.step >= config.steps

@@ -107,6 +107,7 @@ def open_run(
   dataset: data.Dataset,
   workdir: str,
   init_checkpoint: str | None = None,
+  is_chief: bool = True,
 ) -> TrainState:
   """Returns the state to train from.
 
@@ -117,9 +118,9 @@ def open_run(
   Args:
     config: how to train.
     dataset: the images.
-    workdir: the run's folder, which need not exist yet. What a killed run left
-      of a checkpoint is removed.
+    workdir: the run's folder, which need not exist yet.
     init_checkpoint: a hypernetwork of the same sizes, as `find` takes it.
+    is_chief: whether to remove what a killed run left of a checkpoint.
 
   Raises:
     CheckpointError: init_checkpoint cannot be read, none of those in the
@@ -143,8 +144,9 @@ def open_run(
     state.ghn.set_arrays(_under("ghn", arrays))
     state.ancestors = lineage(metadata)
     logging.info("Begin with the hypernetwork in %s.", path)
-  for partial in folder.glob(".checkpoint-*.npz.*"):  # of `files.write`
-    partial.unlink()
+  if is_chief:
+    for partial in folder.glob(".checkpoint-*.npz.*"):  # of `files.write`
+      partial.unlink()
   return state
 
 

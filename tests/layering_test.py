@@ -39,6 +39,7 @@ _LIBRARIES = (
   "ghn_tf.targets",
 )
 _JOINING = (
+  "ghn_tf.distribution",
   "ghn_tf.evaluation",
   "ghn_tf.meta_batch",
   "ghn_tf.predictor",

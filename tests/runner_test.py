@@ -65,7 +65,7 @@ class RunnerTest(absltest.TestCase):
     }
     self.assertEqual(ranks, {1, 3})
 
-  def test_children_are_weighted_equally_and_stay_in_order(self):
+  def test_children_are_weighted_and_stay_in_order(self):
     network = linear_classifier()
     rng = np.random.default_rng(0)
     kernels = rng.standard_normal((5, 3, 2), dtype=np.float32)
@@ -74,7 +74,13 @@ class RunnerTest(absltest.TestCase):
     labels = np.array([0, 1, 1, 0], np.int32)
     recipe = recipe_lib.get("float")
     results = runner.Runner(recipe, 3).run(
-      [network] * 5, params, images, labels, seed=0, first=0
+      [network] * 5,
+      params,
+      images,
+      labels,
+      weight=0.2,
+      seed=0,
+      numbers=range(5),
     )
     for result, single in zip(results, params, strict=True):
       alone = runner.run_child(

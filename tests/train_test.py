@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import resource
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from absl.testing import absltest
 from absl.testing import flagsaver
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from ghn_tf import checkpoint
@@ -244,9 +246,35 @@ class ProcessTest(absltest.TestCase):
       process = self._start(workdir)
       _, errors = process.communicate()
       self.assertEqual(process.returncode, 0, errors)
+    self._check_equal(killed, whole, [2, 4, 6])
+
+  @pytest.mark.large
+  def test_twenty_kills_at_random_moments_change_nothing(self):
+    whole, killed = (self.create_tempdir().full_path for _ in range(2))
+    rng = random.Random(0)
+    arguments = ("--steps=150", "--keep_checkpoints=2")
+    num_killed = 0
+    while num_killed < 20:
+      process = self._start(killed, *arguments)
+      try:
+        # Some before the first step, some while a checkpoint is written.
+        process.communicate(timeout=rng.uniform(5, 15))
+        self.fail(f"The run ended after {num_killed} kills.")
+      except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        num_killed += 1
     for workdir in (killed, whole):
-      steps = [record["step"] for record in metrics.read(workdir)]
-      self.assertEqual(steps, [2, 4, 6])
+      process = self._start(workdir, *arguments)
+      _, errors = process.communicate()
+      self.assertEqual(process.returncode, 0, errors)
+    self._check_equal(killed, whole, list(range(2, 151, 2)))
+
+  def _check_equal(self, killed: str, whole: str, steps: list[int]) -> None:
+    """Two runs wrote the same metrics and came to the same state."""
+    for workdir in (killed, whole):
+      recorded = [record["step"] for record in metrics.read(workdir)]
+      self.assertEqual(recorded, steps)
     for actual, expected in zip(
       metrics.read(killed), metrics.read(whole), strict=True
     ):

@@ -146,8 +146,9 @@ class TrainerTest(tf.test.TestCase):
           architectures,
           params,
           *batch,
+          weight=1,
           seed=seed,
-          first=state.step * len(architectures),
+          numbers=[2 * state.step, 2 * state.step + 1],
         )
         result.append(float(children[0].loss))
       return result

@@ -1,0 +1,134 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Divides the networks of a step among devices and workers (tf.distribute).
+
+Every worker has the whole hypernetwork and all of the images, draws the same
+meta-batch, and runs its share of the networks. What the workers exchange in a
+step is the gradient of the hypernetwork, a few megabytes, whatever the networks
+cost. Since all add the same gradients, their hypernetworks stay the same.
+"""
+
+from collections.abc import Sequence
+import json
+import os
+
+import tensorflow as tf
+
+STRATEGIES = ("none", "mirrored", "multi_worker")
+
+
+_EXAMPLE = (
+  '{"cluster": {"worker": ["host0:2222", "host1:2222"]},'
+  ' "task": {"type": "worker", "index": 0}}'
+)
+
+
+class LostWorkerError(RuntimeError):
+  """Another worker is gone, or cannot be reached."""
+
+
+class Distribution:
+  """One process that does all by itself, on one device.
+
+  Attributes:
+    devices: what children are placed on, one after the other.
+    num_workers: number of processes.
+    index: of this process, from 0; number 0 writes checkpoints and metrics.
+  """
+
+  def __init__(self, devices: Sequence[str] = ("",)):
+    self.devices = tuple(devices)
+    self.num_workers = 1
+    self.index = 0
+
+  @property
+  def is_chief(self) -> bool:
+    """Whether this process writes checkpoints and metrics."""
+    return self.index == 0
+
+  def share(self, number: int) -> range:
+    """Returns which of so many networks this process runs."""
+    return range(self.index, number, self.num_workers)
+
+  def sum(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns the sums over all workers, which all get.
+
+    Raises:
+      LostWorkerError: one of them does not answer.
+    """
+    return list(tensors)
+
+  def any(self, value: bool) -> bool:
+    """Whether the value is true in any worker.
+
+    Raises:
+      LostWorkerError: one of them does not answer.
+    """
+    (total,) = self.sum([tf.constant(float(value))])
+    return bool(total > 0)
+
+
+class _MultiWorker(Distribution):
+  """One of the workers that TF_CONFIG lists."""
+
+  def __init__(self):
+    try:
+      cluster = json.loads(os.environ["TF_CONFIG"])
+      workers = cluster["cluster"]["worker"]
+      index = cluster["task"]["index"]
+    except (KeyError, TypeError, ValueError) as error:
+      raise ValueError(
+        "The strategy multi_worker needs the environment variable TF_CONFIG,"
+        f" such as {_EXAMPLE}; got {os.environ.get('TF_CONFIG')!r}."
+      ) from error
+    # Has to come before anything else that TensorFlow does.
+    self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    super().__init__()
+    self.num_workers, self.index = len(workers), index
+
+  def sum(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """See `Distribution`."""
+    try:
+      return list(self._sum(list(tensors)))
+    except (
+      tf.errors.UnavailableError,
+      tf.errors.InternalError,
+      tf.errors.AbortedError,
+      tf.errors.CancelledError,
+      tf.errors.DeadlineExceededError,
+    ) as error:
+      raise LostWorkerError(
+        "A worker is gone or cannot be reached. Start all of them again: they"
+        f" go on from the last checkpoint. ({error.message})"
+      ) from error
+
+  @tf.function(autograph=False)
+  def _sum(self, tensors: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+    def reduce(values: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+      context = tf.distribute.get_replica_context()
+      # What is reduced must be on the replica's device, and say so.
+      placed = [tf.identity(value) for value in values]
+      return context.all_reduce(tf.distribute.ReduceOp.SUM, placed)
+
+    return self._strategy.run(reduce, args=(tensors,))
+
+
+def create(strategy: str) -> Distribution:
+  """Returns how a run is distributed.
+
+  Args:
+    strategy: one of `STRATEGIES`: none, one process on one device; mirrored,
+      one process on all of its GPUs; multi_worker, this process is one of those
+      in TF_CONFIG. To be called before TensorFlow computes anything.
+
+  Raises:
+    ValueError: an unknown strategy, or a TF_CONFIG that is missing or wrong.
+  """
+  if strategy == "none":
+    return Distribution()
+  if strategy == "mirrored":
+    mirrored = tf.distribute.MirroredStrategy()
+    return Distribution(mirrored.extended.worker_devices)
+  if strategy == "multi_worker":
+    return _MultiWorker()
+  raise ValueError(f"strategy must be one of {STRATEGIES}, got {strategy!r}.")
