@@ -6,6 +6,7 @@ import shutil
 from unittest import mock
 
 from absl.testing import absltest
+import tensorflow as tf
 
 from ghn_tf.arch import audit
 from ghn_tf.arch import space as space_lib
@@ -49,6 +50,8 @@ class AuditTest(absltest.TestCase):
     ]
     self.assertEqual(found["train"].outside_limits, sum(outside))
     self.assertEqual(found["train"].unreadable, 1)
+    self.assertEqual(found["train"].damaged_files, 1)
+    self.assertEqual(found["val"].damaged_files, 0)
     self.assertFalse(found["train"].is_clean)
     # The targets are there whatever the limits.
     self.assertEqual(found["predefined"].outside_limits, 0)
@@ -58,14 +61,26 @@ class AuditTest(absltest.TestCase):
       next(pathlib.Path(self.directory).glob(f"*-{split}.tfrecord*"))
       for split in ("train", "val")
     )
-    # The first records of train become those of val.
-    size = val.stat().st_size
-    rest = train.read_bytes()
-    train.write_bytes(val.read_bytes() + rest)
-    self.assertGreater(size, 0)
+    # The first records of train, with the same indices, become those of val.
+    examples = list(tf.data.TFRecordDataset(str(train)).as_numpy_iterator())
+    mixed = list(tf.data.TFRecordDataset(str(val)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(train)) as writer:
+      for example in mixed + examples[5:]:
+        writer.write(example)
     found = audit.audit(self.directory, small_collection.COLLECTION)
     self.assertEqual(found["train"].shared, 5)
+    self.assertEqual(found["train"].damaged_files, 0)
     self.assertEqual(found["val"].shared, 0)
+
+  def test_a_wrong_byte_that_hurts_nobody_is_still_found(self):
+    (path,) = pathlib.Path(self.directory).glob("*-train.tfrecord*")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # of the checksum of the last record
+    path.write_bytes(content)
+    found = audit.audit(self.directory, small_collection.COLLECTION)
+    self.assertEqual(found["train"].unreadable, 0)
+    self.assertEqual(found["train"].damaged_files, 1)
+    self.assertFalse(found["train"].is_clean)
 
   def test_near_twins_of_targets_are_counted(self):
     collection = dataclasses.replace(small_collection.COLLECTION)

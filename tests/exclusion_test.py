@@ -23,7 +23,7 @@ def _block(
   use_bias: bool = False,
   norm: bool = True,
   shortcut_norm: bool = False,
-  activation: ops.Op = ops.Op.RELU,
+  activation: ops.Op | None = ops.Op.RELU,
   filters: int = 4,
   kernel: tuple[int, int] = (3, 3),
 ) -> spec.Architecture:
@@ -34,7 +34,8 @@ def _block(
   )
   if norm:
     x = builder.add(ops.Op.BATCH_NORM, x)
-  x = builder.add(activation, x)
+  if activation is not None:
+    x = builder.add(activation, x)
   y = builder.add(ops.Op.CONV, 0, filters=filters, kernel=(1, 1))
   if shortcut_norm:
     y = builder.add(ops.Op.BATCH_NORM, y)
@@ -56,6 +57,7 @@ class ExclusionTest(parameterized.TestCase):
     {"norm": False, "use_bias": True},
     {"shortcut_norm": True},
     {"activation": ops.Op.RELU6},
+    {"activation": None},
   )
   def test_near_twins_are_excluded_where_asked(self, **style):
     self.assertIn(_block(**style), exclusion.Exclusion((), [_block()]))

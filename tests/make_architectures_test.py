@@ -34,6 +34,7 @@ _BAD_INPUT = {
     "max_nodes=15 refused .*min_macs=29999999 refused"
   ),
   "--name=m --data_dir=/tmp --image_shape=3,x": "got 3,x",
+  "--name=m --data_dir=/tmp --image_shape=0,8,3": "positive sizes, got 0,8,3",
   "--draw=val-3": "--draw needs --output",
   "--draw=val-500 --output=/tmp/x.png": "val of edge has 500 architectures",
   "--draw=val-3 --output=/tmp/x.pdf": 'expected ".png" or ".svg"',
@@ -85,7 +86,7 @@ class MakeTest(parameterized.TestCase):
 
     checked = _run(*flags, "--check")
     self.assertEqual(checked.returncode, 0, checked.stderr)
-    self.assertRegex(checked.stdout, r"\ntrain +30 +\d+ +0 +0 +0\n")
+    self.assertRegex(checked.stdout, r"\ntrain +30 +\d+( +0){4}\n")
     # Under a limit that it was not made with.
     checked = _run(*flags, "--max_macs=500000", "--check")
     self.assertEqual(checked.returncode, 1)
@@ -132,7 +133,10 @@ class ChecksumsTest(absltest.TestCase):
       collection = splits.collection(name)
       self.assertEqual(set(checksums), set(collection.sizes))
       for split, architectures in collection.evaluation.items():
-        drawn = records.checksum(map(records.encode, architectures))
+        drawn = records.checksum(
+          records.encode(architecture, index)
+          for index, architecture in enumerate(architectures)
+        )
         self.assertEqual(drawn, checksums[split])
 
 

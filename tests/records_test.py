@@ -72,15 +72,23 @@ class RecordsTest(parameterized.TestCase):
     x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
     builder.add(ops.Op.DENSE, x, filters=10, use_bias=True)
     self.assertEqual(
-      list(zlib.decompress(records.encode(builder.build("a")))),
-      # Version, H W C, 3 layers: op and attributes of each.
-      [1, 8, 8, 3, 3]
+      list(zlib.decompress(records.encode(builder.build("a"), 300))),
+      # Version, index, H W C, 3 layers: op and attributes of each.
+      [1, 172, 2, 8, 8, 3, 3]
       + [1, 130, 1, 3, 3, 1, 1, 0, 1, 0]
       + [9]
       + [3, 10, 1]
       # 3 nodes, their layers, how far back each reads.
       + [3, 0, 1, 2, 1, 1, 1],
     )
+
+  def test_the_index_comes_back(self):
+    architecture = space.sample(space.SPACES["tiny"], 0, 0)
+    for index in (0, 127, 128, 249_999):
+      record = records.encode(architecture, index)
+      self.assertEqual(records.index(record), index)
+      again = records.decode(record, "again")
+      self.assertEqual(again.fingerprint, architecture.fingerprint)
 
   def test_damage_is_an_error_wherever_it_is(self):
     record = records.encode(space.sample(space.SPACES["tiny"], 0, 0))
@@ -100,12 +108,16 @@ class RecordsTest(parameterized.TestCase):
         records.decode(record[:length], "a")
 
   @parameterized.named_parameters(
-    ("a_later_version", [2, 8, 8, 3], "version 2, known is 1"),
-    ("an_unknown_operation", [1, 8, 8, 3, 1, 99], "it is damaged"),
-    ("an_unknown_layer", [1, 8, 8, 3, 0, 1, 5], "it is damaged"),
-    ("an_early_end", [1, 8, 8], "it is damaged"),
-    ("a_node_before_the_image", [1, 8, 8, 3, 1, 9, 1, 0, 2], "reads node -1"),
-    ("nothing_but_an_image", [1, 8, 8, 3, 0, 0], "at least one more node"),
+    ("a_later_version", [2, 0, 8, 8, 3], "version 2, known is 1"),
+    ("an_unknown_operation", [1, 0, 8, 8, 3, 1, 99], "it is damaged"),
+    ("an_unknown_layer", [1, 0, 8, 8, 3, 0, 1, 5], "it is damaged"),
+    ("an_early_end", [1, 0, 8, 8], "it is damaged"),
+    (
+      "a_node_before_the_image",
+      [1, 0, 8, 8, 3, 1, 9, 1, 0, 2],
+      "reads node -1",
+    ),
+    ("nothing_but_an_image", [1, 0, 8, 8, 3, 0, 0], "at least one more node"),
   )
   def test_wrong_content_is_an_error(self, numbers, message):
     with self.assertRaisesRegex(ValueError, f"'a' .*{message}"):

@@ -100,8 +100,8 @@ class StoreTest(parameterized.TestCase):
   def test_the_checksum_is_of_the_content(self):
     architectures = small_collection.COLLECTION.evaluation["val"]
     digest = hashlib.sha256()
-    for architecture in architectures:
-      digest.update(records.content(records.encode(architecture)))
+    for index, architecture in enumerate(architectures):
+      digest.update(records.content(records.encode(architecture, index)))
     stored = store.Store(self.directory, "val").records()
     self.assertEqual(records.checksum(stored), digest.hexdigest())
 
@@ -141,41 +141,45 @@ class StoreTest(parameterized.TestCase):
     content[places[5] : places[5] + 8] = struct.pack("<Q", length)
     self.file.write_bytes(content)
     others = [index for index in range(_SIZE) if index != 5]
-    self._check(5, "its length, or one near it, is damaged", others)
+    self._check(5, "it is missing or damaged", others)
 
-  def test_damaged_lengths_of_the_first_of_two_and_of_the_last(self):
+  def test_all_kinds_of_damage_at_once(self):
     content, places = self._bytes(), self._places()
-    for damaged in (0, 8, 20, _SIZE - 1):
+    for damaged in (0, 8, 20, 21, 22):  # their lengths
       content[places[damaged]] ^= 1
+    content[places[30] + 10] ^= 1  # the checksum of its length
+    content[places[41] - 20] ^= 0xFF  # the data of record 40
+    content[places[60] : places[70]] = bytes(places[70] - places[60])
+    # From the end, so that the places before stay where they are.
+    del content[places[_SIZE - 2] + 20 :]
+    content[places[100] : places[100]] = b"not a record" * 7
+    del content[places[90] : places[91]]
     self.file.write_bytes(content)
-    lost = {0, 8, 20, _SIZE - 1}
-    for index in lost - {_SIZE - 1}:
-      self._check(index, "is damaged", [])
-    # The last one hides where the file ends, so only records before the first
-    # gap could be counted; they are none.
-    content[places[_SIZE - 1]] ^= 1
-    self.file.write_bytes(content)
-    others = [index for index in range(_SIZE) if index not in (0, 8, 20)]
-    self._check(8, "is damaged", others)
+    lost = {0, 8, 20, 21, 22, 30, 40, *range(60, 70), 90, _SIZE - 2, _SIZE - 1}
+    stored = store.Store(self.copy, "train")
+    for index in range(_SIZE):
+      if index in lost:
+        with self.assertRaisesRegex(ValueError, f"Architecture {index} cannot"):
+          _ = stored[index]
+      else:
+        expected = small_collection.COLLECTION.train(index)
+        self.assertEqual(stored[index].fingerprint, expected.fingerprint)
 
-  def test_what_no_longer_can_be_counted(self):
+  def test_records_in_each_others_place(self):
     content, places = self._bytes(), self._places()
-    # Two records are lost in the first gap and one in the second.
-    for damaged in (5, 6, 20):
-      content[places[damaged]] ^= 1
+    first, second = (bytes(content[places[i] : places[i + 1]]) for i in (3, 4))
+    content[places[3] : places[5]] = second + first
     self.file.write_bytes(content)
-    readable = [*range(5), *range(21, _SIZE)]
-    self._check(10, "one near it, is damaged", readable)
+    self._check(3, "architecture 4 is in its place", [0, 2, 5, _SIZE - 1])
 
   def test_a_truncated_file(self):
     places = self._places()
     self.file.write_bytes(self._bytes()[: places[9] - 1])
-    message = rf"the file ends too early \({places[9] - 1} bytes"
-    self._check(8, message, [*range(8)])
+    self._check(8, "missing or damaged", [*range(8)])
 
   def test_an_empty_and_a_missing_file(self):
     self.file.write_bytes(b"")
-    self._check(0, r"ends too early \(0 bytes", [])
+    self._check(0, "missing or damaged", [])
     os.unlink(self.file)
     self._check(0, "the file is missing", [])
 

@@ -148,6 +148,10 @@ def _collection() -> splits.Collection:
       "--image_shape needs height, width and channels, got"
       f" {','.join(_IMAGE_SHAPE.value)}."
     ) from None
+  if min(height, width, channels) < 1:
+    raise ValueError(
+      f"--image_shape needs positive sizes, got {','.join(_IMAGE_SHAPE.value)}."
+    )
   published = splits.collection(
     _SPACE.value, (height, width, channels), _NUM_CLASSES.value
   )
@@ -228,14 +232,19 @@ def make() -> None:
   elif _BEAM_RUNNER.value == "DirectRunner":
     options += ["direct_running_mode=in_memory"]
   start = time.monotonic()
-  builder.download_and_prepare(
-    download_config=tfds.download.DownloadConfig(
-      beam_runner=_BEAM_RUNNER.value,
-      beam_options=pipeline_options.PipelineOptions(
-        [f"--{option}" for option in options]
-      ),
+  try:
+    builder.download_and_prepare(
+      download_config=tfds.download.DownloadConfig(
+        beam_runner=_BEAM_RUNNER.value,
+        beam_options=pipeline_options.PipelineOptions(
+          [f"--{option}" for option in options]
+        ),
+      )
     )
-  )
+  except RuntimeError as error:  # Beam's, for a runner that is not there
+    raise ValueError(
+      f"--beam_runner={_BEAM_RUNNER.value} could not run the pipeline: {error}"
+    ) from error
   seconds = time.monotonic() - start
   count = sum(collection.sizes.values())
   print(
@@ -327,6 +336,9 @@ def check() -> None:
     values = dataclasses.astuple(result)
     print(f"{split:10}", *(f"{value:14,}" for value in values))
   wrong = [split for split, result in found.items() if not result.is_clean]
+  if _NAME.value is None:  # of one's own, the sizes are in its flags alone
+    sizes = {split: result.number for split, result in found.items()}
+    wrong += [s for s, n in collection.sizes.items() if sizes.get(s, 0) != n]
   if wrong:
     raise ValueError(f"{builder.data_path} is not clean in {wrong}; see above.")
   _print_checksums(builder)

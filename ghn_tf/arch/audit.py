@@ -19,7 +19,8 @@ class SplitAudit:
     number: of its architectures.
     distinct: number of them that are isomorphic to none before, in this split
       or, for `train`, in any.
-    unreadable: number of damaged records.
+    damaged_files: number of files that `tfds.load` cannot read to their end.
+    unreadable: number of records that `store.Store` cannot read either.
     outside_limits: number that break a limit of the split's space.
     shared: number that another split has too, or, in `train`, that the
       collection excludes from training, as near twins of the targets.
@@ -27,6 +28,7 @@ class SplitAudit:
 
   number: int
   distinct: int = 0
+  damaged_files: int = 0
   unreadable: int = 0
   outside_limits: int = 0
   shared: int = 0
@@ -34,7 +36,12 @@ class SplitAudit:
   @property
   def is_clean(self) -> bool:
     """Whether nothing is wrong; repetitions within a split are allowed."""
-    return not (self.unreadable or self.outside_limits or self.shared)
+    return not (
+      self.damaged_files
+      or self.unreadable
+      or self.outside_limits
+      or self.shared
+    )
 
 
 def audit(
@@ -61,6 +68,7 @@ def audit(
   for split in sorted(names, key=lambda name: name == "train"):
     stored = store.Store(directory, split)
     result = found[split] = SplitAudit(len(stored))
+    result.damaged_files = len(stored.damaged_files())
     space = dict(collection.beyond).get(split, collection.space)
     for index in range(len(stored)):
       progress()

@@ -81,7 +81,7 @@ def _examples(
   stop = min(start + _RANGE, collection.sizes[split])
   drawn = collection.architectures(split, start, stop)
   for index, architecture in enumerate(drawn, start):
-    yield index, {"architecture": records.encode(architecture)}
+    yield index, {"architecture": records.encode(architecture, index)}
 
 
 class ConvNets250K(tfds.core.GeneratorBasedBuilder):

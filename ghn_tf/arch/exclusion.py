@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
+_LEFT_OUT = (ops.Op.BATCH_NORM, ops.Op.RELU, ops.Op.RELU6)
+
 
 class Exclusion:
   """Architectures that must not be drawn again, nor isomorphic ones.
 
   Of some, near twins are excluded too: networks that differ from them only in
-  BatchNorm, biases, or ReLU6 in place of ReLU.
+  BatchNorm, biases and activations.
   """
 
   def __init__(
@@ -53,18 +55,16 @@ def _size(architecture: spec.Architecture) -> tuple[int, int, int]:
 
 
 def skeleton(architecture: spec.Architecture) -> spec.Architecture:
-  """Returns the network without BatchNorm and biases, ReLU6 being ReLU."""
+  """Returns the network without BatchNorm, biases and activations."""
   builder = spec.Builder(architecture.input_shape)
   places = [builder.input]
   for node in architecture.nodes[1:]:
     inputs = [places[i] for i in node.inputs]
-    if node.op is ops.Op.BATCH_NORM:
+    if node.op in _LEFT_OUT:
       places.append(inputs[0])
       continue
     layer = node.layer
-    if node.op is ops.Op.RELU6:
-      layer = ops.Layer(ops.Op.RELU)
-    elif layer.use_bias:
+    if layer.use_bias:
       layer = layer._replace(use_bias=False)
     places.append(builder.place(layer, *inputs))
   return builder.build(architecture.name)

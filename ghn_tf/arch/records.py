@@ -3,9 +3,10 @@
 """Architectures as short byte strings, both ways, for data sets of many.
 
 A record is a zlib stream, whose checksum tells damage, of unsigned LEB128
-numbers: the version, the image's H W C, a table of the layers that occur, for
-each node after the image the place of its layer in the table, and for each
-node's inputs the distance back to them, a concat's after their number.
+numbers: the version, the index in the split, the image's H W C, a table of the
+layers that occur, for each node after the image the place of its layer in the
+table, and for each node's inputs the distance back to them, a concat's after
+their number.
 
 Names are not kept, neither the architecture's nor its nodes', which a reader
 names `<op>_<index>` as `spec.Builder` does.
@@ -45,24 +46,34 @@ _PADDINGS = ("same", "valid")
 _MAX_BYTES = 1 << 24
 
 
-def encode(architecture: spec.Architecture) -> bytes:
-  """Returns the record of an architecture."""
+def encode(architecture: spec.Architecture, index: int = 0) -> bytes:
+  """Returns the record of an architecture, with its index in a split."""
   table: dict[ops.Layer, int] = {}
   places: list[int] = []
   sources: list[int] = []
-  for index, (_, layer, inputs) in enumerate(architecture.nodes[1:], 1):
+  for node, (_, layer, inputs) in enumerate(architecture.nodes[1:], 1):
     places.append(table.setdefault(layer, len(table)))
     if layer.op is ops.Op.CONCAT:
       sources.append(len(inputs))
     for source in inputs:
-      sources.append(index - source)
-  numbers = [_VERSION, *architecture.input_shape, len(table)]
+      sources.append(node - source)
+  numbers = [*architecture.input_shape, len(table)]
   for layer in table:
     numbers.append(_CODES[layer.op])
     for name in ops.ATTRIBUTES[layer.op]:
       numbers.extend(_to_numbers(name, getattr(layer, name)))
   numbers.append(len(places))
-  return zlib.compress(_to_bytes([*numbers, *places, *sources]))
+  head = _to_bytes([_VERSION, index])
+  return zlib.compress(head + _to_bytes([*numbers, *places, *sources]))
+
+
+def index(record: bytes) -> int:
+  """Returns the index that a record holds.
+
+  Raises:
+    ValueError: the record is damaged, or its version is not known.
+  """
+  return _read_index(_from_bytes(content(record)))
 
 
 def content(record: bytes) -> bytes:
@@ -101,15 +112,23 @@ def decode(record: bytes, name: str) -> spec.Architecture:
   """
   numbers = _from_bytes(content(record))
   try:
-    version = next(numbers)
-    if version != _VERSION:
-      raise ValueError(f"it has version {version}, known is {_VERSION}.")
+    _read_index(numbers)
     return _decode(numbers, name)
-  except (StopIteration, IndexError, ValueError) as error:
+  except (StopIteration, IndexError, struct.error, ValueError) as error:
     reason = error if isinstance(error, ValueError) else "it is damaged."
     raise ValueError(
       f"The record of architecture {name!r} cannot be read: {reason}"
     ) from error
+
+
+def _read_index(numbers: Iterator[int]) -> int:
+  try:
+    version, place = next(numbers), next(numbers)
+  except StopIteration:
+    raise ValueError("it is damaged.") from None
+  if version != _VERSION:
+    raise ValueError(f"it has version {version}, known is {_VERSION}.")
+  return place
 
 
 def _decode(numbers: Iterator[int], name: str) -> spec.Architecture:

@@ -6,7 +6,7 @@ A collection has a split `train`, two splits of the same distribution, `val` and
 `test`, four beyond it, `wide`, `deep`, `dense` and `bnfree`, and `predefined`,
 the targets of models/. No two architectures of the evaluation splits are
 isomorphic, and none of `train` is isomorphic to one of them, nor differs from
-a target only in BatchNorm, biases, or ReLU6 in place of ReLU. (The public
+a target only in BatchNorm, biases and activations. (The public
 generator of DeepNets-1M, arXiv 2110.13100, draws its test networks from the
 training stream.)
 

@@ -8,6 +8,7 @@ place of a record that is damaged. The others stay readable.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import functools
 import mmap
 import os
@@ -27,7 +28,8 @@ T = TypeVar("T")
 
 # TFRecord: length (8 bytes), its checksum (4), data, its checksum (4).
 _HEADER, _FOOTER = 12, 4
-_SEARCHED = 1 << 14  # bytes at a time, behind a damaged length
+_BLOCK = 1 << 10  # records whose lengths are checked together
+_SEARCHED = 1 << 14  # bytes searched at a time, behind a damaged length
 _POLYNOMIAL = np.uint32(0x82F63B78)  # of CRC-32C, its lowest power first
 
 
@@ -76,13 +78,13 @@ class Store(Sequence[spec.Architecture]):
       )
     self._name = f"{info.config_name}-{split}"
     stored = info.splits[split]
+    self._ends = np.cumsum(stored.shard_lengths)
     self._shards = [
-      _Shard(directory / name, length)
-      for name, length in zip(
-        stored.filenames, stored.shard_lengths, strict=True
+      _Shard(directory / name, int(end - length), length)
+      for name, length, end in zip(
+        stored.filenames, stored.shard_lengths, self._ends, strict=True
       )
     ]
-    self._ends = np.cumsum(stored.shard_lengths)
 
   def __len__(self) -> int:
     return int(self._ends[-1])
@@ -119,6 +121,20 @@ class Store(Sequence[spec.Architecture]):
     for index in range(len(self)):
       yield self._read(index, lambda record: record)
 
+  def damaged_files(self) -> list[pathlib.Path]:
+    """Returns the files that TensorFlow does not read to their end.
+
+    It checks every byte, and stops at the first wrong one.
+    """
+    damaged = []
+    for shard in self._shards:
+      examples = tf.data.TFRecordDataset(str(shard.path))
+      try:
+        examples.reduce(np.int64(0), lambda count, _: count + 1)
+      except (tf.errors.DataLossError, tf.errors.NotFoundError):
+        damaged.append(shard.path)
+    return damaged
+
   def _read(self, index: int, use: Callable[[bytes], T]) -> T:
     """Returns what `use` makes of the record of an architecture."""
     number = int(np.searchsorted(self._ends, index, side="right"))
@@ -129,7 +145,7 @@ class Store(Sequence[spec.Architecture]):
     except ValueError as error:
       raise ValueError(
         f"Architecture {index} cannot be read, record {place} of {shard.path}:"
-        f" {error} Make the data set anew."
+        f" {error} Make the data set anew to have it."
       ) from error
 
 
@@ -185,17 +201,39 @@ class StoredCollection:
 
 
 class _Shard:
-  """A TFRecord file with the places of its records."""
+  """A TFRecord file with the places of its records.
 
-  def __init__(self, path: pathlib.Path, num_records: int):
+  Args:
+    path: of the file.
+    first: index of its first record.
+    num_records: how many it should have.
+  """
+
+  def __init__(self, path: pathlib.Path, first: int, num_records: int):
     self.path = path
+    self._first = first
     self._content: mmap.mmap | bytes = b""
     # An empty file cannot be mapped, and a missing one is reported when one of
     # its records is asked for.
     if path.is_file() and path.stat().st_size:
       with open(path, "rb") as file:
         self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    self._bounds = _record_bounds(self._content, num_records)
+    runs = list(_runs(self._content))
+    starts, ends = (
+      np.concatenate([run[part] for run in runs])
+      for part in (slice(None, -1), slice(1, None))
+    )
+    is_whole = len(runs) == 1 and ends[-1:].sum() == len(self._content)
+    if is_whole and len(starts) == num_records:
+      self._starts, self._ends = starts, ends
+      return
+    # Something is missing, so every record that is there says which it is.
+    self._starts, self._ends = np.full((2, num_records), -1, np.int64)
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+      with contextlib.suppress(ValueError):
+        place = records.index(self._record(start, end)) - first
+        if 0 <= place < num_records:
+          self._starts[place], self._ends[place] = start, end
 
   def read(self, place: int) -> bytes:
     """Returns the record of an architecture.
@@ -205,12 +243,20 @@ class _Shard:
     """
     if not self.path.is_file():
       raise ValueError("the file is missing.")
-    start, end = self._bounds[place]
+    start, end = int(self._starts[place]), int(self._ends[place])
     if end < 0:
-      raise ValueError(
-        "its length, or one near it, is damaged, or the file ends too early"
-        f" ({len(self._content)} bytes)."
-      )
+      raise ValueError("it is missing or damaged.")
+    record = self._record(start, end)
+    if (index := records.index(record)) != self._first + place:
+      raise ValueError(f"architecture {index} is in its place.")
+    return record
+
+  def _record(self, start: int, end: int) -> bytes:
+    """Returns what a record between two places of the file holds.
+
+    Raises:
+      ValueError: it is damaged.
+    """
     try:
       example = tf.train.Example.FromString(
         self._content[start + _HEADER : end - _FOOTER]
@@ -223,46 +269,41 @@ class _Shard:
     return values[0]
 
 
-def _record_bounds(content: mmap.mmap | bytes, num_records: int) -> np.ndarray:
-  """Returns where records start and end, [num_records, 2]; -1 if not known.
+def _runs(content: mmap.mmap | bytes) -> Iterator[np.ndarray]:
+  """Yields where good records one after the other start, and the last ends.
 
   A record whose length is damaged hides where the next one starts, which is
-  then found by the checksum of its own length.
+  found by the checksum of its own length.
   """
-  runs = [_run(content, 0)]
-  while (found := _next_start(content, runs[-1][-1] + 1)) is not None:
-    runs.append(_run(content, found))
-  num_lost = num_records - sum(len(run) - 1 for run in runs)
-  is_whole = runs[-1][-1] == len(content)
-  bounds = np.full((num_records, 2), -1, np.int64)
-  first = 0
-  for number, run in enumerate(runs):
-    if number == len(runs) - 1 and number and is_whole:
-      first = max(first, num_records - len(run) + 1)
-    elif number and not (is_whole and num_lost == len(runs) - 1):
-      continue  # more than one record is lost in a gap; who knows in which
-    pairs = np.stack([run[:-1], run[1:]], axis=1)[: num_records - first]
-    bounds[first : first + len(pairs)] = pairs
-    first += len(run)
-  return bounds
+  start: int | None = 0
+  while start is not None:
+    run = _run(content, start)
+    yield run
+    start = _next_start(content, int(run[-1]) + 1)
 
 
 def _run(content: mmap.mmap | bytes, start: int) -> np.ndarray:
   """Returns where good records one after the other start, and the end."""
   starts = [start]
-  headers = bytearray()
   size = len(content)
-  while starts[-1] + _HEADER <= size:
-    header = content[starts[-1] : starts[-1] + _HEADER]
-    end = starts[-1] + _HEADER + struct.unpack("<Q", header[:8])[0] + _FOOTER
-    if end > size:
-      break
-    headers += header
-    starts.append(end)
-  good = _is_header(np.frombuffer(headers, np.uint8).reshape(-1, _HEADER))
-  # Behind a wrong length nothing is where it seems to be.
-  num_good = len(good) if good.all() else int(good.argmin())
-  return np.array(starts[: num_good + 1])
+  while True:
+    # Behind a wrong length nothing is where it seems to be, so they are checked
+    # before going far.
+    headers = bytearray()
+    block = [starts[-1]]
+    while len(block) <= _BLOCK and block[-1] + _HEADER <= size:
+      header = content[block[-1] : block[-1] + _HEADER]
+      length = struct.unpack("<Q", header[:8])[0]
+      end = block[-1] + _HEADER + length + _FOOTER
+      if end > size:
+        break
+      headers += header
+      block.append(end)
+    good = _is_header(np.frombuffer(headers, np.uint8).reshape(-1, _HEADER))
+    num_good = len(good) if good.all() else int(good.argmin())
+    starts += block[1 : num_good + 1]
+    if num_good < _BLOCK:
+      return np.array(starts)
 
 
 def _next_start(content: mmap.mmap | bytes, start: int) -> int | None:
@@ -272,9 +313,11 @@ def _next_start(content: mmap.mmap | bytes, start: int) -> int | None:
     rows = np.lib.stride_tricks.sliding_window_view(
       np.frombuffer(window, np.uint8), _HEADER
     )
-    for offset in np.flatnonzero(_is_header(rows)):
-      if len(_run(content, begin + int(offset))) > 1:
-        return begin + int(offset)
+    for offset in np.flatnonzero(_is_header(rows)).tolist():
+      place = begin + offset
+      length = struct.unpack("<Q", content[place : place + 8])[0]
+      if place + _HEADER + length + _FOOTER <= len(content):
+        return place
   return None
 
 
