@@ -37,6 +37,7 @@ def _gradients(
   images: tf.Tensor,
   recipe: recipe_lib.Recipe,
   seed: tuple[int, int] | None = None,
+  training: bool = True,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
   pullbacks: network.Pullbacks = []
   logits = network.apply(
@@ -44,7 +45,7 @@ def _gradients(
     params,
     images,
     recipe=recipe,
-    training=True,
+    training=training,
     seed=seed,
     pullbacks=pullbacks,
   )
@@ -146,17 +147,8 @@ class BackwardTest(tf.test.TestCase, parameterized.TestCase):
     params = calibrate.calibrate(
       architecture, _params(architecture), [images], recipe=recipe
     )
-    pullbacks: network.Pullbacks = []
-    logits = network.apply(
-      architecture,
-      params,
-      images,
-      recipe=recipe,
-      training=False,
-      pullbacks=pullbacks,
-    )
     with self.assertRaisesRegex(ValueError, "used stored statistics"):
-      gradients.backward(architecture, pullbacks, logits)
+      _gradients(architecture, params, images, recipe, training=False)
 
 
 if __name__ == "__main__":

@@ -86,25 +86,29 @@ def _with_bias(
   return _raw.BiasAdd(value=y, bias=params["bias"]), with_bias
 
 
-def _conv(layer, inputs, params):
-  (x,), kernel, window = inputs, params["kernel"], _window(layer)
+def _convolution_pullback(
+  operation: str, x: tf.Tensor, kernel: tf.Tensor, window: Mapping[str, Any]
+) -> Pullback:
+  """Returns the way back of the raw operation of a name."""
+  backprop_filter = getattr(_raw, f"{operation}BackpropFilter")
+  backprop_input = getattr(_raw, f"{operation}BackpropInput")
 
   def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
-    gradient = _raw.Conv2DBackpropFilter(
-      input=x,
-      filter_sizes=_shape(kernel),
-      out_backprop=upstream,
-      **window,
+    gradient = backprop_filter(
+      input=x, filter_sizes=_shape(kernel), out_backprop=upstream, **window
     )
-    back = needed and _raw.Conv2DBackpropInput(
-      input_sizes=_shape(x),
-      filter=kernel,
-      out_backprop=upstream,
-      **window,
+    back = needed and backprop_input(
+      input_sizes=_shape(x), filter=kernel, out_backprop=upstream, **window
     )
     return (back,), {"kernel": gradient}
 
+  return pullback
+
+
+def _conv(layer, inputs, params):
+  (x,), kernel, window = inputs, params["kernel"], _window(layer)
   y = _raw.Conv2D(input=x, filter=kernel, **window)
+  pullback = _convolution_pullback("Conv2D", x, kernel, window)
   return _with_bias(y, params, pullback)
 
 
@@ -113,29 +117,8 @@ def _depthwise_conv(layer, inputs, params):
     return _dilated_depthwise_conv(layer, inputs, params)
   (x,), kernel, window = inputs, params["kernel"], _window(layer)
   y = _raw.DepthwiseConv2dNative(input=x, filter=kernel, **window)
-  pullback = _depthwise_pullback(x, kernel, window)
+  pullback = _convolution_pullback("DepthwiseConv2dNative", x, kernel, window)
   return _with_bias(y, params, pullback)
-
-
-def _depthwise_pullback(
-  x: tf.Tensor, kernel: tf.Tensor, window: Mapping[str, Any]
-) -> Pullback:
-  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
-    gradient = _raw.DepthwiseConv2dNativeBackpropFilter(
-      input=x,
-      filter_sizes=_shape(kernel),
-      out_backprop=upstream,
-      **window,
-    )
-    back = needed and _raw.DepthwiseConv2dNativeBackpropInput(
-      input_sizes=_shape(x),
-      filter=kernel,
-      out_backprop=upstream,
-      **window,
-    )
-    return (back,), {"kernel": gradient}
-
-  return pullback
 
 
 def _dilated_depthwise_conv(layer, inputs, params):
@@ -150,7 +133,7 @@ def _dilated_depthwise_conv(layer, inputs, params):
   window = {"strides": [1, 1, 1, 1], "padding": "VALID"}
   batch = _raw.SpaceToBatchND(input=x, block_shape=block, paddings=pads)
   y = _raw.DepthwiseConv2dNative(input=batch, filter=kernel, **window)
-  inner = _depthwise_pullback(batch, kernel, window)
+  inner = _convolution_pullback("DepthwiseConv2dNative", batch, kernel, window)
 
   def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
     upstream = _raw.SpaceToBatchND(
