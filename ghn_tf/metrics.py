@@ -9,6 +9,7 @@ import glob
 import json
 import os
 
+import psutil
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 import tqdm
@@ -89,6 +90,11 @@ def progress_bar(total: int | None, initial: int) -> tqdm.tqdm:
     dynamic_ncols=True,
     disable=None,  # tqdm's word for: unless standard error is a terminal
   )
+
+
+def memory_bytes() -> int:
+  """Returns the memory that this process has in use."""
+  return psutil.Process().memory_info().rss
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent import futures
 import dataclasses
 import math
+import os
 
 from absl import logging
 import numpy as np
@@ -20,6 +21,18 @@ from ghn_tf.arch import spec
 from ghn_tf.child import gradients
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
+
+
+def configure(num_parallel: int) -> None:
+  """Divides the cores among children that run at once.
+
+  To be called before TensorFlow computes anything.
+  """
+  threads = max(1, (os.cpu_count() or 1) // num_parallel)
+  tf.config.threading.set_intra_op_parallelism_threads(threads)
+  # oneDNN compiles a kernel for every shape, and keeps 1,024 of them; a search
+  # space has several thousand.
+  os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "65536")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,12 +22,12 @@ from typing import Any, get_args
 from absl import app
 from absl import flags
 from absl import logging
-import tensorflow as tf
 
 import ghn_tf
 from ghn_tf import data
 from ghn_tf import distribution
 from ghn_tf import files
+from ghn_tf import runner
 from ghn_tf import training
 from ghn_tf import training_config
 from ghn_tf import training_state
@@ -141,9 +141,7 @@ def _signals(
 def _train() -> int | None:
   """Trains; returns the exit status."""
   config = config_from_flags()
-  # Each child that runs at once gets its share of the cores.
-  threads = max(1, (os.cpu_count() or 1) // config.parallel_children)
-  tf.config.threading.set_intra_op_parallelism_threads(threads)
+  runner.configure(config.parallel_children)
   workers = distribution.create(_STRATEGY.value)
   dataset = data.load(
     config.dataset,

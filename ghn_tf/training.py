@@ -8,7 +8,7 @@ hypernetwork alone (GHN-2, arXiv 2110.13100, section 3; with fake-quantized
 children GHN-QAT, arXiv 2309.13773).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import contextlib
 import math
 import threading
@@ -24,15 +24,12 @@ from ghn_tf import evaluation
 from ghn_tf import meta_batch
 from ghn_tf import metrics
 from ghn_tf import runner as runner_lib
+from ghn_tf import training_log
 from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
-
-# Steps whose pace tells how long a run will take; their number is a compromise
-# between telling it early and the first step, which compiles the hypernetwork.
-_STEPS_TO_EXPECT = 10
 
 
 class TrainingError(RuntimeError):
@@ -254,7 +251,7 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
     OSError: the workdir cannot be written, as on a full disk.
   """
   state, workers = trainer.state, trainer.workers
-  config, log = state.config, _Log(state)
+  config, log = state.config, training_log.TrainingLog(state)
   log.begin(workdir)
   # Of several workers, one writes.
   writer: metrics.MetricsWriter | None = None
@@ -271,7 +268,7 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
   ):
     stops = False
     while state.step < config.steps and not stops:
-      begin = time.monotonic()
+      before = _times()
       trainer.step()
       bar.update(config.meta_batch_size)
       log.expect()
@@ -281,6 +278,7 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
         scalars["skipped_steps"] = state.num_skipped
         scalars["skipped_networks"] = state.num_oversized
         scalars["networks_per_second"] = log.networks_per_second()
+        scalars["memory_bytes"] = metrics.memory_bytes()
       is_best = False
       if _is_due(state, config.evaluate_every_steps):
         accuracies = trainer.evaluate()
@@ -289,11 +287,13 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
           accuracies.get(f"validation/{trainer.recipe.name}_accuracy", 0.0)
         )
       stops = workers.any(stop.is_set())
+      state.count_time(*(_times() - before))
       if scalars and writer:
+        scalars["hours"] = state.seconds / 3600
+        scalars["processor_hours"] = state.processor_seconds / 3600
         writer.write(state.step, scalars)
         with bar.external_write_mode():
           log.progress(scalars)
-      state.seconds += time.monotonic() - begin
       is_due = _is_due(state, config.checkpoint_every_steps)
       if writer and (is_due or is_best or stops):
         training_state.save(state, workdir)
@@ -301,95 +301,10 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
   return state.step >= config.steps
 
 
+def _times() -> np.ndarray:
+  """Returns the seconds on the clock, and those of all processors."""
+  return np.array([time.monotonic(), time.process_time()])
+
+
 def _is_due(state: training_state.TrainState, every: int) -> bool:
   return state.step % every == 0 or state.step == state.config.steps
-
-
-class _Log:
-  """Tells a person what is run, how far it is and how long it will take."""
-
-  def __init__(self, state: training_state.TrainState):
-    self._state = state
-    self._first = self._last = (time.monotonic(), state.step)
-    self._newest: dict[str, float] = {}
-
-  def begin(self, workdir: str) -> None:
-    """Says what is run, before it takes time."""
-    state, config = self._state, self._state.config
-    logging.info(
-      "Train hypernetwork %s (%s parameters) in recipe %s: steps %s to %s, each"
-      " of %d architectures of %s on %d of the %s training images of %s. Seed"
-      " %d. Results in %s.",
-      config.ghn,
-      f"{state.ghn.count_params():,}",
-      config.recipe,
-      f"{state.step:,}",
-      f"{config.steps:,}",
-      config.meta_batch_size,
-      config.architectures or f"space {config.space}",
-      config.image_batch_size,
-      f"{len(state.dataset.train):,}",
-      config.dataset,
-      config.seed,
-      workdir,
-    )
-
-  def expect(self) -> None:
-    """Says how long the run will take, once the first steps are done."""
-    if self._state.step - self._first[1] == _STEPS_TO_EXPECT:
-      logging.info("Expect to take %s.", self._time_left())
-
-  def _time_left(self) -> str:
-    """Returns the time to the last step at the pace so far."""
-    state = self._state
-    pace = (time.monotonic() - self._first[0]) / (state.step - self._first[1])
-    return metrics.duration(pace * (state.config.steps - state.step))
-
-  def networks_per_second(self) -> float:
-    """Returns the rate of training since the last call of `progress`."""
-    seconds = time.monotonic() - self._last[0]
-    steps = self._state.step - self._last[1]
-    return steps * self._state.config.meta_batch_size / seconds
-
-  def progress(self, scalars: Mapping[str, float]) -> None:
-    """Says how far the run is."""
-    self._newest |= scalars
-    self._last = (time.monotonic(), self._state.step)
-    logging.info(
-      "Step %s of %s, %s left: %s",
-      f"{self._state.step:,}",
-      f"{self._state.config.steps:,}",
-      self._time_left(),
-      _format(scalars),
-    )
-
-  def end(self, workdir: str) -> None:
-    """Sums up the run."""
-    state = self._state
-    steps = state.step - self._first[1]
-    logging.info(
-      "%s at step %s: %s networks in %s, %s steps without update in all. Last"
-      " metrics: %s. %sCheckpoints and metrics are in %s.",
-      "Done" if state.step >= state.config.steps else "Stopped",
-      f"{state.step:,}",
-      f"{steps * state.config.meta_batch_size:,}",
-      metrics.duration(time.monotonic() - self._first[0]),
-      f"{state.num_skipped:,}",
-      _format(self._newest) or "none",
-      self._best(),
-      workdir,
-    )
-
-  def _best(self) -> str:
-    """Says where the best checkpoint is, if there is one."""
-    state = self._state
-    if state.best_step is None:
-      return ""
-    return (
-      f"Best validation accuracy: {state.best_accuracy:.3g}, at step"
-      f" {state.best_step:,}. "
-    )
-
-
-def _format(scalars: Mapping[str, float]) -> str:
-  return ", ".join(f"{name} {value:.3g}" for name, value in scalars.items())

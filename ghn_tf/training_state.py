@@ -45,6 +45,7 @@ class TrainState:
     sums: of metrics, over the updates since the last record.
     num_summed: the number of these updates.
     seconds: time that all steps took, evaluations included.
+    processor_seconds: time that all threads of this process computed in it.
     ancestors: the runs whose hypernetwork this one began with, as `lineage`
       returns them; none if it began with a new one.
   """
@@ -62,6 +63,7 @@ class TrainState:
   sums: dict[str, float] = dataclasses.field(default_factory=dict)
   num_summed: int = 0
   seconds: float = 0.0
+  processor_seconds: float = 0.0
   ancestors: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
   def count_update(self, **metrics: float) -> None:
@@ -70,6 +72,11 @@ class TrainState:
       self.sums[name] = self.sums.get(name, 0.0) + value
     self.num_summed += 1
     self.num_skipped_in_row = 0
+
+  def count_time(self, seconds: float, processor_seconds: float) -> None:
+    """Adds the time of a step."""
+    self.seconds += float(seconds)
+    self.processor_seconds += float(processor_seconds)
 
   def remember_best(self, accuracy: float) -> bool:
     """Whether this is the best validation accuracy so far; remembers it."""
@@ -189,6 +196,7 @@ def save(state: TrainState, workdir: str) -> str:
     "format": model.FORMAT,
     "step": state.step,
     "seconds": state.seconds,
+    "processor_seconds": state.processor_seconds,
     "ghn": _ghn_fields(state),
     "training": dataclasses.asdict(state.config),
     "images": {
@@ -297,6 +305,7 @@ def _restore(
   for name in _COUNTERS:
     setattr(state, name, metadata["counters"][name])
   state.seconds = metadata["seconds"]
+  state.processor_seconds = metadata["processor_seconds"]
   state.ancestors = metadata.get("ancestors", [])
   logging.info("Go on from %s.", path)
 

@@ -46,6 +46,7 @@ _JOINING = (
   "ghn_tf.runner",
   "ghn_tf.training",
   "ghn_tf.training_config",
+  "ghn_tf.training_log",
   "ghn_tf.training_state",
 )
 
@@ -82,7 +83,7 @@ _LAYERS = {
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
-  "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "tqdm")),
+  "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")),
   "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
   **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
   "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl", "tensorflow")),

@@ -41,7 +41,7 @@ class SaveTest(absltest.TestCase):
   def test_everything_comes_back(self):
     state = self.state
     state.step, state.num_skipped, state.num_skipped_in_row = 7, 3, 1
-    state.seconds = 0.7
+    state.count_time(0.7, 1.3)
     state.count_update(loss=0.1, accuracy=1 / 3)
     rng = np.random.default_rng(0)
     for variable in state.optimizer.variables:
@@ -51,7 +51,10 @@ class SaveTest(absltest.TestCase):
     fill(state, 0.3)
     training_state.save(state, self.workdir)
     again = open_run(self.workdir, keep_checkpoints=2)
-    for name in ("step", "num_skipped_in_row", "num_skipped", "seconds"):
+    for name in (
+      *("step", "num_skipped_in_row", "num_skipped"),
+      *("seconds", "processor_seconds"),
+    ):
       self.assertEqual(getattr(again, name), getattr(state, name))
     self.assertEqual(again.take_means(), {"loss": 0.1, "accuracy": 1 / 3})
     self.assertEqual(value(again), np.float32(0.3))

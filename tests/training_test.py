@@ -281,13 +281,16 @@ class TrainTest(absltest.TestCase):
     for actual, expected in zip(
       metrics.read(workdir), metrics.read(self.whole), strict=True
     ):
-      time = {"networks_per_second": 0}
-      self.assertEqual(actual | time, expected | time)
+      of_machine = ("hours", "processor_hours", "networks_per_second")
+      for record in (actual, expected):
+        for name in (*of_machine, "memory_bytes"):
+          self.assertGreater(record.pop(name, 1), 0)
+      self.assertEqual(actual, expected)
     (arrays, metadata), (expected_arrays, expected_metadata) = (
       checkpoint.load(os.path.join(folder, "checkpoint-00000004.npz"))
       for folder in (workdir, self.whole)
     )
-    time = {"seconds": 0}
+    time = {"seconds": 0, "processor_seconds": 0}
     self.assertEqual(metadata | time, expected_metadata | time)
     self.assertEqual(arrays.keys(), expected_arrays.keys())
     for name, array in arrays.items():

@@ -19,7 +19,6 @@ from collections.abc import Callable
 import contextlib
 import functools
 import json
-import os
 import pathlib
 import resource
 import statistics
@@ -306,8 +305,7 @@ def run() -> None:
   """Does what the flags ask for."""
   if _OUTPUT.value:
     files.check_writable(_OUTPUT.value)
-  threads = max(1, (os.cpu_count() or 1) // _PARALLEL_CHILDREN.value)
-  tf.config.threading.set_intra_op_parallelism_threads(threads)
+  runner.configure(_PARALLEL_CHILDREN.value)
   result = sweep() if _SWEEP.value else benchmark()
   print(json.dumps(result, indent=2))
   if _OUTPUT.value:
