@@ -118,8 +118,9 @@ def create(strategy: str) -> Distribution:
 
   Args:
     strategy: one of `STRATEGIES`: none, one process on one device; mirrored,
-      one process on all of its GPUs; multi_worker, this process is one of those
-      in TF_CONFIG. To be called before TensorFlow computes anything.
+      one process on all of its GPUs, or on all of its logical CPUs if it has no
+      GPU; multi_worker, this process is one of those in TF_CONFIG. To be called
+      before TensorFlow computes anything.
 
   Raises:
     ValueError: an unknown strategy, or a TF_CONFIG that is missing or wrong.

@@ -5,11 +5,13 @@
 Children are run eagerly, since each is run once, on threads of one process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
+import contextlib
 import dataclasses
 import math
 import os
+from typing import Any
 
 from absl import logging
 import numpy as np
@@ -178,7 +180,7 @@ class Runner:
     def run(index: int) -> Result | None:
       architecture = architectures[index]
       try:
-        with tf.device(self._devices[index % len(self._devices)]):
+        with self._device(index):
           return run_child(
             architecture,
             params[index],
@@ -201,7 +203,7 @@ class Runner:
         )
         return None
 
-    return list(self.pool.map(run, range(len(architectures))))
+    return self._map(run, architectures)
 
   def accuracies(
     self,
@@ -219,15 +221,35 @@ class Runner:
       recipes: how the children are rounded, one way after the other.
     """
 
-    def run(
-      architecture: spec.Architecture, params: network.Params
-    ) -> list[float]:
-      return [
-        evaluation.accuracy(architecture, params, batches, recipe)
-        for recipe in recipes
-      ]
+    def run(index: int) -> list[float]:
+      with self._device(index):
+        return [
+          evaluation.accuracy(
+            architectures[index], params[index], batches, recipe
+          )
+          for recipe in recipes
+        ]
 
-    return np.array(list(self.pool.map(run, architectures, params)))
+    return np.array(self._map(run, architectures))
+
+  def _map(
+    self,
+    function: Callable[[int], Any],
+    architectures: Sequence[spec.Architecture],
+  ) -> list[Any]:
+    """Returns the results for each position, the costliest begun first.
+
+    So no thread is left with a long one while the others have nothing to do.
+    """
+    order = sorted(
+      range(len(architectures)), key=lambda i: -architectures[i].macs
+    )
+    running = {index: self.pool.submit(function, index) for index in order}
+    return [running[index].result() for index in range(len(architectures))]
+
+  def _device(self, index: int) -> contextlib.AbstractContextManager[None]:
+    """Returns a context that places what child number `index` computes."""
+    return tf.device(self._devices[index % len(self._devices)])
 
 
 def every_operation() -> spec.Architecture:

@@ -18,6 +18,7 @@ class BenchmarkTest(absltest.TestCase):
       "--meta_batch_size=2",
       "--image_batch_size=4",
       "--rounds=1",
+      "--warmup_steps=1",
       f"--output={output}",
     )
     self.assertEqual(done.returncode, 0, done.stderr)

@@ -1,12 +1,14 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of several real processes on the loopback."""
+"""Training on several devices, and in several real processes."""
 
+import collections
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 from absl.testing import absltest
@@ -19,12 +21,44 @@ from ghn_tf import training_state
 from tests import reference_data
 
 _FLAGS = (
-  *("--dataset=cifar10_sample", "--max_macs=1100000", "--ghn=edge"),
-  *("--hidden_dim=8", "--meta_batch_size=3", "--image_batch_size=8"),
+  *("--dataset=cifar10_sample", "--image_size=16", "--space=tiny"),
+  *("--max_macs=600000", "--ghn=edge", "--hidden_dim=8", "--max_channels=16"),
+  *("--max_kernel=5", "--meta_batch_size=3", "--image_batch_size=8"),
   *("--log_every_steps=1", "--checkpoint_every_steps=1", "--schedule=constant"),
   *("--evaluation_architectures=3", "--evaluation_images=20"),
   *("--evaluate_every_steps=4", "--recipe=float"),
 )
+# ghn_tf.train on two logical CPUs, which prints on what devices the logits and
+# gradients of each network were.
+_ON_TWO_DEVICES = """
+import json
+from absl import app
+import tensorflow as tf
+from ghn_tf import train
+from ghn_tf.child import gradients, network
+
+places = set()
+
+def recorded(function):
+  def call(architecture, *args, **kwargs):
+    result = function(architecture, *args, **kwargs)
+    for tensor in tf.nest.flatten(result):
+      places.add((architecture.name, tensor.device))
+    return result
+  return call
+
+def main(argv):
+  (host,) = tf.config.list_physical_devices("CPU")
+  two = [tf.config.LogicalDeviceConfiguration()] * 2
+  tf.config.set_logical_device_configuration(host, two)
+  network.apply = recorded(network.apply)
+  gradients.backward = recorded(gradients.backward)
+  status = train.main(argv)
+  print(json.dumps(list(places)))
+  return status
+
+app.run(main)
+"""
 
 
 def _free_ports(number: int) -> list[int]:
@@ -38,40 +72,92 @@ def _free_ports(number: int) -> list[int]:
 
 
 def _start(
-  workdir: str, steps: int, cluster: list[str] | None = None, index: int = 0
+  workdir: str,
+  *flags: str,
+  program: tuple[str, str] = ("-m", "ghn_tf.train"),
+  **variables: str,
 ) -> subprocess.Popen[str]:
-  env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-  strategy = "none"
-  if cluster is not None:
-    task = {"type": "worker", "index": index}
-    env["TF_CONFIG"] = json.dumps(
-      {"cluster": {"worker": cluster}, "task": task}
-    )
-    strategy = "multi_worker"
-  command = [sys.executable, "-m", "ghn_tf.train", f"--workdir={workdir}"]
-  command += [*_FLAGS, f"--steps={steps}", f"--strategy={strategy}"]
   return subprocess.Popen(
-    command, cwd=reference_data.ROOT, env=env, stderr=subprocess.PIPE, text=True
+    [sys.executable, *program, f"--workdir={workdir}", *_FLAGS, *flags],
+    cwd=reference_data.ROOT,
+    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
   )
 
 
 def _start_two(workdir: str, steps: int) -> list[subprocess.Popen[str]]:
-  cluster = [f"localhost:{port}" for port in _free_ports(2)]
-  return [_start(workdir, steps, cluster, index) for index in range(2)]
+  cluster = {"worker": [f"localhost:{port}" for port in _free_ports(2)]}
+  flags = ("--strategy=multi_worker", f"--steps={steps}")
+  processes = []
+  for index in range(2):
+    task = {"type": "worker", "index": index}
+    tf_config = json.dumps({"cluster": cluster, "task": task})
+    processes.append(_start(workdir, *flags, TF_CONFIG=tf_config))
+  return processes
 
 
-class MultiWorkerTest(absltest.TestCase):
-  def _finish(self, *processes: subprocess.Popen[str]) -> None:
-    for process in processes:
-      _, errors = process.communicate(timeout=300)
-      self.assertEqual(process.returncode, 0, errors)
+def _finish(*processes: subprocess.Popen[str]) -> list[str]:
+  """What they print, once all have ended without an error."""
+  outputs = []
+  for process in processes:
+    output, errors = process.communicate(timeout=300)
+    if process.returncode:
+      raise AssertionError(errors)
+    outputs.append(output)
+  return outputs
+
+
+class TrainingTest(absltest.TestCase):
+  """Runs that have to do what one process on one device does."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    alone, cls.mirrored = (
+      cls.enterClassContext(tempfile.TemporaryDirectory()) for _ in range(2)
+    )
+    program = ("-c", _ON_TWO_DEVICES)
+    _, cls.mirrored_output = _finish(
+      _start(alone, "--steps=4"),
+      _start(cls.mirrored, "--steps=4", "--strategy=mirrored", program=program),
+    )
+    cls.alone = metrics.read(alone)
+
+  def test_two_devices_do_what_one_does(self):
+    ours = metrics.read(self.mirrored)
+    self.assertLen(ours, 4)
+    # To the last bit: every network is computed by the same kernels, and the
+    # gradients are added in the same order.
+    names = ["step", "loss", "accuracy", "gradient_norm"]
+    for record, expected in zip(ours, self.alone, strict=True):
+      for name in names:
+        self.assertEqual(record[name], expected[name], name)
+    name = "validation/float_accuracy"
+    self.assertEqual(ours[-1][name], self.alone[-1][name])
+
+  def test_each_network_is_on_one_device_and_they_take_turns(self):
+    places = collections.defaultdict(set)
+    for name, device in json.loads(self.mirrored_output.splitlines()[-1]):
+      places[name].add(device.rsplit("/", 1)[1])
+    # Three networks a step.
+    for index in range(12):
+      expected = {"device:CPU:1" if index % 3 == 1 else "device:CPU:0"}
+      self.assertEqual(places[f"tiny-train-{index}"], expected)
+    evaluated = [
+      device
+      for name, (device,) in places.items()
+      if name.startswith("tiny-val-")
+    ]
+    self.assertCountEqual(
+      evaluated, ["device:CPU:0", "device:CPU:1", "device:CPU:0"]
+    )
 
   def test_two_workers_do_what_one_does_and_go_on_after_a_kill(self):
-    alone, together = (self.create_tempdir().full_path for _ in range(2))
-    self._finish(_start(alone, steps=4), *_start_two(together, steps=2))
-    # A worker is killed while they go on.
+    together = self.create_tempdir().full_path
     workers = _start_two(together, steps=1000)
-    while len(metrics.read(together)) < 3:
+    while len(metrics.read(together)) < 2:
       for worker in workers:
         self.assertIsNone(worker.poll(), "It ended too early.")
       time.sleep(0.01)
@@ -80,19 +166,19 @@ class MultiWorkerTest(absltest.TestCase):
     _, errors = workers[0].communicate(timeout=300)
     self.assertEqual(workers[0].returncode, 1, errors)
     self.assertIn("A worker is gone", errors)
-    # They go on, for as many steps as the last checkpoint lacks.
+    # They go on from the last checkpoint.
     newest = training_state.checkpoint_paths(together)[0]
     done = int(os.path.basename(newest)[11:19])
-    steps = max(4, done)
-    self._finish(*_start_two(together, steps=steps))
-    ours, theirs = metrics.read(together)[:4], metrics.read(alone)
+    self.assertGreaterEqual(done, 1)
+    _finish(*_start_two(together, steps=max(4, done + 1)))
+    ours = metrics.read(together)[:4]
     self.assertEqual([record["step"] for record in ours], [1, 2, 3, 4])
     # Float32 sums over networks in another order, whose differences grow from
     # step to step.
-    for record, expected in zip(ours, theirs, strict=True):
+    for record, expected in zip(ours, self.alone, strict=True):
       np.testing.assert_allclose(record["loss"], expected["loss"], rtol=1e-4)
     name = "gradient_norm"
-    np.testing.assert_allclose(ours[0][name], theirs[0][name], rtol=1e-5)
+    np.testing.assert_allclose(ours[0][name], self.alone[0][name], rtol=1e-5)
 
 
 class DistributionTest(tf.test.TestCase):
@@ -112,9 +198,13 @@ class DistributionTest(tf.test.TestCase):
       shares += workers.share(8)
     self.assertEqual(sorted(shares), list(range(8)))
 
-  def test_mirrored_names_the_devices(self):
+  def test_mirrored_has_all_gpus_or_else_all_cpus(self):
+    listed = tf.config.list_logical_devices
+    expected = [device.name for device in listed("GPU") or listed("CPU")]
     devices = distribution.create("mirrored").devices
-    self.assertNotEmpty(devices)
+    self.assertLen(devices, len(expected))
+    for device, name in zip(devices, expected, strict=True):
+      self.assertEndsWith(device, name)
 
   def test_a_missing_or_wrong_cluster_is_an_error(self):
     for value in ("", "{", '{"cluster": {}}'):

@@ -34,6 +34,7 @@ _LIBRARIES = (
   "ghn_tf.files",
   "ghn_tf.ghn",
   "ghn_tf.graph",
+  "ghn_tf.learning_curve",
   "ghn_tf.metrics",
   "ghn_tf.quant",
   "ghn_tf.targets",
@@ -64,7 +65,10 @@ _LAYERS = {
   "ghn_tf.arch.pictures": Layer(
     ("ghn_tf.arch", "ghn_tf.files"), ("matplotlib", "numpy")
   ),
-  "ghn_tf.quant": Layer(("ghn_tf.quant.recipe",), _TENSORFLOW),
+  "ghn_tf.constants": Layer((), ("tensorflow",)),
+  "ghn_tf.quant": Layer(
+    ("ghn_tf.constants", "ghn_tf.quant.recipe"), _TENSORFLOW
+  ),
   "ghn_tf.quant.recipe": Layer(),
   "ghn_tf.quant.tfmot": Layer(
     ("ghn_tf.quant.fake_quant", "ghn_tf.quant.recipe"),
@@ -72,20 +76,31 @@ _LAYERS = {
   ),
   "ghn_tf.graph": Layer(("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_gnn")),
   "ghn_tf.ghn": Layer(
-    ("ghn_tf.arch", "ghn_tf.checkpoint", "ghn_tf.ghn", "ghn_tf.graph"),
+    (
+      "ghn_tf.arch",
+      "ghn_tf.checkpoint",
+      "ghn_tf.constants",
+      "ghn_tf.ghn",
+      "ghn_tf.graph",
+    ),
     (*_TENSORFLOW, "tensorflow_gnn"),
   ),
   "ghn_tf.child": Layer(
-    ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.quant"), _TENSORFLOW
+    ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    _TENSORFLOW,
   ),
   "ghn_tf.edge": Layer(
     ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.quant.recipe"),
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
+  "ghn_tf.learning_curve": Layer(("ghn_tf.metrics",), ("matplotlib",)),
   "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")),
   "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
   **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
+  "ghn_tf.evaluation_pipeline": Layer(
+    (*_LIBRARIES, *_JOINING), (*_TENSORFLOW, "apache_beam")
+  ),
   "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl", "tensorflow")),
   "models": Layer((), ("tf_keras",)),
   "tools": Layer(
@@ -93,9 +108,20 @@ _LAYERS = {
     ("absl", "numpy", "tensorflow", "tf_keras"),
   ),
   "tools.program": Layer((), ("absl",)),
+  "tools.beam": Layer((), ("absl", "apache_beam")),
+  "tools.evaluate": Layer(
+    (
+      *_LIBRARIES,
+      *_JOINING,
+      "ghn_tf.evaluation_pipeline",
+      "tools.beam",
+      "tools.program",
+    ),
+    ("absl",),
+  ),
   "tools.make_architectures": Layer(
-    (*_LIBRARIES, *_JOINING, "tools.program"),
-    ("absl", "apache_beam", "tensorflow_datasets"),
+    (*_LIBRARIES, *_JOINING, "tools.beam", "tools.program"),
+    ("absl", "tensorflow_datasets"),
   ),
   "tools.import_ghn2": Layer(
     (*_LIBRARIES, *_JOINING, "tools.program"), ("absl", "numpy", "torch")

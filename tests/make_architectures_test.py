@@ -35,6 +35,11 @@ _BAD_INPUT = {
   ),
   "--name=m --data_dir=/tmp --image_shape=3,x": "got 3,x",
   "--name=m --data_dir=/tmp --image_shape=0,8,3": "positive sizes, got 0,8,3",
+  "--data_dir=/tmp --runner=NoRunner": "Unexpected pipeline runner: NoRunner",
+  "--data_dir=/tmp --runner=no.Runner": "--runner=no.Runner could not run",
+  "--data_dir=/tmp --runner=FlinkRunner --workers=2": (
+    "--workers=2 is for the DirectRunner; give FlinkRunner"
+  ),
   "--draw=val-3": "--draw needs --output",
   "--draw=val-500 --output=/tmp/x.png": "val of edge has 500 architectures",
   "--draw=val-3 --output=/tmp/x.pdf": 'expected ".png" or ".svg"',

@@ -172,16 +172,5 @@ class OperationsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(done.stdout, "done\n")
 
 
-class ConstantTest(absltest.TestCase):
-  def test_is_the_same_tensor_in_and_out_of_a_trace(self):
-    @tf.function(autograph=False)
-    def traced():
-      return operations.constant((7, 3)) + 0
-
-    self.assertEqual(traced().numpy().tolist(), [7, 3])
-    self.assertEqual(operations.constant((7, 3)).numpy().tolist(), [7, 3])
-    self.assertIs(operations.constant((7, 3)), operations.constant((7, 3)))
-
-
 if __name__ == "__main__":
   absltest.main()

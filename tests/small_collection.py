@@ -26,9 +26,11 @@ def make(num_workers: int = 1) -> str:
     data_dir=tempfile.mkdtemp(),
     config=dataset.Config(name="small", collection=COLLECTION),
   )
-  options = ["--direct_running_mode=in_memory"]
+  # Without the first option, the runner looks for another one to download.
+  options = ["--allow_unsafe_triggers", "--direct_running_mode=in_memory"]
   if num_workers > 1:
     options = [
+      "--allow_unsafe_triggers",
       "--direct_running_mode=multi_processing",
       f"--direct_num_workers={num_workers}",
     ]

@@ -192,6 +192,39 @@ class EvaluateTest(parameterized.TestCase):
     self.assertRegex(done.stderr, r"Network 1 of 1, written: w8a8 [\d.]+ %,")
     self.assertNotIn("NetworkReport", done.stderr)
 
+  def test_a_network_that_fails_is_named_and_hides_no_other(self):
+    folder = self.create_tempdir().full_path
+    small_run.make(folder, image_size=16)
+    output = pathlib.Path(folder) / "report.json"
+    done = programs.run_python(
+      "tools/evaluate.py",
+      f"--checkpoint={folder}",
+      "--unseen=0",
+      "--target=models.resnet:resnet8",  # for images of 32 x 32
+      f"--target={self.create_tempfile('n.json', _architecture(16)).full_path}",
+      "--recipe=w8a8",
+      "--num_images=20",
+      f"--output={output}",
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(
+      done.stderr,
+      r"1 of 2 networks could not be measured:\nresnet8: .*\[32, 32, 3\], the"
+      r" calibration images have \[16, 16, 3\]",
+    )
+    self.assertNotIn("Traceback", done.stderr)
+    (network,) = json.loads(output.read_text())["networks"]
+    self.assertEqual(network["name"], "written")
+    self.assertRegex(done.stdout, "\nwritten ")
+
+  def test_unknown_runner_is_told_before_all_else(self):
+    done = programs.run_python(
+      "tools/evaluate.py", "--checkpoint=/nowhere", "--runner=NoRunner"
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("Unexpected pipeline runner: NoRunner", done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+
   def test_nothing_to_evaluate(self):
     folder = self.create_tempdir().full_path
     small_run.make(folder)

@@ -72,6 +72,13 @@ _PARALLEL_CHILDREN = flags.DEFINE_integer(
 _ROUNDS = flags.DEFINE_integer(
   "rounds", 5, "Rounds to take the median of.", lower_bound=1
 )
+_WARMUP_STEPS = flags.DEFINE_integer(
+  "warmup_steps",
+  60,
+  "Steps before the first round, in which memory grows to what a run takes, and"
+  " oneDNN compiles kernels for most shapes of the space.",
+  lower_bound=1,
+)
 _SWEEP = flags.DEFINE_bool(
   "sweep",
   False,
@@ -199,10 +206,12 @@ def _floor(trainer: training.Trainer, step: int) -> float:
 
   functions = [*map(traced, architectures, state.ghn(architectures))]
   pool = trainer.runner.pool
-  return min(
-    _seconds(lambda: list(pool.map(lambda run: run(), functions)))
-    for _ in range(2)
-  )
+
+  def run_all() -> None:
+    list(pool.map(lambda run: run(), functions))
+
+  run_all()
+  return _seconds(run_all)
 
 
 def _resnet50() -> spec.Architecture:
@@ -233,7 +242,7 @@ def _peak_memory() -> int:
 def benchmark() -> dict[str, Any]:
   """Measures training steps and prediction; see the module."""
   trainer = _trainer()
-  for _ in range(2):
+  for _ in range(_WARMUP_STEPS.value):
     trainer.step()
   steps, floors, shares = [], [], []
   peak_memory = 0

@@ -6,16 +6,22 @@ r"""Measures networks with predicted parameters, unseen ones and targets.
     --target=models.resnet:resnet8 --output=demo/report.json
 
 Prints one table: top-1 accuracy in each recipe and of the w8a8 file in the
-interpreter, size of the file, seconds; and writes it as JSON.
+interpreter, size of the file, seconds; and writes it as JSON. A network that
+cannot be measured is named at the end, and the others are reported as usual.
+
+Each network is one element of an Apache Beam pipeline; with --workers=2 two
+processes share them, with --runner=... the machines of a cluster. Where the
+runner does not start a process that was killed again, that ends the run.
 """
 
 import json
+import logging as std_logging
+import os
 import pathlib
 import sys
 import time
 
 from absl import flags
-from absl import logging
 
 # Run as a file, Python looks for modules in tools/ and not beside it.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -23,10 +29,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # ruff: noqa: E402
 from ghn_tf import data
 from ghn_tf import evaluation
+from ghn_tf import evaluation_pipeline
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import targets
+from ghn_tf import training_state
 from ghn_tf.quant import recipe as recipe_lib
+from tools import beam
 from tools import program
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -103,36 +112,27 @@ def table(reports: list[evaluation.NetworkReport]) -> str:
   return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
-def evaluate() -> None:
-  """Measures what the flags ask for."""
-  start = time.monotonic()
-  if _OUTPUT.value:
-    targets.check_output(_OUTPUT.value, *_TARGET.value)
-    files.check_writable(_OUTPUT.value)
-  networks = [targets.load(target) for target in _TARGET.value]
-  predictor = predictor_lib.load(_CHECKPOINT.value)
-  for network in networks:
-    predictor.check_classes(network.num_classes, f"Network {network.name!r}")
-  networks = [*predictor.held_out(_UNSEEN.value), *networks]
-  if not networks:
-    raise ValueError("Nothing to evaluate: give --unseen or --target.")
-  dataset = predictor.load_data(_DATASET.value, _DATA_DIR.value)
-  reports: list[evaluation.NetworkReport] = []
-  for number, architecture in enumerate(networks, start=1):
-    report = evaluation.evaluate_network(
-      predictor,
-      architecture,
-      dataset,
-      list(dict.fromkeys([*_RECIPES.value, "w8a8"])),
-      num_images=_NUM_IMAGES.value,
-    )
-    reports.append(report)
-    logging.info(
-      "Network %d of %d, %s: w8a8 %.1f %%, %.1f s.",
-      *(number, len(networks), report.name),
-      *(100 * report.accuracy["w8a8"], report.seconds),
-    )
-  seconds = time.monotonic() - start
+def _job() -> evaluation_pipeline.Job:
+  source = _CHECKPOINT.value
+  if os.path.isdir(source):
+    # Training may go on, and all workers need the same checkpoint.
+    source, _, _ = training_state.find(source)
+  return evaluation_pipeline.Job(
+    checkpoint=source,
+    dataset=_DATASET.value,
+    data_dir=_DATA_DIR.value,
+    recipes=tuple(dict.fromkeys([*_RECIPES.value, "w8a8"])),
+    num_images=_NUM_IMAGES.value,
+  )
+
+
+def _report(
+  reports: list[evaluation.NetworkReport],
+  predictor: predictor_lib.Predictor,
+  dataset: data.Dataset,
+  seconds: float,
+) -> None:
+  """Prints the reports, and writes them where the flags say."""
   trained = predictor.metadata.get("seconds", 0.0)  # imported: none
   num_images = min(_NUM_IMAGES.value or len(dataset.test), len(dataset.test))
   print(
@@ -156,5 +156,33 @@ def evaluate() -> None:
     print(f"Written to {_OUTPUT.value}.")
 
 
+def evaluate() -> None:
+  """Measures what the flags ask for."""
+  start = time.monotonic()
+  options = beam.options()
+  if _OUTPUT.value:
+    targets.check_output(_OUTPUT.value, *_TARGET.value)
+    files.check_writable(_OUTPUT.value)
+  networks = [targets.load(target) for target in _TARGET.value]
+  job = _job()
+  predictor, dataset = job.load()
+  for network in networks:
+    predictor.check_classes(network.num_classes, f"Network {network.name!r}")
+  networks = [*predictor.held_out(_UNSEEN.value), *networks]
+  if not networks:
+    raise ValueError("Nothing to evaluate: give --unseen or --target.")
+  with beam.telling():
+    reports, errors = evaluation_pipeline.run(networks, job, options)
+  if reports:
+    _report(reports, predictor, dataset, time.monotonic() - start)
+  if errors:
+    raise ValueError(
+      f"{len(errors)} of {len(networks)} networks could not be measured:\n"
+      + "\n".join(errors)
+    )
+
+
 if __name__ == "__main__":
+  # Beam tells every step it takes.
+  std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
   program.run(evaluate)

@@ -32,12 +32,10 @@ import time
 
 from absl import flags
 from absl import logging
-from apache_beam.options import pipeline_options
 import tensorflow_datasets as tfds
 
 # Run as a file, Python looks for modules in tools/ and not beside it.
-_ROOT = str(pathlib.Path(__file__).resolve().parents[1])
-sys.path.insert(0, _ROOT)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import files
@@ -52,6 +50,7 @@ from ghn_tf.arch import spec
 from ghn_tf.arch import splits
 from ghn_tf.arch import statistics
 from ghn_tf.arch import store
+from tools import beam
 from tools import program
 
 _SPACE = flags.DEFINE_enum(
@@ -98,20 +97,6 @@ _IMAGE_SHAPE = flags.DEFINE_list(
 )
 _NUM_CLASSES = flags.DEFINE_integer(
   "num_classes", 10, "Number of logits.", lower_bound=1
-)
-_WORKERS = flags.DEFINE_integer(
-  "workers", 1, "Processes of Beam's direct runner.", lower_bound=1
-)
-_BEAM_RUNNER = flags.DEFINE_string(
-  "beam_runner",
-  "DirectRunner",
-  "Apache Beam runner: DirectRunner, FlinkRunner, SparkRunner, DataflowRunner.",
-)
-_BEAM_OPTIONS = flags.DEFINE_multi_string(
-  "beam_option",
-  [],
-  "Option of the runner without its dashes, such as flink_master=HOST:PORT; may"
-  " be given several times.",
 )
 _DESCRIBE = flags.DEFINE_bool(
   "describe",
@@ -212,6 +197,7 @@ def _builder(collection: splits.Collection) -> dataset.ConvNets250K:
 
 def make() -> None:
   """Writes a data set and says what is in it."""
+  options = beam.options()
   collection = _collection()
   builder = _builder(collection)
   if builder.is_prepared():
@@ -222,29 +208,11 @@ def make() -> None:
   collection.train(0)  # shows limits that no network meets before any work
   if "://" not in _DATA_DIR.value:  # else in a bucket
     files.check_writable(pathlib.Path(builder.data_path).parent / "probe")
-  options = ["default_sdk_harness_log_level=ERROR", *_BEAM_OPTIONS.value]
-  if _BEAM_RUNNER.value == "DirectRunner" and _WORKERS.value > 1:
-    options += ["direct_running_mode=multi_processing"]
-    options += [f"direct_num_workers={_WORKERS.value}"]
-    # For the workers, which are processes of their own.
-    paths = [_ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-  elif _BEAM_RUNNER.value == "DirectRunner":
-    options += ["direct_running_mode=in_memory"]
   start = time.monotonic()
-  try:
+  with beam.telling():
     builder.download_and_prepare(
-      download_config=tfds.download.DownloadConfig(
-        beam_runner=_BEAM_RUNNER.value,
-        beam_options=pipeline_options.PipelineOptions(
-          [f"--{option}" for option in options]
-        ),
-      )
+      download_config=tfds.download.DownloadConfig(beam_options=options)
     )
-  except RuntimeError as error:  # Beam's, for a runner that is not there
-    raise ValueError(
-      f"--beam_runner={_BEAM_RUNNER.value} could not run the pipeline: {error}"
-    ) from error
   seconds = time.monotonic() - start
   count = sum(collection.sizes.values())
   print(

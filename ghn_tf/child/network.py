@@ -12,6 +12,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from ghn_tf import constants
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import operations
@@ -61,8 +62,8 @@ class BatchStatistics:
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`."""
-    axes = operations.constant(tuple(range(len(x.shape))))
-    zero = operations.constant(0.0, x.dtype)
+    axes = constants.constant(tuple(range(len(x.shape))))
+    zero = constants.constant(0.0, x.dtype)
     high = _raw.Max(input=x, axis=axes)
     if node.op in (ops.Op.RELU, ops.Op.RELU6):
       return zero, high  # saves one pass over x

@@ -19,6 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ghn_tf import constants
 from ghn_tf.arch import ops
 
 _raw = tf.raw_ops
@@ -39,18 +40,8 @@ Operation = Callable[
 _BATCH_NORM_GRADIENT = threading.Lock()
 
 
-@functools.lru_cache(maxsize=4096)
-def constant(value: Any, dtype: tf.DType = tf.int32) -> tf.Tensor:
-  """Returns a tensor of a number or of nested tuples, made once.
-
-  Of anything but a tensor, TensorFlow makes one at every call.
-  """
-  with tf.init_scope():  # a tensor of a trace must not get into the cache
-    return tf.constant(value, dtype)
-
-
 def _shape(x: tf.Tensor) -> tf.Tensor:
-  return constant(tuple(x.shape))
+  return constants.constant(tuple(x.shape))
 
 
 def _margins(layer: ops.Layer) -> tuple[tuple[int, int], ...]:
@@ -128,7 +119,7 @@ def _dilated_depthwise_conv(layer, inputs, params):
   56498).
   """
   (x,), kernel = inputs, params["kernel"]
-  block = constant((layer.dilation,) * 2)
+  block = constants.constant((layer.dilation,) * 2)
   pads, crops = _interleaved(layer, *x.shape[1:3])
   window = {"strides": [1, 1, 1, 1], "padding": "VALID"}
   batch = _raw.SpaceToBatchND(input=x, block_shape=block, paddings=pads)
@@ -159,7 +150,7 @@ def _interleaved(
     excess = -(size + total) % layer.dilation
     pads.append((total // 2, total - total // 2 + excess))
     crops.append((0, excess))
-  return constant(tuple(pads)), constant(tuple(crops))
+  return constants.constant(tuple(pads)), constants.constant(tuple(crops))
 
 
 def _dense(layer, inputs, params):
@@ -191,14 +182,17 @@ def batch_norm(
   shape, gamma = x.shape, params["gamma"]
   images = x
   if len(shape) == 2:
-    images = _raw.Reshape(tensor=x, shape=constant((shape[0], 1, 1, shape[1])))
+    images = _raw.Reshape(
+      tensor=x, shape=constants.constant((shape[0], 1, 1, shape[1]))
+    )
   result = _raw.FusedBatchNormV3(
     x=images,
     scale=gamma,
     offset=params["beta"],
-    mean=constant((), tf.float32),
-    variance=constant((), tf.float32),
+    mean=constants.constant((), tf.float32),
+    variance=constants.constant((), tf.float32),
     epsilon=layer.epsilon,
+    exponential_avg_factor=1.0,  # the default, an int, takes a slower way
   )
 
   def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
@@ -246,12 +240,42 @@ def _relu6(layer, inputs, params):
   )
 
 
+@functools.lru_cache(maxsize=64)
+def _max_pool_gradient(
+  kernel: tuple[int, int],
+  strides: tuple[int, int],
+  padding: str,
+  dtype: tf.DType,
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+  """Returns a function of the input and the gradient of the output."""
+  images = tf.TensorSpec([None] * 4, dtype)
+
+  # Compiled with its forward pass, this gradient is oneDNN's, which goes by
+  # where each maximum was; without, it searches for them in several times the
+  # time of both.
+  @tf.function(input_signature=[images, images], autograph=False)
+  def gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    window = {
+      "ksize": [1, *kernel, 1],
+      "strides": [1, *strides, 1],
+      "padding": padding,
+    }
+    y = _raw.MaxPool(input=x, **window)
+    return _raw.MaxPoolGrad(
+      orig_input=x, orig_output=y, grad=upstream, **window
+    )
+
+  return gradient
+
+
 def _max_pool(layer, inputs, params):
   del params
-  (x,), window = inputs, _window(layer)
-  y = _raw.MaxPool(input=x, **window)
-  return y, lambda upstream, needed: (
-    (_raw.MaxPoolGrad(orig_input=x, orig_output=y, grad=upstream, **window),),
+  (x,) = inputs
+  gradient = _max_pool_gradient(
+    layer.kernel, layer.strides, layer.padding.upper(), x.dtype
+  )
+  return _raw.MaxPool(input=x, **_window(layer)), lambda upstream, needed: (
+    (gradient(x, upstream),),
     {},
   )
 
@@ -274,12 +298,14 @@ def _global_avg_pool(layer, inputs, params):
   def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
     del needed
     pixels = _raw.Reshape(
-      tensor=upstream, shape=constant((batch, 1, 1, channels))
+      tensor=upstream, shape=constants.constant((batch, 1, 1, channels))
     )
-    pixels = _raw.Mul(x=pixels, y=constant(1 / (height * width), pixels.dtype))
+    pixels = _raw.Mul(
+      x=pixels, y=constants.constant(1 / (height * width), pixels.dtype)
+    )
     return (_raw.BroadcastTo(input=pixels, shape=_shape(x)),), {}
 
-  return _raw.Mean(input=x, axis=constant((1, 2))), pullback
+  return _raw.Mean(input=x, axis=constants.constant((1, 2))), pullback
 
 
 def _add(layer, inputs, params):
@@ -292,14 +318,14 @@ def _concat(layer, inputs, params):
   del layer, params
   axis = len(inputs[0].shape) - 1
   sizes = tuple(x.shape[-1] for x in inputs)
-  y = _raw.ConcatV2(values=list(inputs), axis=constant(axis))
+  y = _raw.ConcatV2(values=list(inputs), axis=constants.constant(axis))
 
   def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
     del needed
     parts = _raw.SplitV(
       value=upstream,
-      size_splits=constant(sizes),
-      axis=constant(axis),
+      size_splits=constants.constant(sizes),
+      axis=constants.constant(axis),
       num_split=len(sizes),
     )
     return parts, {}
@@ -310,7 +336,7 @@ def _concat(layer, inputs, params):
 def _flatten(layer, inputs, params):
   del layer, params
   (x,) = inputs
-  y = _raw.Reshape(tensor=x, shape=constant((x.shape[0], -1)))
+  y = _raw.Reshape(tensor=x, shape=constants.constant((x.shape[0], -1)))
   return y, lambda upstream, needed: ((_like(upstream, x),), {})
 
 
@@ -320,13 +346,15 @@ def _slice(x: tf.Tensor, margins: tuple[tuple[int, int], ...]) -> tf.Tensor:
     size - before - after
     for size, (before, after) in zip(x.shape, margins, strict=True)
   )
-  return _raw.Slice(input=x, begin=constant(begin), size=constant(size))
+  return _raw.Slice(
+    input=x, begin=constants.constant(begin), size=constants.constant(size)
+  )
 
 
 def _zero_pad(layer, inputs, params):
   del params
   margins = _margins(layer)
-  y = _raw.Pad(input=inputs[0], paddings=constant(margins))
+  y = _raw.Pad(input=inputs[0], paddings=constants.constant(margins))
   return y, lambda upstream, needed: ((_slice(upstream, margins),), {})
 
 
@@ -334,7 +362,7 @@ def _crop(layer, inputs, params):
   del params
   margins = _margins(layer)
   return _slice(inputs[0], margins), lambda upstream, needed: (
-    (_raw.Pad(input=upstream, paddings=constant(margins)),),
+    (_raw.Pad(input=upstream, paddings=constants.constant(margins)),),
     {},
   )
 

@@ -16,63 +16,19 @@ max_channels outputs to the classes. At the end all are normalized,
 with beta = 2 where a ReLU is expected to follow, else 1.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-import dataclasses
-import itertools
-import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from ghn_tf import graph as graph_lib
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.ghn import cutting
 from ghn_tf.ghn import initializers
+from ghn_tf.ghn import layout as layout_lib
 
 _KERNEL_OPS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
-
-
-def kernel_scale(kh: int, kw: int, c_in: int) -> float:
-  """Returns sqrt(beta / fan_in) of a kernel; c_in is 1 if it is depthwise.
-
-  As the public GHN-2, beta is 1 for a depthwise kernel, which a pointwise one
-  follows, and for the first of a pair like 1x7 and 7x1.
-  """
-  beta = 1 if c_in == 1 or kh < kw else 2
-  return math.sqrt(beta / (c_in * kh * kw))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Request:
-  """A parameter to predict, and what its network has to give for it.
-
-  Attributes:
-    owner: position of its architecture.
-    param: the parameter.
-    node: the graph node that it is predicted from.
-    network: which of the four decodes it.
-    size: kh, kw, c_in and c_out to decode, at least those of a kernel.
-    shape: kh, kw, c_in and c_out of a kernel, or the length of a vector.
-  """
-
-  owner: int
-  param: spec.ParamSpec
-  node: int
-  network: str
-  size: tuple[int, ...]
-  shape: tuple[int, ...]
-
-  @property
-  def group(self) -> tuple[str, tuple[int, ...]]:
-    """Requests of one group are decoded together."""
-    return self.network, self.size
-
-  @property
-  def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Requests of one group and with equal shapes are cut out together."""
-    return self.shape, self.param.shape
 
 
 class Decoder(keras.layers.Layer):
@@ -102,7 +58,6 @@ class Decoder(keras.layers.Layer):
     rng: np.random.Generator,
   ):
     super().__init__(name="decoder")
-    self._max_channels = max_channels
     self._max_kernel = max_kernel
     self._num_classes = num_classes
     taps = (max_kernel, max_kernel, tap_features)
@@ -122,20 +77,22 @@ class Decoder(keras.layers.Layer):
       )
       values[f"{name}_bias"] = initializers.uniform(rng, fan_in, shape)
     self.arrays = initializers.variables(values)
-    embeddings = tf.TensorSpec([None, dim], tf.float32)
-    size = tf.TensorSpec([4], tf.int32)
-    scale = tf.TensorSpec([None], tf.float32)
-
-    def compiled(function, *signature):
-      # Relaxed, so that one trace serves all shapes.
-      return tf.function(function, input_signature=signature, autograph=False)
-
-    self.kernels = compiled(self._kernels, embeddings, size, scale)
-    self.class_kernels = compiled(self._class_kernels, embeddings, size, scale)
-    self.vectors = compiled(
-      self._vectors, embeddings, tf.TensorSpec([None], tf.bool)
+    self._layout = layout_lib.Layout(max_channels, num_classes)
+    indices = tf.TensorSpec([None], tf.int32)
+    # All in one call, of one trace that serves all shapes.
+    self.decode = tf.function(
+      self._decode,
+      input_signature=[
+        tf.TensorSpec([None, dim], tf.float32),  # embeddings
+        tf.TensorSpec([2], tf.int32),  # box
+        *(indices, indices, indices),  # of kernels: nodes, taps, counts
+        tf.TensorSpec([None], tf.float32),  # scales
+        indices,  # of vectors: nodes
+        tf.TensorSpec([None], tf.bool),  # is_gamma
+        indices,  # of class_biases: nodes
+      ],
+      autograph=False,
     )
-    self.class_biases = compiled(self._class_biases, embeddings)
 
   def call(
     self,
@@ -148,68 +105,27 @@ class Decoder(keras.layers.Layer):
       embeddings: of the graph that `graph.encode` makes, [N, D].
       architectures: A of them, which `check` lets pass.
     """
-    requests = sorted(
-      self._requests(architectures), key=lambda r: (*r.group, *r.shapes)
-    )
+    layout = self._layout
+    requests = layout.requests(architectures)
     params: list[dict[str, tf.Tensor]] = [
       dict.fromkeys(param.name for param in architecture.param_specs)
       for architecture in architectures
     ]
-    for group in _split(requests, lambda r: r.group):
-      selected = tf.gather(embeddings, [request.node for request in group])
-      alike = _split(group, lambda r: r.shapes)
-      parts = tf.split(self._decode(group, selected), [*map(len, alike)])
-      for same, values in zip(alike, parts, strict=True):
-        values = _fit(values, *same[0].shapes)
-        for request, value in zip(same, tf.unstack(values), strict=True):
-          params[request.owner][request.param.name] = value
+    decoded = self.decode(embeddings, *layout.arguments(requests))
+    groups = layout_lib.split(requests, lambda r: r.group)
+    values = cutting.cut(
+      [decoded[layout.position(group[0])] for group in groups],
+      [
+        [
+          layout.piece(alike[0], len(alike))
+          for alike in layout_lib.split(group, lambda r: r.alike)
+        ]
+        for group in groups
+      ],
+    )
+    for request, value in zip(requests, values, strict=True):
+      params[request.owner][request.param.name] = value
     return params
-
-  def _requests(
-    self, architectures: Sequence[spec.Architecture]
-  ) -> Iterator[_Request]:
-    all_nodes = graph_lib.param_nodes(architectures)
-    for owner, (architecture, nodes) in enumerate(
-      zip(architectures, all_nodes, strict=True)
-    ):
-      for param, node in zip(architecture.param_specs, nodes, strict=True):
-        is_classifier = param.node == architecture.classifier
-        yield _Request(owner, param, node, *self._network(param, is_classifier))
-
-  def _network(
-    self, param: spec.ParamSpec, is_classifier: bool
-  ) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
-    """Returns network, size and shape of a request."""
-    c_out, c_in, kh, kw = graph_lib.shape_of(param)
-    if len(param.shape) == 1:
-      return ("class_bias" if is_classifier else "vector"), (), (c_out,)
-    shape = (kh, kw, c_in, c_out)
-    if is_classifier:
-      size = (1, 1, self._rounded(c_in), self._max_channels)
-      return "class_kernel", size, shape
-    return "kernel", (kh, kw, self._rounded(c_in), self._rounded(c_out)), shape
-
-  def _rounded(self, channels: int) -> int:
-    """Returns 1, half or all channels: few groups, and little in vain."""
-    if channels == 1:
-      return 1
-    half = self._max_channels // 2
-    return half if channels <= half else self._max_channels
-
-  def _decode(
-    self, group: Sequence[_Request], embeddings: tf.Tensor
-  ) -> tf.Tensor:
-    """Calls the network of a group; values [n, *size] or [n, C]."""
-    network, size = group[0].group
-    if network == "vector":
-      gammas = [r.param.kind is spec.ParamKind.GAMMA for r in group]
-      return self.vectors(embeddings, gammas)
-    if network == "class_bias":
-      return self.class_biases(embeddings)
-    scales = [kernel_scale(*r.shape[:3]) for r in group]
-    if network == "class_kernel":
-      return self.class_kernels(embeddings, size, scales)
-    return self.kernels(embeddings, size, scales)
 
   def check(self, architecture: spec.Architecture) -> None:
     """Raises ValueError for a kernel or classifier that cannot be predicted."""
@@ -232,43 +148,100 @@ class Decoder(keras.layers.Layer):
       )
 
   def _linear(self, name: str, inputs: tf.Tensor) -> tf.Tensor:
-    return (
-      tf.matmul(inputs, self.arrays[f"{name}_kernel"])
-      + self.arrays[f"{name}_bias"]
+    kernel, bias = (
+      self.arrays[f"{name}_{part}"] for part in ("kernel", "bias")
     )
+    return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
 
-  def _first(
-    self, name: str, inputs: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor
+  def _hidden(
+    self, embeddings: tf.Tensor, box: tf.Tensor, taps: tf.Tensor
   ) -> tf.Tensor:
-    """Applies a layer of outputs [R, C, ...], but for [:rows, :columns]."""
-    kernel = self.arrays[f"{name}_kernel"][:, :rows, :columns]
-    bias = self.arrays[f"{name}_bias"][:rows, :columns]
-    kernel = tf.reshape(kernel, [inputs.shape[1], -1])
-    return tf.matmul(inputs, kernel) + tf.reshape(bias, [-1])
+    """Returns what each tap of each kernel is decoded from.
 
-  def _raw_kernels(self, embeddings: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns kernels before normalization, [n, kh, kw, c_in, c_out]."""
-    kh, kw, c_in, c_out = tf.unstack(size)
-    taps = tf.nn.relu(self._first("kernel/taps", embeddings, kh, kw))
-    taps = tf.reshape(taps, [-1, self.arrays["kernel/hidden_kernel"].shape[0]])
-    hidden = tf.nn.relu(self._linear("kernel/hidden", taps))
-    kernels = self._first("kernel/output", hidden, c_in, c_out)
-    return tf.reshape(kernels, tf.concat([[-1], size], 0))
+    Args:
+      embeddings: of n kernels, [n, D].
+      box: height and width of the largest kernel.
+      taps: [T], which taps of the n boxes are wanted, in row-major order.
 
-  def _kernels(
-    self, embeddings: tf.Tensor, size: tf.Tensor, scale: tf.Tensor
-  ) -> tf.Tensor:
-    """Returns kernels of [kh, kw, c_in, c_out] = size times scale [n]."""
-    kernels = self._raw_kernels(embeddings, size)
-    return kernels * tf.reshape(scale, [-1, 1, 1, 1, 1])
+    Returns:
+      [T, kernel_features].
+    """
+    height, width = tf.unstack(box)
+    kernel = self.arrays["kernel/taps_kernel"][:, :height, :width]
+    bias = self.arrays["kernel/taps_bias"][:height, :width]
+    dim, features = kernel.shape[0], kernel.shape[-1]
+    boxes = tf.matmul(embeddings, tf.reshape(kernel, [dim, -1]))
+    boxes = tf.nn.relu(tf.nn.bias_add(boxes, tf.reshape(bias, [-1])))
+    wanted = tf.gather(tf.reshape(boxes, [-1, features]), taps)
+    return tf.nn.relu(self._linear("kernel/hidden", wanted))
 
-  def _class_kernels(
-    self, embeddings: tf.Tensor, size: tf.Tensor, scale: tf.Tensor
-  ) -> tf.Tensor:
-    """Returns kernels of [1, 1, c_in, classes] times scale [n]."""
-    kernels = tf.nn.relu(self._raw_kernels(embeddings, size))
-    kernels = self._linear("kernel/classes", kernels)
-    return kernels * tf.reshape(scale, [-1, 1, 1, 1, 1])
+  def _output_layers(self) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Returns kernel and bias of the last layer for each size of channels."""
+    kernel = self.arrays["kernel/output_kernel"].read_value()
+    bias = self.arrays["kernel/output_bias"].read_value()
+    columns = {
+      size: (kernel[..., :size], bias[:, :size])
+      for size in self._layout.sizes_out
+    }
+    layers = []
+    for c_in, c_out in self._layout.channels:
+      kernel, bias = columns[c_out]
+      kernel = tf.reshape(kernel[:, :c_in], [kernel.shape[0], c_in * c_out])
+      layers.append((kernel, tf.reshape(bias[:c_in], [-1])))
+    return layers
+
+  def _decode(
+    self,
+    embeddings: tf.Tensor,
+    box: tf.Tensor,
+    kernel_nodes: tf.Tensor,
+    taps: tf.Tensor,
+    counts: tf.Tensor,
+    scales: tf.Tensor,
+    vector_nodes: tf.Tensor,
+    is_gamma: tf.Tensor,
+    class_bias_nodes: tf.Tensor,
+  ) -> list[tf.Tensor]:
+    """Decodes all that is wanted of the nodes of a graph.
+
+    Args:
+      embeddings: [N, D].
+      box: height and width of the largest kernel.
+      kernel_nodes: the node of each kernel, in the order of what is returned.
+      taps: [T], see `_hidden`.
+      counts: number of taps of each size of channels, and of class kernels.
+      scales: [T], factor of each tap.
+      vector_nodes: the node of each vector.
+      is_gamma: whether it is a scale.
+      class_bias_nodes: the node of each class bias.
+
+    Returns:
+      For each size of channels kernels [taps, c_in, c_out]; class kernels
+      [taps, max_channels, classes]; vectors [n, max_channels]; class biases
+      [n, classes].
+    """
+    hidden = self._hidden(tf.gather(embeddings, kernel_nodes), box, taps)
+    layers = self._output_layers()
+    sizes = [*self._layout.channels, self._layout.channels[-1]]
+    decoded: list[tf.Tensor] = []
+    for (kernel, bias), rows, scale, channels in zip(
+      [*layers, layers[-1]],
+      tf.split(hidden, counts, num=len(sizes)),
+      tf.split(scales, counts, num=len(sizes)),
+      sizes,
+      strict=True,
+    ):
+      kernels = tf.nn.bias_add(tf.matmul(rows, kernel), bias)
+      is_class_kernel = len(decoded) == len(layers)
+      if is_class_kernel:
+        kernels = tf.reshape(tf.nn.relu(kernels), [-1, channels[1]])
+        kernels = self._linear("kernel/classes", kernels)
+        channels = channels[0], self._num_classes
+      kernels = tf.reshape(kernels, [-1, *channels])
+      decoded.append(kernels * scale[:, None, None])
+    vectors = self._vectors(tf.gather(embeddings, vector_nodes), is_gamma)
+    biases = self._class_biases(tf.gather(embeddings, class_bias_nodes))
+    return [*decoded, vectors, biases]
 
   def _pairs(self, embeddings: tf.Tensor) -> tf.Tensor:
     """Returns a scale and an offset, before normalization, [n, 2, C]."""
@@ -287,26 +260,3 @@ class Decoder(keras.layers.Layer):
     """Returns a bias [classes] for each embedding."""
     offset = tf.nn.relu(self._pairs(embeddings)[:, 1])
     return tf.tanh(self._linear("vector/classes", offset) / 5)
-
-
-def _split(
-  requests: Sequence[_Request], key: Callable[[_Request], Any]
-) -> list[list[_Request]]:
-  """Splits sorted requests where a key changes."""
-  return [list(group) for _, group in itertools.groupby(requests, key)]
-
-
-def _fit(
-  values: tf.Tensor, shape: tuple[int, ...], keras_shape: tuple[int, ...]
-) -> tf.Tensor:
-  """Repeats or cuts [n, ...] to [n, *shape], in the order of keras_shape."""
-  have = values.shape[1:]
-  repeats = [-(-size // h) for size, h in zip(shape, have, strict=True)]
-  if max(repeats) > 1:
-    values = tf.tile(values, [1, *repeats])
-  if values.shape[1:] != shape:
-    values = tf.slice(values, [0] * values.shape.rank, [-1, *shape])
-  # A kernel has an axis of size 1 where Keras has another order or fewer axes.
-  if shape != keras_shape:
-    values = tf.reshape(values, [-1, *keras_shape])
-  return values

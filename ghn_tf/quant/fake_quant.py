@@ -9,13 +9,12 @@ in `child.gradients`. In training the ranges are those of the tensor itself, so
 that nothing is clipped but for the nudge.
 """
 
-import numpy as np
 import tensorflow as tf
 
+from ghn_tf import constants
 from ghn_tf.quant import recipe as recipe_lib
 
 _raw = tf.raw_ops
-_FIRST = np.array([0], np.int32)
 
 
 def _add_noise(
@@ -48,36 +47,39 @@ def quantize_kernel(
       "Kernels need a symmetric grid, got an asymmetric one: integer runtimes"
       " have no zero point for kernels."
     )
-  # A depthwise kernel [kh, kw, c, 1] has its channels on axis 2; seen as
-  # [kh * kw, c] every per-channel kernel has them on the last axis.
-  shape = kernel.shape
+  shape = tuple(kernel.shape)
   per_channel = quantization.per_channel and channel_axis is not None
+  if per_channel and channel_axis not in (None, len(shape) - 1):
+    # Seen as [kh * kw, c], a depthwise kernel [kh, kw, c, 1] has its channels
+    # on the last axis, where the operations want them.
+    matrix = _reshape(kernel, (-1, shape[channel_axis]))
+    rounded = quantize_kernel(
+      matrix, quantization, channel_axis=1, noise_seed=noise_seed
+    )
+    return _reshape(rounded, shape)
+  axes = tuple(range(len(shape) - 1 if per_channel else len(shape)))
   magnitude = _raw.Abs(x=kernel)
-  if per_channel:
-    matrix_shape = np.array([-1, shape[channel_axis]], np.int32)
-    magnitude = _raw.Reshape(tensor=magnitude, shape=matrix_shape)
-    limit = _raw.Max(input=magnitude, axis=_FIRST)
-  else:
-    limit = _raw.Max(input=magnitude, axis=np.arange(len(shape)))
+  limit = _raw.Max(input=magnitude, axis=constants.constant(axes))
   num_bits = quantization.num_bits
   if noise_seed is not None:
     step = limit / (2 ** (num_bits - 1) - 1)
-    if per_channel and channel_axis != len(shape) - 1:
-      step = step[:, tf.newaxis]
     return _add_noise(kernel, step, noise_seed)
-  grid = {"num_bits": num_bits, "narrow_range": True}
-  lowest = _raw.Neg(x=limit)
-  if not per_channel:
-    return _raw.FakeQuantWithMinMaxVars(
-      inputs=kernel, min=lowest, max=limit, **grid
-    )
-  rounded = _raw.FakeQuantWithMinMaxVarsPerChannel(
-    inputs=_raw.Reshape(tensor=kernel, shape=matrix_shape),
-    min=lowest,
-    max=limit,
-    **grid,
+  rounding = (
+    _raw.FakeQuantWithMinMaxVarsPerChannel
+    if per_channel
+    else _raw.FakeQuantWithMinMaxVars
   )
-  return _raw.Reshape(tensor=rounded, shape=np.array(shape, np.int32))
+  return rounding(
+    inputs=kernel,
+    min=_raw.Neg(x=limit),
+    max=limit,
+    num_bits=num_bits,
+    narrow_range=True,
+  )
+
+
+def _reshape(x: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+  return _raw.Reshape(tensor=x, shape=constants.constant(shape))
 
 
 def quantize_activation(

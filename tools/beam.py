@@ -1,0 +1,86 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The flags of programs that run an Apache Beam pipeline."""
+
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+
+from absl import flags
+import apache_beam as beam
+from apache_beam.options import pipeline_options
+
+_RUNNER = flags.DEFINE_string(
+  "runner",
+  "DirectRunner",
+  "Apache Beam runner: DirectRunner, FlinkRunner, SparkRunner, DataflowRunner.",
+)
+_OPTIONS = flags.DEFINE_multi_string(
+  "runner_option",
+  [],
+  "Option of the runner without its dashes, such as flink_master=HOST:PORT; may"
+  " be given several times.",
+)
+_WORKERS = flags.DEFINE_integer(
+  "workers", 1, "Processes of Beam's direct runner.", lower_bound=1
+)
+_ROOT = str(pathlib.Path(__file__).resolve().parents[1])
+
+
+def options() -> pipeline_options.PipelineOptions:
+  """Returns what the flags ask for, the runner itself among it.
+
+  Raises:
+    ValueError: there is no such runner, or it lacks options.
+  """
+  chosen = [
+    f"runner={_RUNNER.value}",
+    "default_sdk_harness_log_level=ERROR",
+    # Progress; where it is shown is up to the runner.
+    'sdk_harness_log_level_overrides={"ghn_tf": "INFO"}',
+  ]
+  if _RUNNER.value.lower() in ("direct", "directrunner"):  # as Beam takes it
+    chosen += _of_direct_runner(_WORKERS.value)
+  elif _WORKERS.value > 1:
+    raise ValueError(
+      f"--workers={_WORKERS.value} is for the DirectRunner; give"
+      f" {_RUNNER.value} the number of its workers with --runner_option."
+    )
+  chosen += _OPTIONS.value
+  result = pipeline_options.PipelineOptions([f"--{o}" for o in chosen])
+  with telling():
+    beam.Pipeline(options=result)  # makes the runner, and checks its options
+  return result
+
+
+def _of_direct_runner(workers: int) -> list[str]:
+  # Otherwise this runner downloads another one, Prism, from GitHub, and leaves
+  # the pipeline to it and its threads; a pipeline with such triggers it keeps.
+  # There are no triggers in these.
+  chosen = ["allow_unsafe_triggers"]
+  if workers == 1:
+    return [*chosen, "direct_running_mode=in_memory"]
+  # For the workers, which are processes of their own.
+  paths = [_ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+  os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+  return [
+    *chosen,
+    "direct_running_mode=multi_processing",
+    f"direct_num_workers={workers}",
+  ]
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+  """Within it, what Beam raises is an error that says what could not run.
+
+  Raises:
+    ValueError: naming the runner and what happened.
+  """
+  try:
+    yield
+  except (ImportError, RuntimeError) as error:
+    raise ValueError(
+      f"--runner={_RUNNER.value} could not run the pipeline: {error}"
+    ) from error
