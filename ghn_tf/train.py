@@ -58,8 +58,9 @@ _STRATEGY = flags.DEFINE_enum(
   "none",
   distribution.STRATEGIES,
   "How the networks of a step are divided: none; mirrored, among all GPUs of"
-  " this machine, or its logical CPUs if it has none; multi_worker, among the processes in the environment variable"
-  " TF_CONFIG, each started by this command with the same --workdir.",
+  " this machine, or its logical CPUs if it has none; multi_worker, among the"
+  " processes in the environment variable TF_CONFIG, each started by this"
+  " command with the same --workdir.",
 )
 
 
