@@ -32,9 +32,8 @@ def configure(num_parallel: int) -> None:
   """
   threads = max(1, (os.cpu_count() or 1) // num_parallel)
   tf.config.threading.set_intra_op_parallelism_threads(threads)
-  # oneDNN compiles a kernel for every shape, and keeps 1,024 of them: fewer than
-  # 20 steps use. A search space has more than fit into memory, of which each
-  # takes tens of kilobytes.
+  # oneDNN compiles a kernel for every shape, tens of kilobytes each, and keeps
+  # 1,024: fewer than 20 steps use. All of a search space would fill the memory.
   os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 
