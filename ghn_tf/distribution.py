@@ -128,7 +128,13 @@ def create(strategy: str) -> Distribution:
   if strategy == "none":
     return Distribution()
   if strategy == "mirrored":
-    mirrored = tf.distribute.MirroredStrategy()
+    try:
+      mirrored = tf.distribute.MirroredStrategy()
+    except ValueError as error:  # it reads TF_CONFIG, too
+      raise ValueError(
+        "The strategy mirrored cannot read the environment variable TF_CONFIG,"
+        f" {os.environ.get('TF_CONFIG')!r}; unset it. ({error})"
+      ) from error
     return Distribution(mirrored.extended.worker_devices)
   if strategy == "multi_worker":
     return _MultiWorker()

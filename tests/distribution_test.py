@@ -213,6 +213,12 @@ class DistributionTest(tf.test.TestCase):
       with self.assertRaisesRegex(ValueError, "needs the environment variable"):
         distribution.create("multi_worker")
 
+  def test_mirrored_names_a_configuration_that_is_none(self):
+    os.environ["TF_CONFIG"] = "{"
+    self.addCleanup(os.environ.pop, "TF_CONFIG", None)
+    with self.assertRaisesRegex(ValueError, "TF_CONFIG, '{'; unset it"):
+      distribution.create("mirrored")
+
   def test_an_unknown_strategy_is_an_error(self):
     with self.assertRaisesRegex(ValueError, "one of .*'mirrored'.*got 'best'"):
       distribution.create("best")
