@@ -11,11 +11,17 @@ cost. Since all add the same gradients, their hypernetworks stay the same.
 from collections.abc import Sequence
 import json
 import os
+import re
+import signal
 
+from absl import logging
 import tensorflow as tf
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
+from ghn_tf import rendezvous
 
+STRATEGIES = ("none", "mirrored", "multi_worker")
+# For which workers wait for each other: schedulers start some minutes later.
+_PATIENCE_SECONDS = 600
 
 _EXAMPLE = (
   '{"cluster": {"worker": ["host0:2222", "host1:2222"]},'
@@ -72,19 +78,26 @@ class _MultiWorker(Distribution):
   """One of the workers that TF_CONFIG lists."""
 
   def __init__(self):
-    try:
-      cluster = json.loads(os.environ["TF_CONFIG"])
-      workers = cluster["cluster"]["worker"]
-      index = cluster["task"]["index"]
-    except (KeyError, TypeError, ValueError) as error:
-      raise ValueError(
-        "The strategy multi_worker needs the environment variable TF_CONFIG,"
-        f" such as {_EXAMPLE}; got {os.environ.get('TF_CONFIG')!r}."
-      ) from error
-    # Has to come before anything else that TensorFlow does.
-    self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
     super().__init__()
-    self.num_workers, self.index = len(workers), index
+    workers, self.index = _read_cluster()
+    self.num_workers = len(workers)
+    if self.num_workers > 1:
+      logging.info(
+        "Worker %d of %d waits for the others of %s, at most %d minutes.",
+        self.index,
+        self.num_workers,
+        ", ".join(workers),
+        _PATIENCE_SECONDS // 60,
+      )
+      try:
+        rendezvous.wait(workers, self.index, _PATIENCE_SECONDS)
+      except TimeoutError as error:
+        raise LostWorkerError(str(error)) from error
+    # Has to come before anything else that TensorFlow does. It waits for the
+    # others for an hour, deaf to signals, so they had better be there.
+    self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    # By now TensorFlow catches SIGTERM, and does nothing.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
   def sum(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """See `Distribution`."""
@@ -113,6 +126,35 @@ class _MultiWorker(Distribution):
     return self._strategy.run(reduce, args=(tensors,))
 
 
+def _read_cluster() -> tuple[list[str], int]:
+  """Returns the addresses of all workers in TF_CONFIG, and which is this one.
+
+  Raises:
+    ValueError: it is missing, is not as TensorFlow wants it, or has tasks that
+      are no workers.
+  """
+  text = os.environ.get("TF_CONFIG")
+  try:
+    config = json.loads(text or "")
+    (workers,), task = config["cluster"].values(), config["task"]
+    is_right = (
+      [*config["cluster"], task["type"]] == ["worker", "worker"]
+      and isinstance(workers, list)
+      and all(re.fullmatch(r".+:\d+", worker) for worker in workers)
+      and task["index"] in range(len(workers))
+    )
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    logging.debug("Why TF_CONFIG cannot be read:", exc_info=error)
+    is_right = False
+  if not is_right:
+    raise ValueError(
+      "The strategy multi_worker needs the environment variable TF_CONFIG,"
+      f" such as {_EXAMPLE}, with tasks of the type worker alone and an index"
+      f" into their list; got {text!r}."
+    )
+  return workers, int(task["index"])
+
+
 def create(strategy: str) -> Distribution:
   """Returns how a run is distributed.
 
@@ -124,6 +166,7 @@ def create(strategy: str) -> Distribution:
 
   Raises:
     ValueError: an unknown strategy, or a TF_CONFIG that is missing or wrong.
+    LostWorkerError: not all of the workers came.
   """
   if strategy == "none":
     return Distribution()

@@ -24,6 +24,9 @@ from ghn_tf.child import gradients
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
+# What TensorFlow and Python raise.
+OUT_OF_MEMORY = (tf.errors.ResourceExhaustedError, MemoryError)
+
 
 def configure(num_parallel: int) -> None:
   """Divides the cores among children that run at once.
@@ -190,17 +193,8 @@ class Runner:
             label_smoothing=self._label_smoothing,
             seed=(seed, numbers[index]),
           )
-      except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        logging.warning(
-          "Network %s (%s, %s nodes, %s multiply-accumulates) does not fit into"
-          " memory and is skipped; limit the networks with --max_macs, or use a"
-          " smaller --image_batch_size or --parallel_children. (%s)",
-          architecture.name,
-          architecture.fingerprint,
-          len(architecture.nodes),
-          f"{architecture.macs:,}",
-          error,
-        )
+      except OUT_OF_MEMORY as error:
+        _tell_skipped(architecture, error)
         return None
 
     return self._map(run, architectures)
@@ -214,6 +208,8 @@ class Runner:
   ) -> np.ndarray:
     """Returns `evaluation.accuracy` of children in recipes, [A, recipes].
 
+    A child that does not fit into memory is named in the log, and has NaN.
+
     Args:
       architectures: the networks.
       params: the predicted params of each.
@@ -222,13 +218,16 @@ class Runner:
     """
 
     def run(index: int) -> list[float]:
-      with self._device(index):
-        return [
-          evaluation.accuracy(
-            architectures[index], params[index], batches, recipe
-          )
-          for recipe in recipes
-        ]
+      architecture = architectures[index]
+      try:
+        with self._device(index):
+          return [
+            evaluation.accuracy(architecture, params[index], batches, recipe)
+            for recipe in recipes
+          ]
+      except OUT_OF_MEMORY as error:
+        _tell_skipped(architecture, error)
+        return [math.nan] * len(recipes)
 
     return np.array(self._map(run, architectures))
 
@@ -250,6 +249,19 @@ class Runner:
   def _device(self, index: int) -> contextlib.AbstractContextManager[None]:
     """Returns a context that places what child number `index` computes."""
     return tf.device(self._devices[index % len(self._devices)])
+
+
+def _tell_skipped(architecture: spec.Architecture, error: Exception) -> None:
+  logging.warning(
+    "Network %s (%s, %s nodes, %s multiply-accumulates) does not fit into"
+    " memory and is skipped; limit the networks with --max_macs, or use a"
+    " smaller --image_batch_size or --parallel_children. (%s)",
+    architecture.name,
+    architecture.fingerprint,
+    len(architecture.nodes),
+    f"{architecture.macs:,}",
+    error,
+  )
 
 
 def every_operation() -> spec.Architecture:

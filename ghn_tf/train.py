@@ -164,8 +164,11 @@ def _train() -> int | None:
   stop = threading.Event()
   with _signals(state, stop) as received:
     finished = training.train(trainer, _WORKDIR.value, stop)
+  if finished:
+    return None
   # Like a shell: a scheduler must not take a stopped run for a finished one.
-  return None if finished else 128 + received[0]
+  # If the signal went to another worker, this one ends as that one does.
+  return 128 + (received or [signal.SIGTERM])[0]
 
 
 def main(argv: Sequence[str]) -> int | None:

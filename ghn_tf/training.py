@@ -8,11 +8,15 @@ hypernetwork alone (GHN-2, arXiv 2110.13100, section 3; with fake-quantized
 children GHN-QAT, arXiv 2309.13773).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
+import dataclasses
+import hashlib
+import json
 import math
 import threading
 import time
+import zlib
 
 from absl import logging
 import numpy as np
@@ -34,6 +38,26 @@ from ghn_tf.quant import recipe as recipe_lib
 
 class TrainingError(RuntimeError):
   """Training cannot go on; the message says why."""
+
+
+@contextlib.contextmanager
+def _memory_of_hypernetwork(flag: str) -> Iterator[None]:
+  """Within it, a lack of memory is an error that says what to do.
+
+  Args:
+    flag: which limits the networks that are predicted at once.
+
+  Raises:
+    TrainingError: the memory does not suffice.
+  """
+  try:
+    yield
+  except runner_lib.OUT_OF_MEMORY as error:
+    raise TrainingError(
+      "The hypernetwork does not fit into memory with the networks that it"
+      f" predicts at once; use a smaller --{flag}, smaller networks"
+      f" (--max_params) or a smaller --ghn. ({error})"
+    ) from error
 
 
 def _with_every_param(dataset: data.Dataset) -> spec.Architecture:
@@ -94,24 +118,36 @@ class Trainer:
 
   def _check_workers(self) -> None:
     """Raises ValueError where the workers do not fit the run or each other."""
-    config, number = self.state.config, self.workers.num_workers
+    state, number = self.state, self.workers.num_workers
+    config = state.config
     if config.meta_batch_size < number:
       raise ValueError(
         f"--meta_batch_size={config.meta_batch_size} is less than the number of"
         f" workers, {number}, each of which needs a network."
       )
-    (total,) = self.workers.sum([tf.constant(float(self.state.step))])
-    if total != number * self.state.step:
+    # Whole numbers so small that their sums are exact in float32.
+    own = np.array([state.step, *_digest(state)], np.float32)
+    (total,) = self.workers.sum([tf.constant(own)])
+    differs = total.numpy() != number * own
+    if differs[0]:
       raise ValueError(
-        f"The workers begin at different steps, this one at {self.state.step};"
+        f"The workers begin at different steps, this one at {state.step};"
         " --workdir must be on a file system that all of them share."
+      )
+    if differs.any():
+      raise ValueError(
+        "The workers differ in their flags or images. This one has"
+        f" {len(state.dataset.train):,} training images of"
+        f" {state.dataset.name} and {config}. Start all of them by the same"
+        " command."
       )
 
   def step(self) -> None:
     """Does one step: predicts params, runs the children, updates.
 
     Raises:
-      TrainingError: too many steps in a row had no finite gradient.
+      TrainingError: too many steps in a row had no finite gradient, or the
+        hypernetwork does not fit into memory.
     """
     state, config = self.state, self.state.config
     drawn = self.meta_batches.batch(state.step)
@@ -120,7 +156,10 @@ class Trainer:
     batch = data.training_batch(
       state.dataset, config.seed, state.step, config.image_batch_size
     )
-    with tf.GradientTape() as tape:
+    with (
+      _memory_of_hypernetwork("meta_batch_size"),
+      tf.GradientTape() as tape,
+    ):
       params = state.ghn(architectures)
     children = self.runner.run(
       architectures,
@@ -148,7 +187,7 @@ class Trainer:
       self._update(gradients)
       state.count_update(loss=loss, accuracy=accuracy, gradient_norm=norm)
     else:
-      self._skip(architectures, children)
+      self._skip(drawn, children)
     state.step += 1
 
   def _gradients(
@@ -164,12 +203,13 @@ class Trainer:
       if child is not None
       for name, gradient in child.gradients.items()
     ]
-    gradients = tape.gradient(
-      [param for param, _ in pairs],
-      self.state.ghn.trainable_variables,
-      [gradient for _, gradient in pairs],
-      tf.UnconnectedGradients.ZERO,
-    )
+    with _memory_of_hypernetwork("meta_batch_size"):
+      gradients = tape.gradient(
+        [param for param, _ in pairs],
+        self.state.ghn.trainable_variables,
+        [gradient for _, gradient in pairs],
+        tf.UnconnectedGradients.ZERO,
+      )
     # Those of embedding tables come as slices.
     return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
@@ -186,20 +226,34 @@ class Trainer:
 
   def _skip(
     self,
-    architectures: Sequence[spec.Architecture],
+    drawn: Sequence[spec.Architecture],
     children: Sequence[runner_lib.Result | None],
   ) -> None:
-    """Counts a step without update, and names who is to blame."""
+    """Counts a step without update, and names who is to blame.
+
+    Args:
+      drawn: the networks of all workers.
+      children: the results of this worker's share.
+    """
     state = self.state
-    blamed = [
+    own = np.zeros((2, len(drawn)), np.float32)
+    for index, child in zip(
+      self.workers.share(len(drawn)), children, strict=True
+    ):
+      own[:, index] = (child is None, child is None or not child.is_finite())
+    (total,) = self.workers.sum([tf.constant(own)])
+    oversized, failed = total.numpy() > 0
+    # One that does not fit into memory is to blame only if all do not.
+    blamed = failed if oversized.all() else failed & ~oversized
+    names = [
       f"{architecture.name} ({architecture.fingerprint})"
-      for architecture, child in zip(architectures, children, strict=True)
-      if child is None or not child.is_finite()
+      for architecture, is_blamed in zip(drawn, blamed, strict=True)
+      if is_blamed
     ]
     message = (
       f"Step {state.step}: the loss or gradient is not finite, nothing is"
       " updated; from"
-      f" {', '.join(blamed) or 'the hypernetwork, not from a child'}."
+      f" {', '.join(names) or 'the hypernetwork, not from a child'}."
     )
     logging.warning(message)
     state.num_skipped += 1
@@ -212,7 +266,13 @@ class Trainer:
       )
 
   def evaluate(self) -> dict[str, float]:
-    """Returns mean accuracies on the held-out architectures, per recipe."""
+    """Returns mean accuracies on the held-out architectures, per recipe.
+
+    Those that do not fit into memory do not count.
+
+    Raises:
+      TrainingError: the hypernetwork does not fit into memory.
+    """
     state, held_out = self.state, self._held_out
     if not held_out:
       return {}
@@ -224,12 +284,19 @@ class Trainer:
     share = [held_out[i] for i in self.workers.share(len(held_out))]
     rows = np.zeros((0, len(recipes)))
     if share:
+      with _memory_of_hypernetwork("evaluation_architectures"):
+        params = state.ghn(share)
       rows = self.runner.accuracies(
-        share, state.ghn(share), batches, list(recipes.values())
+        share, params, batches, list(recipes.values())
       )
-    sums = self.workers.sum([*tf.constant(rows.sum(axis=0))])
+    rows = rows[~np.isnan(rows).any(axis=1)]
+    *sums, num_ran = self.workers.sum(
+      [*tf.constant([*rows.sum(axis=0), len(rows)], tf.float64)]
+    )
+    if not num_ran:
+      return {}
     return {
-      f"validation/{name}_accuracy": float(total) / len(held_out)
+      f"validation/{name}_accuracy": float(total) / float(num_ran)
       for name, total in zip(recipes, sums, strict=True)
     }
 
@@ -246,12 +313,14 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
     Whether the configured step was reached.
 
   Raises:
-    TrainingError: too many steps in a row had no finite gradient.
+    TrainingError: too many steps in a row had no finite gradient, or the
+      hypernetwork does not fit into memory.
     LostWorkerError: another worker is gone.
     OSError: the workdir cannot be written, as on a full disk.
   """
   state, workers = trainer.state, trainer.workers
-  config, log = state.config, training_log.TrainingLog(state)
+  config = state.config
+  log = training_log.TrainingLog(state, workers.is_chief)
   log.begin(workdir)
   # Of several workers, one writes.
   writer: metrics.MetricsWriter | None = None
@@ -299,6 +368,21 @@ def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
         training_state.save(state, workdir)
   log.end(workdir)
   return state.step >= config.steps
+
+
+def _digest(state: training_state.TrainState) -> list[int]:
+  """Returns a digest of what workers must agree on, in 12-bit numbers."""
+  dataset = state.dataset
+  content = {
+    "config": dataclasses.asdict(state.config),
+    "ancestors": state.ancestors,
+    "image_shape": dataset.image_shape,
+    # Not of the images, which may be resized a little otherwise elsewhere.
+    "labels": zlib.crc32(dataset.train.labels.tobytes()),
+  }
+  text = json.dumps(content, sort_keys=True)
+  digits = hashlib.sha256(text.encode()).hexdigest()
+  return [int(digits[i : i + 3], 16) for i in range(0, 12, 3)]
 
 
 def _times() -> np.ndarray:

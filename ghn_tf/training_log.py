@@ -10,24 +10,32 @@ from absl import logging
 from ghn_tf import metrics
 from ghn_tf import training_state
 
-# Steps whose pace tells how long a run will take; their number is a compromise
-# between telling it early and the first step, which compiles the hypernetwork.
+# Steps whose pace tells how long a run will take; without the first one, which
+# compiles the hypernetwork.
 _STEPS_TO_EXPECT = 10
 
 
 class TrainingLog:
   """Tells a person what is run, how far it is and how long it will take."""
 
-  def __init__(self, state: training_state.TrainState):
-    """Begins to watch a state, which training changes."""
+  def __init__(self, state: training_state.TrainState, is_chief: bool = True):
+    """Begins to watch a state, which training changes.
+
+    Args:
+      state: to watch.
+      is_chief: whether this process speaks for all workers; others tell only
+        those who debug.
+    """
     self._state = state
+    self._say = logging.info if is_chief else logging.debug
     self._first = self._last = (time.monotonic(), state.step)
+    self._warm = self._first
     self._newest: dict[str, float] = {}
 
   def begin(self, workdir: str) -> None:
     """Says what is run, before it takes time."""
     state, config = self._state, self._state.config
-    logging.info(
+    self._say(
       "Train hypernetwork %s (%s parameters) in recipe %s: steps %s to %s, each"
       " of %d architectures of %s on %d of the %s training images of %s. Seed"
       " %d. Results in %s.",
@@ -46,14 +54,22 @@ class TrainingLog:
     )
 
   def expect(self) -> None:
-    """Says how long the run will take, once the first steps are done."""
-    if self._state.step - self._first[1] == _STEPS_TO_EXPECT:
-      logging.info("Expect to take %s.", self._time_left())
+    """Says how long the run will take, once the first steps are done.
+
+    To be called after each step.
+    """
+    step, steps = self._state.step, self._state.config.steps
+    done = step - self._first[1]
+    if done == 1:
+      self._warm = (time.monotonic(), step)
+    elif done == 1 + _STEPS_TO_EXPECT and steps - step > done:
+      self._say("Expect to take %s more.", self._time_left())
 
   def _time_left(self) -> str:
     """Returns the time to the last step at the pace so far."""
     state = self._state
-    pace = (time.monotonic() - self._first[0]) / (state.step - self._first[1])
+    start = self._warm if state.step > self._warm[1] else self._first
+    pace = (time.monotonic() - start[0]) / (state.step - start[1])
     return metrics.duration(pace * (state.config.steps - state.step))
 
   def networks_per_second(self) -> float:
@@ -66,7 +82,7 @@ class TrainingLog:
     """Says how far the run is."""
     self._newest |= scalars
     self._last = (time.monotonic(), self._state.step)
-    logging.info(
+    self._say(
       "Step %s of %s, %s left: %s",
       f"{self._state.step:,}",
       f"{self._state.config.steps:,}",
@@ -78,7 +94,7 @@ class TrainingLog:
     """Sums up the run."""
     state = self._state
     steps = state.step - self._first[1]
-    logging.info(
+    self._say(
       "%s at step %s: %s networks in %s, %s steps without update in all. Last"
       " metrics: %s. %sCheckpoints and metrics are in %s.",
       "Done" if state.step >= state.config.steps else "Stopped",

@@ -5,19 +5,23 @@
 import collections
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
+from unittest import mock
 
 from absl.testing import absltest
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
 from ghn_tf import distribution
 from ghn_tf import metrics
 from ghn_tf import training_state
+from tests import free_ports
 from tests import reference_data
 
 _FLAGS = (
@@ -61,16 +65,6 @@ app.run(main)
 """
 
 
-def _free_ports(number: int) -> list[int]:
-  sockets = [socket.socket() for _ in range(number)]
-  for one in sockets:
-    one.bind(("localhost", 0))
-  ports = [one.getsockname()[1] for one in sockets]
-  for one in sockets:
-    one.close()
-  return ports
-
-
 def _start(
   workdir: str,
   *flags: str,
@@ -87,14 +81,21 @@ def _start(
   )
 
 
-def _start_two(workdir: str, steps: int) -> list[subprocess.Popen[str]]:
-  cluster = {"worker": [f"localhost:{port}" for port in _free_ports(2)]}
-  flags = ("--strategy=multi_worker", f"--steps={steps}")
+def _cluster(task_type: str = "worker", index: Any = 0, **cluster: Any) -> str:
+  task = {"type": task_type, "index": index}
+  return json.dumps({"cluster": cluster, "task": task})
+
+
+def _start_two(
+  workdir: str, steps: int, *flags_of_second: str
+) -> list[subprocess.Popen[str]]:
+  hosts = [f"localhost:{port}" for port in free_ports.find(2)]
+  flags = ["--strategy=multi_worker", f"--steps={steps}"]
   processes = []
   for index in range(2):
-    task = {"type": "worker", "index": index}
-    tf_config = json.dumps({"cluster": cluster, "task": task})
+    tf_config = _cluster(index=index, worker=hosts)
     processes.append(_start(workdir, *flags, TF_CONFIG=tf_config))
+    flags += flags_of_second
   return processes
 
 
@@ -180,8 +181,36 @@ class TrainingTest(absltest.TestCase):
     name = "gradient_norm"
     np.testing.assert_allclose(ours[0][name], self.alone[0][name], rtol=1e-5)
 
+  def test_a_signal_to_one_worker_saves_and_ends_both(self):
+    workdir = self.create_tempdir().full_path
+    workers = _start_two(workdir, steps=1000)
+    while not metrics.read(workdir):
+      for worker in workers:
+        self.assertIsNone(worker.poll(), "It ended too early.")
+      time.sleep(0.01)
+    workers[0].terminate()
+    for worker in workers:
+      _, errors = worker.communicate(timeout=300)
+      self.assertEqual(worker.returncode, 128 + signal.SIGTERM, errors)
+      self.assertNotIn("Traceback", errors)
+    # Every step is recorded, so the last one recorded is the one saved.
+    step = metrics.read(workdir)[-1]["step"]
+    newest = training_state.checkpoint_paths(workdir)[0]
+    self.assertEndsWith(newest, f"checkpoint-{step:08d}.npz")
 
-class DistributionTest(tf.test.TestCase):
+  def test_workers_with_other_flags_do_not_begin(self):
+    workdir = os.path.join(self.create_tempdir().full_path, "run")
+    for worker in _start_two(workdir, 1000, "--learning_rate=0.5"):
+      _, errors = worker.communicate(timeout=300)
+      self.assertEqual(worker.returncode, 1, errors)
+      # The other may end before this one has the sums.
+      self.assertRegex(
+        errors, "error: (The workers differ in their flags|A worker is gone)"
+      )
+    self.assertFalse(os.path.exists(workdir))
+
+
+class DistributionTest(tf.test.TestCase, parameterized.TestCase):
   def test_one_process_has_all(self):
     workers = distribution.create("none")
     self.assertEqual(list(workers.share(3)), [0, 1, 2])
@@ -206,16 +235,66 @@ class DistributionTest(tf.test.TestCase):
     for device, name in zip(devices, expected, strict=True):
       self.assertEndsWith(device, name)
 
-  def test_a_missing_or_wrong_cluster_is_an_error(self):
-    for value in ("", "{", '{"cluster": {}}'):
-      os.environ["TF_CONFIG"] = value
-      self.addCleanup(os.environ.pop, "TF_CONFIG", None)
-      with self.assertRaisesRegex(ValueError, "needs the environment variable"):
-        distribution.create("multi_worker")
+  def _set_cluster(self, value: str) -> None:
+    os.environ["TF_CONFIG"] = value
+    self.addCleanup(os.environ.pop, "TF_CONFIG", None)
+
+  @parameterized.parameters(
+    "",
+    "{",
+    "[]",
+    '{"cluster": {}}',
+    '{"cluster": {"worker": ["a:1"]}}',
+    '{"cluster": {"worker": ["a:1"]}, "task": null}',
+    _cluster(worker="a:1"),
+    _cluster(worker=["a"]),
+    _cluster(worker=[1]),
+    _cluster(index="0", worker=["a:1"]),
+    _cluster(index=1, worker=["a:1"]),
+    _cluster(index=-1, worker=["a:1"]),
+    _cluster("chief", worker=["a:1"]),
+    _cluster("chief", chief=["a:1"]),
+    _cluster(chief=["a:1"], worker=["b:1"]),
+  )
+  def test_a_missing_or_wrong_cluster_is_an_error(self, value):
+    self._set_cluster(value)
+    with self.assertRaisesRegex(ValueError, "needs the environment variable"):
+      distribution.create("multi_worker")
+
+  def test_workers_that_do_not_come_are_an_error(self):
+    hosts = [f"localhost:{port}" for port in free_ports.find(2)]
+    self._set_cluster(_cluster(worker=hosts))
+    with (
+      mock.patch.object(distribution, "_PATIENCE_SECONDS", 1),
+      self.assertLogs("absl", "INFO") as logs,
+      self.assertRaisesRegex(distribution.LostWorkerError, hosts[1]),
+    ):
+      distribution.create("multi_worker")
+    self.assertIn(
+      f"Worker 0 of 2 waits for the others of {hosts[0]}", *logs.output
+    )
+
+  def test_a_signal_before_training_ends_a_worker(self):
+    # In a process of its own, since TensorFlow can join one cluster only.
+    hosts = [f"localhost:{port}" for port in free_ports.find(1)]
+    program = (
+      "import os, signal; from ghn_tf import distribution;"
+      " distribution.create('multi_worker');"
+      " os.kill(os.getpid(), signal.SIGTERM); print('Still there')"
+    )
+    tf_config = _cluster(worker=hosts)
+    process = subprocess.run(
+      [sys.executable, "-c", program],
+      cwd=reference_data.ROOT,
+      env={**os.environ, "TF_CONFIG": tf_config},
+      capture_output=True,
+      check=False,
+      text=True,
+    )
+    self.assertEqual(process.returncode, -signal.SIGTERM, process.stderr)
 
   def test_mirrored_names_a_configuration_that_is_none(self):
-    os.environ["TF_CONFIG"] = "{"
-    self.addCleanup(os.environ.pop, "TF_CONFIG", None)
+    self._set_cluster("{")
     with self.assertRaisesRegex(ValueError, "TF_CONFIG, '{'; unset it"):
       distribution.create("mirrored")
 

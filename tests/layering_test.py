@@ -37,6 +37,7 @@ _LIBRARIES = (
   "ghn_tf.learning_curve",
   "ghn_tf.metrics",
   "ghn_tf.quant",
+  "ghn_tf.rendezvous",
   "ghn_tf.targets",
 )
 _JOINING = (
@@ -96,6 +97,7 @@ _LAYERS = {
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
   "ghn_tf.learning_curve": Layer(("ghn_tf.metrics",), ("matplotlib",)),
   "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")),
+  "ghn_tf.rendezvous": Layer(),
   "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
   **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
   "ghn_tf.evaluation_pipeline": Layer(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ghn_tf import data
 from ghn_tf import training_config
+from ghn_tf import training_state
 from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import splits
 
@@ -68,3 +69,8 @@ def config(**changes: Any) -> training_config.TrainConfig:
     "checkpoint_every_steps": 2,
   }
   return training_config.TrainConfig(**(fields | changes))
+
+
+def state(**changes: Any) -> training_state.TrainState:
+  """Returns the state in which the run of that configuration begins."""
+  return training_state.create(config(**changes), dataset())

@@ -13,17 +13,12 @@ from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import meta_batch
 from ghn_tf import metrics
-from ghn_tf import runner
 from ghn_tf import training
 from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
 from tests import tiny_run
-
-
-def small_state(**changes) -> training_state.TrainState:
-  return training_state.create(tiny_run.config(**changes), tiny_run.dataset())
 
 
 class TrainerTest(tf.test.TestCase):
@@ -33,7 +28,7 @@ class TrainerTest(tf.test.TestCase):
 
   def test_gradients_are_those_of_the_mean_loss_over_all_children(self):
     # Against one tape over everything: hypernetwork, children, mean.
-    state = small_state(weight_decay=0.0)
+    state = tiny_run.state(weight_decay=0.0)
     trainer = training.Trainer(state)
     architectures = trainer.meta_batches.batch(0)
     images, labels = data.training_batch(state.dataset, 0, 0, 6)
@@ -71,7 +66,7 @@ class TrainerTest(tf.test.TestCase):
   def test_the_update_is_clipped_adam_with_an_l2_penalty(self):
     # Against the formulas of arXiv 1412.6980 in float64, for three updates.
     decay, rate, clip = 1e-3, 0.01, 2.0
-    state = small_state(weight_decay=decay, clip_norm=clip)
+    state = tiny_run.state(weight_decay=decay, clip_norm=clip)
     trainer = training.Trainer(state)
     state.optimizer.learning_rate = rate
     variables = state.ghn.trainable_variables
@@ -103,7 +98,7 @@ class TrainerTest(tf.test.TestCase):
     x = builder.add(ops.Op.RELU, builder.add(ops.Op.BATCH_NORM, x))
     x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
     builder.add(ops.Op.DENSE, x, filters=3, use_bias=True)
-    state = small_state(learning_rate=1e-2, steps=40, image_batch_size=20)
+    state = tiny_run.state(learning_rate=1e-2, steps=40, image_batch_size=20)
     trainer = training.Trainer(state)
     self.enter_context(
       mock.patch.object(
@@ -122,7 +117,7 @@ class TrainerTest(tf.test.TestCase):
   def test_children_side_by_side_give_what_one_by_one_gives(self):
     weights = []
     for parallel in (1, 3):
-      state = small_state(meta_batch_size=4, parallel_children=parallel)
+      state = tiny_run.state(meta_batch_size=4, parallel_children=parallel)
       trainer = training.Trainer(state)
       for _ in range(2):
         trainer.step()
@@ -132,7 +127,7 @@ class TrainerTest(tf.test.TestCase):
 
   def test_noise_depends_on_seed_step_and_architecture_alone(self):
     def losses(seed: int) -> list[float]:
-      state = small_state(
+      state = tiny_run.state(
         recipe="w2a2", quantization_mode="noise", seed=seed, learning_rate=0.0
       )
       trainer = training.Trainer(state)
@@ -157,102 +152,6 @@ class TrainerTest(tf.test.TestCase):
     self.assertEqual(first[0], first[2])
     self.assertNotEqual(first[0], first[1])
     self.assertEqual(first, losses(0))
-
-
-class NonFiniteTest(tf.test.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.enter_context(tiny_run.small_space())
-    self.state = small_state(max_skipped_steps=2)
-    self.trainer = training.Trainer(self.state)
-    self.apply = network.apply
-
-  def _break(self, architecture: spec.Architecture) -> None:
-    """Makes one architecture give logits that are not numbers."""
-
-    def apply(other, *args, **kwargs):
-      logits = self.apply(other, *args, **kwargs)
-      return logits * np.nan if other == architecture else logits
-
-    self.enter_context(mock.patch.object(network, "apply", apply))
-
-  def test_a_step_is_skipped_counted_and_its_culprit_named(self):
-    good, bad = self.trainer.meta_batches.batch(0)
-    self._break(bad)
-    before = self.state.ghn.get_arrays()
-    with self.assertLogs("absl", "WARNING") as logs:
-      self.trainer.step()
-    self.assertIn(bad.fingerprint, logs.output[0])
-    self.assertNotIn(good.fingerprint, logs.output[0])
-    for name, array in self.state.ghn.get_arrays().items():
-      np.testing.assert_array_equal(array, before[name])
-    self.assertEqual(self.state.step, 1)
-    self.assertEqual(self.state.num_skipped, 1)
-    self.assertEqual(self.state.take_means(), {})
-
-  def test_a_step_that_updates_ends_the_row(self):
-    self._break(self.trainer.meta_batches.batch(0)[0])
-    self.trainer.step()
-    self.assertEqual(self.state.num_skipped_in_row, 1)
-    self.trainer.step()
-    self.assertEqual(self.state.num_skipped_in_row, 0)
-    self.assertEqual(self.state.num_skipped, 1)
-
-  def test_too_many_in_a_row_stop_training(self):
-    def apply(*args, **kwargs):
-      return self.apply(*args, **kwargs) * np.inf
-
-    self.enter_context(mock.patch.object(network, "apply", apply))
-    self.trainer.step()
-    self.trainer.step()
-    with self.assertRaisesRegex(
-      training.TrainingError, "number 3 in a row, more than.*=2"
-    ):
-      self.trainer.step()
-
-
-class OversizedTest(tf.test.TestCase):
-  """Networks that do not fit into memory."""
-
-  def setUp(self):
-    super().setUp()
-    self.enter_context(tiny_run.small_space())
-    self.state = small_state()
-    self.trainer = training.Trainer(self.state)
-    self.run_child = runner.run_child
-
-  def _exhaust(self, *oversized: spec.Architecture) -> None:
-    def run_child(architecture, *args, **kwargs):
-      if architecture in oversized:
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-      return self.run_child(architecture, *args, **kwargs)
-
-    self.enter_context(mock.patch.object(runner, "run_child", run_child))
-
-  def test_one_is_skipped_counted_and_named(self):
-    fits, oversized = self.trainer.meta_batches.batch(0)
-    self._exhaust(oversized)
-    before = self.state.ghn.get_arrays()
-    with self.assertLogs("absl", "WARNING") as logs:
-      self.trainer.step()
-    self.assertIn(oversized.fingerprint, logs.output[0])
-    self.assertIn("does not fit into memory", logs.output[0])
-    self.assertNotIn(fits.fingerprint, logs.output[0])
-    self.assertEqual(self.state.num_oversized, 1)
-    # The others train on.
-    self.assertEqual(self.state.num_skipped, 0)
-    self.assertTrue(np.isfinite(self.state.take_means()["loss"]))
-    after = self.state.ghn.get_arrays()
-    self.assertTrue(any((after[name] != before[name]).any() for name in after))
-
-  def test_a_step_of_nothing_else_updates_nothing(self):
-    self._exhaust(*self.trainer.meta_batches.batch(0))
-    before = self.state.ghn.get_arrays()
-    self.trainer.step()
-    self.assertEqual(self.state.num_oversized, 2)
-    self.assertEqual(self.state.num_skipped, 1)
-    for name, array in self.state.ghn.get_arrays().items():
-      np.testing.assert_array_equal(array, before[name])
 
 
 class TrainTest(absltest.TestCase):

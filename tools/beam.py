@@ -50,7 +50,9 @@ def options() -> pipeline_options.PipelineOptions:
   chosen += _OPTIONS.value
   result = pipeline_options.PipelineOptions([f"--{o}" for o in chosen])
   with telling():
-    beam.Pipeline(options=result)  # makes the runner, and checks its options
+    # Makes the runner, and checks its options; and a folder, which is empty.
+    pipeline = beam.Pipeline(options=result)
+    os.rmdir(pipeline.local_tempdir)
   return result
 
 
