@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image classification sets in memory, and the batches drawn from them.
 
-A training batch is a pure function of the seed and the step, so a run that
+A training batch is a pure function of the seed and its number, so a run that
 goes on from a checkpoint sees the images that an unbroken run would have seen.
 """
 
@@ -134,32 +134,32 @@ def load(
 
 
 def training_batch(
-  dataset: Dataset, seed: int, step: int, batch_size: int
+  dataset: Dataset, seed: int, number: int, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the augmented training batch of a step, a pure function.
+  """Returns an augmented training batch, a pure function of its number.
 
-  The steps walk through the training images in an order that is drawn anew
-  each epoch; a batch may end one epoch and begin the next. Images are padded
+  The batches walk through the training images in an order that is drawn anew
+  each epoch; one may end an epoch and begin the next. Images are padded
   by 4 black pixels, cropped at random, flipped with probability 1/2 and
   normalized, as in GHN-2.
 
   Args:
     dataset: the set.
     seed: seed of order and augmentation.
-    step: number of the step, from 0.
+    number: of the batch, from 0.
     batch_size: number of images B.
 
   Returns:
     Images [B, H, W, C], float32, and labels [B], int32.
   """
-  positions = step * batch_size + np.arange(batch_size)
+  positions = number * batch_size + np.arange(batch_size)
   epochs, offsets = np.divmod(positions, len(dataset.train))
   indices = np.empty(batch_size, np.int64)
   for epoch in np.unique(epochs):
     chosen = epochs == epoch
     order = _permutation(seed, int(epoch), len(dataset.train))
     indices[chosen] = order[offsets[chosen]]
-  generator = np.random.default_rng([seed, 1, step])
+  generator = np.random.default_rng([seed, 1, number])
   images = _augment(dataset.train.images[indices], generator)
   return dataset.normalize(images), dataset.train.labels[indices]
 

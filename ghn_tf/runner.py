@@ -29,11 +29,12 @@ OUT_OF_MEMORY = (tf.errors.ResourceExhaustedError, MemoryError)
 
 
 def configure(num_parallel: int) -> None:
-  """Divides the cores among children that run at once.
+  """Divides the cores of this process among children that run at once.
 
   To be called before TensorFlow computes anything.
   """
-  threads = max(1, (os.cpu_count() or 1) // num_parallel)
+  cores = len(os.sched_getaffinity(0))  # fewer than all under taskset or Slurm
+  threads = max(1, cores // num_parallel)
   tf.config.threading.set_intra_op_parallelism_threads(threads)
   # oneDNN compiles a kernel for every shape, tens of kilobytes each, and keeps
   # 1,024: fewer than 20 steps use. All of a search space would fill the memory.
@@ -47,7 +48,7 @@ class Result:
   Attributes:
     loss: mean cross-entropy over the images, a scalar.
     accuracy: fraction of the images that it classifies correctly, a scalar.
-    gradients: of the weighted loss, by name of the param.
+    gradients: of the loss, by name of the param.
   """
 
   loss: tf.Tensor
@@ -67,7 +68,6 @@ def run_child(
   labels: tf.Tensor,
   recipe: recipe_lib.Recipe,
   *,
-  weight: float = 1.0,
   label_smoothing: float = 0.0,
   seed: tuple[int, int] | None = None,
 ) -> Result:
@@ -79,7 +79,6 @@ def run_child(
     images: [B, H, W, C], normalized.
     labels: [B].
     recipe: how the child is rounded.
-    weight: factor of the loss in the gradients.
     label_smoothing: probability that is spread evenly over all classes.
     seed: of the noise, where the recipe has it.
   """
@@ -102,7 +101,7 @@ def run_child(
     features=logits, labels=targets
   )
   grads = gradients.backward(
-    architecture, pullbacks, upstream * (weight / len(labels))
+    architecture, pullbacks, upstream * (1 / len(labels))
   )
   hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
   accuracy = tf.reduce_mean(tf.cast(hits, tf.float32))
@@ -148,7 +147,11 @@ class Runner:
     images = np.ones((2, *architecture.input_shape), np.float32)
     labels = np.zeros(2, np.int32)
     self.run(
-      [architecture], [params], images, labels, weight=1, seed=0, numbers=[0]
+      [architecture],
+      [params],
+      lambda _: (images, labels),
+      seed=0,
+      numbers=[0],
     )
     recipes = (recipe_lib.get("float"), self._recipe)
     self.accuracies([architecture], [params], [(images, labels)], recipes)
@@ -157,14 +160,12 @@ class Runner:
     self,
     architectures: Sequence[spec.Architecture],
     params: Sequence[network.Params],
-    images: np.ndarray,
-    labels: np.ndarray,
+    batch: Callable[[int], tuple[np.ndarray, np.ndarray]],
     *,
-    weight: float,
     seed: int,
     numbers: Sequence[int],
   ) -> list[Result | None]:
-    """Runs all children on one batch.
+    """Runs all children, each on a batch of its own.
 
     A child that does not fit into memory is named in the log; its result is
     None, and all it had is freed.
@@ -172,24 +173,23 @@ class Runner:
     Args:
       architectures: the networks.
       params: the predicted params of each.
-      images: [B, H, W, C], normalized.
-      labels: [B], int32.
-      weight: factor of every child's loss in the gradients.
+      batch: from the number of a child to its images [B, H, W, C],
+        normalized, and labels [B], int32.
       seed: of the noise, where the recipe has it.
       numbers: of each child, among all that have this seed.
     """
-    batch = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
 
     def run(index: int) -> Result | None:
       architecture = architectures[index]
       try:
         with self._device(index):
+          images, labels = batch(numbers[index])
           return run_child(
             architecture,
             params[index],
-            *batch,
+            tf.convert_to_tensor(images),
+            tf.convert_to_tensor(labels),
             self._recipe,
-            weight=weight,
             label_smoothing=self._label_smoothing,
             seed=(seed, numbers[index]),
           )

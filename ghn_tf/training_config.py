@@ -124,7 +124,9 @@ class TrainConfig:
   meta_batch_size: int = _option(
     8, "Number of architectures in a step.", minimum=1
   )
-  image_batch_size: int = _option(64, "Number of images in a step.", minimum=2)
+  image_batch_size: int = _option(
+    64, "Number of images that each network of a step sees.", minimum=2
+  )
   learning_rate: float = _option(1e-3, "Largest step size of Adam.", minimum=0)
   schedule: str = _option(
     "multistep",
@@ -140,6 +142,15 @@ class TrainConfig:
   )
   clip_norm: float = _option(
     5.0, "Largest norm of the gradient of all variables.", minimum=1e-6
+  )
+  average_decay: float = _option(
+    0.9995,
+    "Decay of the moving average of all weights, which is what is evaluated and"
+    " used; after n updates it is (1 + n) / (10 + n) if that is less, so that"
+    " an average begins with the last tenth of a run. 0 for the weights"
+    " themselves.",
+    minimum=0,
+    maximum=1 - 1e-6,
   )
   label_smoothing: float = _option(
     0.0, "Probability spread evenly over all classes.", minimum=0, maximum=1

@@ -34,7 +34,8 @@ class TrainState:
   Attributes:
     config: how it is trained.
     dataset: the images.
-    ghn: the hypernetwork.
+    ghn: the hypernetwork that is updated.
+    averaged_ghn: the moving average of its weights, which is what is used.
     optimizer: Adam, with its moments.
     step: number of steps done.
     num_skipped: how many of them updated nothing.
@@ -53,6 +54,7 @@ class TrainState:
   config: training_config.TrainConfig
   dataset: data.Dataset
   ghn: model.GHN
+  averaged_ghn: model.GHN
   optimizer: keras.optimizers.Optimizer
   step: int = 0
   num_skipped: int = 0
@@ -102,11 +104,14 @@ def create(
   config: training_config.TrainConfig, dataset: data.Dataset
 ) -> TrainState:
   """Returns a state with a new hypernetwork, drawn from the seed."""
-  ghn = model.GHN(config.ghn_config(dataset.num_classes), seed=config.seed)
+  ghn, averaged_ghn = (
+    model.GHN(config.ghn_config(dataset.num_classes), seed=config.seed)
+    for _ in range(2)
+  )
   # Epsilon is PyTorch's, with which GHN-2 is trained.
   optimizer = keras.optimizers.Adam(epsilon=1e-8)
   optimizer.build(ghn.trainable_variables)
-  return TrainState(config, dataset, ghn, optimizer)
+  return TrainState(config, dataset, ghn, averaged_ghn, optimizer)
 
 
 def open_run(
@@ -148,7 +153,8 @@ def open_run(
     path, arrays, metadata = find(init_checkpoint)
     expected = {"ghn": _ghn_fields(state)}
     _check_equal(path, metadata, expected, "--init_checkpoint")
-    state.ghn.set_arrays(_under("ghn", arrays))
+    for ghn in (state.ghn, state.averaged_ghn):
+      ghn.set_arrays(_under("ghn", arrays))
     state.ancestors = lineage(metadata)
     logging.info("Begin with the hypernetwork in %s.", path)
   if is_chief:
@@ -188,7 +194,11 @@ def save(state: TrainState, workdir: str) -> str:
   Raises:
     OSError: it cannot be written; what was there before still is.
   """
-  arrays = {f"ghn/{name}": a for name, a in state.ghn.get_arrays().items()}
+  arrays = {
+    f"{part}/{name}": array
+    for part, ghn in _hypernetworks(state).items()
+    for name, array in ghn.get_arrays().items()
+  }
   for index, variable in enumerate(state.optimizer.variables):
     arrays[f"optimizer/{index:03d}"] = variable.numpy()
   dataset = state.dataset
@@ -299,7 +309,8 @@ def _restore(
     {"ghn": _ghn_fields(state), "training": state.config.decisive_fields()},
     "--workdir",
   )
-  state.ghn.set_arrays(_under("ghn", arrays))
+  for part, ghn in _hypernetworks(state).items():
+    ghn.set_arrays(_under(part, arrays))
   for index, variable in enumerate(state.optimizer.variables):
     variable.assign(moments[f"{index:03d}"])
   for name in _COUNTERS:
@@ -335,6 +346,11 @@ def _check_equal(
       f"{path} is of another configuration: {', '.join(differences)}. Use the"
       f" same flags as there, or another {flag}."
     )
+
+
+def _hypernetworks(state: TrainState) -> dict[str, model.GHN]:
+  """Returns the hypernetworks of a state by the names of their arrays."""
+  return {"ghn": state.averaged_ghn, "updated_ghn": state.ghn}
 
 
 def _ghn_fields(state: TrainState) -> dict[str, Any]:

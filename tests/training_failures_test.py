@@ -122,6 +122,27 @@ class OversizedTest(tf.test.TestCase):
     after = self.state.ghn.get_arrays()
     self.assertTrue(any((after[name] != before[name]).any() for name in after))
 
+  def test_the_others_have_its_weight(self):
+    # The gradient of the mean loss of those that ran, whatever was drawn.
+    def gradients(*drawn):
+      with (
+        mock.patch.object(
+          type(self.trainer.meta_batches), "batch", return_value=drawn
+        ),
+        mock.patch.object(self.trainer, "_update") as update,
+      ):
+        self.state.step = 0
+        self.trainer.step()
+      return update.call_args.args[0]
+
+    fits, oversized = self.trainer.meta_batches.batch(0)
+    expected = gradients(fits)
+    self._exhaust(oversized)
+    actual = gradients(fits, oversized)
+    for one, other in zip(actual, expected, strict=True):
+      # The two predict other numbers of networks at once.
+      self.assertAllClose(one, other, rtol=1e-4, atol=1e-6)
+
   def test_a_step_of_nothing_else_updates_nothing(self):
     self._exhaust(*self.trainer.meta_batches.batch(0))
     before = self.state.ghn.get_arrays()

@@ -20,14 +20,20 @@ def open_run(workdir, init_checkpoint=None, **changes):
   )
 
 
+def fill_ghn(ghn: model.GHN, value: float) -> None:
+  arrays = ghn.get_arrays()
+  ghn.set_arrays({k: np.full_like(a, value) for k, a in arrays.items()})
+
+
 def fill(state: training_state.TrainState, value: float) -> None:
-  arrays = state.ghn.get_arrays()
-  state.ghn.set_arrays({k: np.full_like(a, value) for k, a in arrays.items()})
+  """Gives all weights a value, and their averages twice that."""
+  fill_ghn(state.ghn, value)
+  fill_ghn(state.averaged_ghn, 2 * value)
 
 
-def value(state: training_state.TrainState) -> float | None:
+def value(ghn: model.GHN) -> float | None:
   """The value that all weights have, None if they differ."""
-  arrays = state.ghn.get_arrays().values()
+  arrays = ghn.get_arrays().values()
   values = {float(v) for a in arrays for v in (a.min(), a.max())}
   return values.pop() if len(values) == 1 else None
 
@@ -57,7 +63,8 @@ class SaveTest(absltest.TestCase):
     ):
       self.assertEqual(getattr(again, name), getattr(state, name))
     self.assertEqual(again.take_means(), {"loss": 0.1, "accuracy": 1 / 3})
-    self.assertEqual(value(again), np.float32(0.3))
+    self.assertEqual(value(again.ghn), np.float32(0.3))
+    self.assertEqual(value(again.averaged_ghn), np.float32(0.6))
     for a, b in zip(
       again.optimizer.variables, state.optimizer.variables, strict=True
     ):
@@ -125,7 +132,9 @@ class OpenRunTest(parameterized.TestCase):
       9, 0.5, self.create_tempdir().full_path, recipe="w8a8", seed=3
     )
     state = open_run(self.workdir, path)
-    self.assertEqual(value(state), 0.5)
+    # It is the averages that are used.
+    self.assertEqual(value(state.ghn), 1.0)
+    self.assertEqual(value(state.averaged_ghn), 1.0)
     self.assertEqual(state.step, 0)
 
   def test_a_checkpoint_tells_its_ancestors(self):
@@ -153,21 +162,21 @@ class OpenRunTest(parameterized.TestCase):
     path = self._save(9, 0.5, self.create_tempdir().full_path)
     self._save(2, 0.25)
     state = open_run(self.workdir, path)
-    self.assertEqual(value(state), 0.25)
+    self.assertEqual(value(state.ghn), 0.25)
     self.assertEqual(state.step, 2)
 
   def test_init_checkpoint_may_be_a_workdir(self):
     other = self.create_tempdir().full_path
     for step, weights in ((2, 0.25), (4, 0.5)):
       self._save(step, weights, other)
-    self.assertEqual(value(open_run(self.workdir, other)), 0.5)
+    self.assertEqual(value(open_run(self.workdir, other).ghn), 1.0)
 
   def test_init_checkpoint_may_be_a_pretrained_one(self):
     path = pathlib.Path(self._save(2, 0.25, self.create_tempdir().full_path))
     path.rename(path.with_name("small.npz"))
     with mock.patch.object(training_state, "PRETRAINED_DIR", path.parent):
       self.assertEqual(training_state.pretrained_names(), ["small"])
-      self.assertEqual(value(open_run(self.workdir, "small")), 0.25)
+      self.assertEqual(value(open_run(self.workdir, "small").ghn), 0.5)
 
   def test_a_checkpoint_that_is_not_of_a_run_is_refused(self):
     path = self._save(2, 0.25)
@@ -181,7 +190,7 @@ class OpenRunTest(parameterized.TestCase):
     ):
       open_run(self.workdir)
     other = os.path.join(self.workdir, "other")
-    self.assertEqual(value(open_run(other, path)), 0.25)
+    self.assertEqual(value(open_run(other, path).ghn), 0.5)
 
   def test_opening_makes_no_folder(self):
     workdir = os.path.join(self.workdir, "run")
@@ -214,7 +223,7 @@ class OpenRunTest(parameterized.TestCase):
       state = open_run(self.workdir)
     self.assertIn(newest.name, logs.output[0])
     self.assertEqual(state.step, 2)
-    self.assertEqual(value(state), 0.25)
+    self.assertEqual(value(state.ghn), 0.25)
 
   def test_only_damaged_ones_are_an_error(self):
     for step in (2, 4):

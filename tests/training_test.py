@@ -27,16 +27,17 @@ class TrainerTest(tf.test.TestCase):
     self.enter_context(tiny_run.small_space())
 
   def test_gradients_are_those_of_the_mean_loss_over_all_children(self):
-    # Against one tape over everything: hypernetwork, children, mean.
+    # Against one tape over everything: hypernetwork, children, mean. In step
+    # 1 the children are numbers 2 and 3, and so are their images.
     state = tiny_run.state(weight_decay=0.0)
     trainer = training.Trainer(state)
-    architectures = trainer.meta_batches.batch(0)
-    images, labels = data.training_batch(state.dataset, 0, 0, 6)
+    state.step = 1
+    architectures = trainer.meta_batches.batch(1)
     with tf.GradientTape() as tape:
       losses = []
-      for architecture, params in zip(
-        architectures, state.ghn(architectures), strict=True
-      ):
+      for number, params in enumerate(state.ghn(architectures), 2):
+        architecture = architectures[number - 2]
+        images, labels = data.training_batch(state.dataset, 0, number, 6)
         logits = network.apply(
           architecture,
           params,
@@ -91,6 +92,30 @@ class TrainerTest(tf.test.TestCase):
       # Steps of 0.01, for which Keras takes 1 - 0.999 in float32: 4 digits.
       self.assertAllClose(variable, wanted, rtol=1e-6, atol=1e-5)
 
+  def test_the_averages_follow_the_updates(self):
+    # By hand: after n updates the decay is (1 + n) / (10 + n), at most 1/4.
+    state = tiny_run.state(average_decay=0.25)
+    trainer = training.Trainer(state)
+    expected = {k: a.copy() for k, a in state.ghn.get_arrays().items()}
+    for decay in (2 / 11, 3 / 12, 1 / 4):
+      trainer.step()
+      for name, array in state.ghn.get_arrays().items():
+        expected[name] = decay * expected[name] + (1 - decay) * array
+    self.assertGreater(
+      np.abs(array - expected[name]).max(), 1e-4, "the last update is too small"
+    )
+    for name, array in state.averaged_ghn.get_arrays().items():
+      np.testing.assert_allclose(array, expected[name], atol=1e-6)
+
+  def test_an_evaluation_is_of_the_averages(self):
+    state = tiny_run.state()
+    trainer = training.Trainer(state)
+    with mock.patch.object(
+      state.averaged_ghn, "call", wraps=state.averaged_ghn.call
+    ) as call:
+      trainer.evaluate()
+    call.assert_called_once()
+
   def test_a_network_drawn_in_every_step_is_learned(self):
     # Its classes can be told by colour; chance is 1/3, a loss of log(3) = 1.1.
     builder = spec.Builder((8, 8, 3))
@@ -140,8 +165,7 @@ class TrainerTest(tf.test.TestCase):
         children = trainer.runner.run(
           architectures,
           params,
-          *batch,
-          weight=1,
+          lambda _: batch,
           seed=seed,
           numbers=[2 * state.step, 2 * state.step + 1],
         )

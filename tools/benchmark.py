@@ -63,7 +63,10 @@ _META_BATCH_SIZE = flags.DEFINE_integer(
   "meta_batch_size", 8, "Number of networks in a step.", lower_bound=1
 )
 _IMAGE_BATCH_SIZE = flags.DEFINE_integer(
-  "image_batch_size", 64, "Number of images in a step.", lower_bound=2
+  "image_batch_size",
+  64,
+  "Number of images that each network of a step sees.",
+  lower_bound=2,
 )
 _GHN = flags.DEFINE_enum("ghn", "ghn2", list(model.CONFIGS), "Hypernetwork.")
 _PARALLEL_CHILDREN = flags.DEFINE_integer(
@@ -154,7 +157,6 @@ def _step_shares(trainer: training.Trainer) -> tuple[float, dict[str, float]]:
   with contextlib.ExitStack() as stack:
     for owner, attribute, name in (
       (type(trainer.meta_batches), "batch", "sampling"),
-      (data, "training_batch", "images"),
       (graph, "encode", "encoding"),
       (model.GHN, "__call__", "ghn"),
       (runner.Runner, "run", "children"),
@@ -168,7 +170,7 @@ def _step_shares(trainer: training.Trainer) -> tuple[float, dict[str, float]]:
   seconds = watch.seconds
   forward = seconds["forward_in_threads"] / seconds["in_threads"]
   phases = {
-    "sampling": seconds["sampling"] + seconds["images"],
+    "sampling": seconds["sampling"],
     "encoding": seconds["encoding"],
     "ghn_forward": seconds["ghn"] - seconds["encoding"],
     "child_forward": seconds["children"] * forward,
@@ -184,16 +186,17 @@ def _floor(trainer: training.Trainer, step: int) -> float:
   """Returns the seconds that the children of a step take as warm traces."""
   state, config = trainer.state, trainer.state.config
   architectures = trainer.meta_batches.batch(step)
-  images, labels = map(
-    tf.constant,
-    data.training_batch(
-      state.dataset, config.seed, step, config.image_batch_size
-    ),
-  )
 
   def traced(
-    architecture: spec.Architecture, params: network.Params
+    number: int, architecture: spec.Architecture, params: network.Params
   ) -> Callable[[], Any]:
+    images, labels = map(
+      tf.constant,
+      data.training_batch(
+        state.dataset, config.seed, number, config.image_batch_size
+      ),
+    )
+
     @tf.function(autograph=False)
     def run():
       result = runner.run_child(
@@ -204,7 +207,8 @@ def _floor(trainer: training.Trainer, step: int) -> float:
     run(), run()
     return run
 
-  functions = [*map(traced, architectures, state.ghn(architectures))]
+  numbers = range(step * len(architectures), (step + 1) * len(architectures))
+  functions = [*map(traced, numbers, architectures, state.ghn(architectures))]
   pool = trainer.runner.pool
 
   def run_all() -> None:
