@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bazel is not run in CI, so the BUILD files are compared with the sources."""
 
+from collections.abc import Iterator
 import functools
+import pathlib
 import sys
 from typing import Any
 
@@ -15,11 +17,18 @@ from tests import sources
 _ROOT = reference_data.ROOT
 
 
+def _build_files() -> Iterator[pathlib.Path]:
+  yield _ROOT / "BUILD"
+  for folder in sources.FOLDERS:
+    yield from sorted((_ROOT / folder).rglob("BUILD"))
+
+
 @functools.cache
 def _targets() -> dict[str, dict[str, Any]]:
   """Label -> arguments of every rule; BUILD files are valid Python."""
   targets: dict[str, dict[str, Any]] = {}
-  for folder in ("", *sources.FOLDERS):
+  for path in _build_files():
+    folder = path.parent.relative_to(_ROOT).as_posix().removeprefix(".")
 
     def rule(folder=folder, **arguments):
       label = f"//{folder}:{arguments['name']}"
@@ -36,7 +45,6 @@ def _targets() -> dict[str, dict[str, Any]]:
 
       return sorted(find(include) - find(exclude))
 
-    path = _ROOT / folder / "BUILD"
     stubs = {
       "glob": glob,
       "load": lambda *_: None,
