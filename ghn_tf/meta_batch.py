@@ -12,7 +12,7 @@ from ghn_tf.arch import spec
 
 
 class Source(Protocol):
-  """Where architectures come from: drawn (`arch.splits`) or stored ones."""
+  """Where architectures come from: drawn (`spaces.splits`) or stored ones."""
 
   def train(self, index: int, seed: int) -> spec.Architecture:
     """Returns number `index` of the training architectures of a seed."""

@@ -9,7 +9,7 @@ from absl.testing import absltest
 import tensorflow as tf
 
 from ghn_tf.arch import audit
-from ghn_tf.arch import space as space_lib
+from ghn_tf.spaces import space as space_lib
 from tests import small_collection
 
 

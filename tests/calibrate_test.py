@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import network
 from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import space
 
 _Op = ops.Op
 _SHAPE = (4, 4, 3)

@@ -36,7 +36,6 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import keras_io
@@ -47,6 +46,7 @@ from ghn_tf.edge import tflite
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import space
 from models import darts
 from models import ds_cnn
 from models import mobilenet

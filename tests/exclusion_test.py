@@ -3,10 +3,10 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 
-from ghn_tf.arch import exclusion
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.arch import splits
+from ghn_tf.spaces import exclusion
+from ghn_tf.spaces import splits
 
 
 def _twins(first: str, second: str, filters: int) -> spec.Architecture:

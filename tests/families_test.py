@@ -6,10 +6,10 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from ghn_tf.arch import families
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.arch import splits
+from ghn_tf.spaces import families
+from ghn_tf.spaces import splits
 
 _FAMILY = families.Family
 _OP = ops.Op

@@ -9,13 +9,13 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
+from ghn_tf.spaces import space
 from models import darts
 from models import ds_cnn
 from models import mobilenet

@@ -38,6 +38,7 @@ _LIBRARIES = (
   "ghn_tf.metrics",
   "ghn_tf.quant",
   "ghn_tf.rendezvous",
+  "ghn_tf.spaces",
   "ghn_tf.targets",
 )
 _JOINING = (
@@ -57,8 +58,10 @@ _LAYERS = {
   "ghn_tf.files": Layer(),
   "ghn_tf.checkpoint": Layer(("ghn_tf.files",), ("numpy",)),
   "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
+  "ghn_tf.arch.audit": Layer(("ghn_tf.arch", "ghn_tf.spaces")),
+  "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.arch.dataset": Layer(
-    ("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_datasets")
+    ("ghn_tf.arch", "ghn_tf.spaces"), (*_TENSORFLOW, "tensorflow_datasets")
   ),
   "ghn_tf.arch.store": Layer(
     ("ghn_tf.arch",), (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets")

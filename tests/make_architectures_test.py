@@ -9,8 +9,8 @@ from absl.testing import parameterized
 
 from ghn_tf.arch import dataset
 from ghn_tf.arch import records
-from ghn_tf.arch import splits
 from ghn_tf.arch import store
+from ghn_tf.spaces import splits
 from tests import programs
 
 

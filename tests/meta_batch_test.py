@@ -5,7 +5,7 @@ from typing import Any
 from absl.testing import absltest
 
 from ghn_tf import meta_batch
-from ghn_tf.arch import splits
+from ghn_tf.spaces import splits
 
 
 def meta_batches(**changes) -> meta_batch.MetaBatches:

@@ -17,9 +17,9 @@ import numpy as np
 from ghn_tf.arch import ops
 from ghn_tf.arch import pictures
 from ghn_tf.arch import serialization
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
 from ghn_tf.arch import statistics
+from ghn_tf.spaces import space
 
 _PREDEFINED = pathlib.Path(pictures.__file__).parent / "predefined"
 

@@ -6,10 +6,10 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
 from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import space
 
 _Op = ops.Op
 

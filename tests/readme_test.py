@@ -10,9 +10,9 @@ from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.arch import serialization
-from ghn_tf.arch import space as space_lib
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
+from ghn_tf.spaces import space as space_lib
 from tests import programs
 from tests import reference_data
 

@@ -7,9 +7,9 @@ from absl.testing import parameterized
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import records
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
-from ghn_tf.arch import splits
+from ghn_tf.spaces import space
+from ghn_tf.spaces import splits
 
 
 def _everything() -> spec.Architecture:

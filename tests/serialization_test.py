@@ -10,7 +10,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from ghn_tf.arch import serialization
-from ghn_tf.arch import space
+from ghn_tf.spaces import space
 
 _NODES: tuple[dict[str, Any], ...] = (
   {"name": "image", "op": "input", "inputs": []},

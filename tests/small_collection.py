@@ -9,8 +9,8 @@ from apache_beam.options import pipeline_options
 import tensorflow_datasets as tfds
 
 from ghn_tf.arch import dataset
-from ghn_tf.arch import space
-from ghn_tf.arch import splits
+from ghn_tf.spaces import space
+from ghn_tf.spaces import splits
 
 # More than a worker draws at a time.
 NUM_TRAIN = 600

@@ -9,12 +9,12 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from ghn_tf.arch import convnets_space
-from ghn_tf.arch import draws
-from ghn_tf.arch import edge_space
 from ghn_tf.arch import genotype
 from ghn_tf.arch import ops
-from ghn_tf.arch import space
+from ghn_tf.spaces import convnets as convnets_space
+from ghn_tf.spaces import draws
+from ghn_tf.spaces import edge as edge_space
+from ghn_tf.spaces import space
 
 _EDGE = space.SPACES["edge"]
 _CONVNETS = space.SPACES["convnets"]

@@ -9,8 +9,8 @@ from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import space
 from ghn_tf.arch import spec
+from ghn_tf.spaces import space
 
 _INPUT = ops.Node("image", ops.Layer(ops.Op.INPUT))
 _CONV = ops.Node("conv", ops.Layer(ops.Op.CONV, filters=4, kernel=(3, 3)), (0,))

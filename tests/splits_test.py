@@ -8,9 +8,9 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import space as space_lib
-from ghn_tf.arch import splits
 from ghn_tf.child import keras_io
+from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import splits
 from models import darts
 from models import ds_cnn
 from models import mobilenet

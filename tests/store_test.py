@@ -15,8 +15,8 @@ import tensorflow_datasets as tfds
 
 from ghn_tf.arch import dataset
 from ghn_tf.arch import records
-from ghn_tf.arch import splits
 from ghn_tf.arch import store
+from ghn_tf.spaces import splits
 from tests import small_collection
 
 _SIZE = small_collection.NUM_TRAIN

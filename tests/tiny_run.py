@@ -11,8 +11,8 @@ import numpy as np
 from ghn_tf import data
 from ghn_tf import training_config
 from ghn_tf import training_state
-from ghn_tf.arch import space as space_lib
-from ghn_tf.arch import splits
+from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import splits
 
 _CLASSES = 3
 

@@ -45,12 +45,12 @@ from ghn_tf import training
 from ghn_tf import training_config
 from ghn_tf import training_state
 from ghn_tf.arch import genotype
-from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import space as space_lib
 from tools import program
 
 _SPACE = flags.DEFINE_enum(

@@ -45,11 +45,11 @@ from ghn_tf.arch import audit
 from ghn_tf.arch import dataset
 from ghn_tf.arch import pictures
 from ghn_tf.arch import records
-from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
-from ghn_tf.arch import splits
 from ghn_tf.arch import statistics
 from ghn_tf.arch import store
+from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import splits
 from tools import beam
 from tools import program
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 import dataclasses
 import os
 
-from ghn_tf.arch import space as space_lib
-from ghn_tf.arch import splits
 from ghn_tf.arch import store
+from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import splits
 
 
 @dataclasses.dataclass

@@ -26,7 +26,7 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import (
 )
 
 from ghn_tf.arch import records
-from ghn_tf.arch import splits
+from ghn_tf.spaces import splits
 
 # Indices that a worker draws at a time: some tenths of a second.
 _RANGE = 500

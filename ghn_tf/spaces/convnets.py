@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ghn_tf.arch import draws
 from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
+from ghn_tf.spaces import draws
 
 # The operations without parameters come first.
 _NUM_POOLING = genotype.OPERATIONS.index("skip_connect") + 1

@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ghn_tf.arch import convnets_space
-from ghn_tf.arch import edge_space
 from ghn_tf.arch import spec
+from ghn_tf.spaces import convnets as convnets_space
+from ghn_tf.spaces import edge as edge_space
 
 
 class Grammar(Protocol):

@@ -13,10 +13,10 @@ import enum
 
 import numpy as np
 
-from ghn_tf.arch import draws
 from ghn_tf.arch import layers
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.spaces import draws
 
 
 class Family(enum.StrEnum):

@@ -22,13 +22,13 @@ import math
 import pathlib
 from typing import Any, cast
 
-from ghn_tf.arch import convnets_space
-from ghn_tf.arch import edge_space
-from ghn_tf.arch import exclusion as exclusion_lib
-from ghn_tf.arch import families
 from ghn_tf.arch import serialization
-from ghn_tf.arch import space as space_lib
 from ghn_tf.arch import spec
+from ghn_tf.spaces import convnets as convnets_space
+from ghn_tf.spaces import edge as edge_space
+from ghn_tf.spaces import exclusion as exclusion_lib
+from ghn_tf.spaces import families
+from ghn_tf.spaces import space as space_lib
 
 _PREDEFINED = pathlib.Path(__file__).parent / "predefined"
 SPLITS = (
