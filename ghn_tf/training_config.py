@@ -9,7 +9,7 @@ from typing import Any
 
 from ghn_tf import data
 from ghn_tf import meta_batch
-from ghn_tf.arch import store
+from ghn_tf.convnets250k import store
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space as space_lib

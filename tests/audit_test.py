@@ -8,7 +8,7 @@ from unittest import mock
 from absl.testing import absltest
 import tensorflow as tf
 
-from ghn_tf.arch import audit
+from ghn_tf.convnets250k import audit
 from ghn_tf.spaces import space as space_lib
 from tests import small_collection
 

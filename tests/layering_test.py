@@ -29,6 +29,7 @@ _LIBRARIES = (
   "ghn_tf.arch",
   "ghn_tf.checkpoint",
   "ghn_tf.child",
+  "ghn_tf.convnets250k",
   "ghn_tf.data",
   "ghn_tf.edge",
   "ghn_tf.files",
@@ -58,14 +59,12 @@ _LAYERS = {
   "ghn_tf.files": Layer(),
   "ghn_tf.checkpoint": Layer(("ghn_tf.files",), ("numpy",)),
   "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
-  "ghn_tf.arch.audit": Layer(("ghn_tf.arch", "ghn_tf.spaces")),
   "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
-  "ghn_tf.arch.dataset": Layer(
-    ("ghn_tf.arch", "ghn_tf.spaces"), (*_TENSORFLOW, "tensorflow_datasets")
+  "ghn_tf.convnets250k": Layer(
+    ("ghn_tf.arch", "ghn_tf.convnets250k", "ghn_tf.spaces"),
+    (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets"),
   ),
-  "ghn_tf.arch.store": Layer(
-    ("ghn_tf.arch",), (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets")
-  ),
+  "ghn_tf.convnets250k.records": Layer(("ghn_tf.arch",)),
   "ghn_tf.arch.pictures": Layer(
     ("ghn_tf.arch", "ghn_tf.files"), ("matplotlib", "numpy")
   ),

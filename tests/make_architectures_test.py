@@ -7,9 +7,9 @@ import re
 from absl.testing import absltest
 from absl.testing import parameterized
 
-from ghn_tf.arch import dataset
-from ghn_tf.arch import records
-from ghn_tf.arch import store
+from ghn_tf.convnets250k import dataset
+from ghn_tf.convnets250k import records
+from ghn_tf.convnets250k import store
 from ghn_tf.spaces import splits
 from tests import programs
 

@@ -6,8 +6,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import records
 from ghn_tf.arch import spec
+from ghn_tf.convnets250k import records
 from ghn_tf.spaces import space
 from ghn_tf.spaces import splits
 

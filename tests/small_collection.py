@@ -8,7 +8,7 @@ import tempfile
 from apache_beam.options import pipeline_options
 import tensorflow_datasets as tfds
 
-from ghn_tf.arch import dataset
+from ghn_tf.convnets250k import dataset
 from ghn_tf.spaces import space
 from ghn_tf.spaces import splits
 

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from ghn_tf.arch import dataset
-from ghn_tf.arch import records
-from ghn_tf.arch import store
+from ghn_tf.convnets250k import dataset
+from ghn_tf.convnets250k import records
+from ghn_tf.convnets250k import store
 from ghn_tf.spaces import splits
 from tests import small_collection
 

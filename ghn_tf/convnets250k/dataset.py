@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """ConvNets-250K: a TensorFlow Datasets builder of architectures.
 
-  from ghn_tf.arch import dataset  # registers the data set
+  from ghn_tf.convnets250k import dataset  # registers the data set
   ds = tfds.load("convnets250k/edge", split="train", data_dir=...)
 
-An example is one record (`arch.records`) and nothing else: with two features,
+An example is one record (`records`) and nothing else: with two features,
 the bytes of a `tf.train.Example` would differ from process to process. Examples
 stand in the order of their indices, not shuffled, so that a shard and
 a place in it tell an index. They are made by an Apache Beam pipeline, in which
@@ -25,7 +25,7 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import (
   apache_beam as beam,
 )
 
-from ghn_tf.arch import records
+from ghn_tf.convnets250k import records
 from ghn_tf.spaces import splits
 
 # Indices that a worker draws at a time: some tenths of a second.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stored architectures, read one by one in any order.
 
-`tfds.load` reads a data set of `arch.dataset` from front to back. A `Store`
+`tfds.load` reads a data set of `dataset` from front to back. A `Store`
 reads number i of a split without those before it, and names the file and the
 place of a record that is damaged. The others stay readable.
 """
@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from ghn_tf.arch import records
 from ghn_tf.arch import spec
+from ghn_tf.convnets250k import records
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Store(Sequence[spec.Architecture]):
     """Opens a split; nothing but the lengths of its records is read yet.
 
     Args:
-      directory: of one version of a data set of `arch.dataset`, such as
+      directory: of one version of a data set of `dataset`, such as
         `~/tensorflow_datasets/convnets250k/edge/1.0.0`.
       split: its name.
 

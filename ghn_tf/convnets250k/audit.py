@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import dataclasses
 import os
 
-from ghn_tf.arch import store
+from ghn_tf.convnets250k import store
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 
