@@ -35,10 +35,10 @@ _LIBRARIES = (
   "ghn_tf.files",
   "ghn_tf.ghn",
   "ghn_tf.graph",
-  "ghn_tf.learning_curve",
   "ghn_tf.metrics",
   "ghn_tf.quant",
   "ghn_tf.rendezvous",
+  "ghn_tf.report",
   "ghn_tf.spaces",
   "ghn_tf.targets",
 )
@@ -65,9 +65,6 @@ _LAYERS = {
     (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets"),
   ),
   "ghn_tf.convnets250k.records": Layer(("ghn_tf.arch",)),
-  "ghn_tf.arch.pictures": Layer(
-    ("ghn_tf.arch", "ghn_tf.files"), ("matplotlib", "numpy")
-  ),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
   "ghn_tf.quant": Layer(
     ("ghn_tf.constants", "ghn_tf.quant.recipe"), _TENSORFLOW
@@ -97,7 +94,10 @@ _LAYERS = {
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
-  "ghn_tf.learning_curve": Layer(("ghn_tf.metrics",), ("matplotlib",)),
+  "ghn_tf.report": Layer(
+    ("ghn_tf.arch", "ghn_tf.files", "ghn_tf.metrics", "ghn_tf.report"),
+    ("matplotlib", "numpy"),
+  ),
   "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")),
   "ghn_tf.rendezvous": Layer(),
   "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),

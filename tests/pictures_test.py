@@ -15,10 +15,10 @@ from matplotlib import image
 import numpy as np
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import pictures
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
-from ghn_tf.arch import statistics
+from ghn_tf.report import pictures
+from ghn_tf.report import statistics
 from ghn_tf.spaces import space
 
 _PREDEFINED = pathlib.Path(pictures.__file__).parent / "predefined"

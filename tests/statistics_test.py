@@ -8,7 +8,7 @@ import numpy as np
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.arch import statistics
+from ghn_tf.report import statistics
 from ghn_tf.spaces import space
 
 _WITH_KERNEL = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV, ops.Op.DENSE)

@@ -18,8 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import files
-from ghn_tf import learning_curve
-from ghn_tf.arch import pictures
+from ghn_tf.report import learning_curve
+from ghn_tf.report import pictures
 from tools import program
 
 _RUN = flags.DEFINE_multi_string(

@@ -41,13 +41,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from ghn_tf import files
 from ghn_tf import metrics
 from ghn_tf import targets
-from ghn_tf.arch import pictures
 from ghn_tf.arch import spec
-from ghn_tf.arch import statistics
 from ghn_tf.convnets250k import audit
 from ghn_tf.convnets250k import dataset
 from ghn_tf.convnets250k import records
 from ghn_tf.convnets250k import store
+from ghn_tf.report import pictures
+from ghn_tf.report import statistics
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 from tools import beam

@@ -18,10 +18,10 @@ from matplotlib import ticker
 import numpy as np
 
 from ghn_tf import files
-from ghn_tf.arch import layered_layout
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.arch import statistics as statistics_lib
+from ghn_tf.report import layered_layout
+from ghn_tf.report import statistics as statistics_lib
 
 _INK = "#222222"
 _FAINT = "#808080"
