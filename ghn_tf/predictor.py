@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import meta_batch
 from ghn_tf import training_config
@@ -28,6 +27,7 @@ from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.child import storage
 from ghn_tf.edge import tflite
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 

@@ -18,9 +18,9 @@ from absl import logging
 import numpy as np
 import tf_keras as keras
 
-from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import training_config
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model
 
 PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"

@@ -13,11 +13,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from ghn_tf import graph
 from ghn_tf import runner
 from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
+from ghn_tf.ghn import graph
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import splits
 

@@ -14,7 +14,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from ghn_tf import checkpoint
+from ghn_tf.ghn import checkpoint
 
 _ARRAYS: dict[str, np.ndarray] = {
   "ghn/kernel": np.arange(6, dtype=np.float32).reshape(2, 3),

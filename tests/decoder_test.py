@@ -11,10 +11,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import graph
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.ghn import decoder
+from ghn_tf.ghn import graph
 from ghn_tf.ghn import layout
 
 _DIM = 6

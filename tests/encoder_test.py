@@ -13,12 +13,12 @@ import tensorflow as tf
 import tensorflow_gnn as tfgnn
 import tf_keras as keras
 
-from ghn_tf import graph
 from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
 from ghn_tf.ghn import encoder
 from ghn_tf.ghn import gated_gnn
 from ghn_tf.ghn import ghn2_weights
+from ghn_tf.ghn import graph
 from tests import reference_data
 
 _BRANCHES: dict[str, list] = {

@@ -11,12 +11,12 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import checkpoint
-from ghn_tf import graph
 from ghn_tf.arch import genotype
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import ghn2_weights
+from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
 from tests import reference_data
 

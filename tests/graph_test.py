@@ -9,10 +9,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import graph
 from ghn_tf.arch import genotype
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.ghn import graph
 from tests import reference_data
 
 _BRANCHES: dict[str, list] = {

@@ -9,7 +9,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from ghn_tf import checkpoint
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
 from tests import programs

@@ -27,14 +27,12 @@ _TENSORFLOW = ("absl.logging", "numpy", "tensorflow", "tf_keras")
 # Below the layers that join them: ghn and child know nothing of each other.
 _LIBRARIES = (
   "ghn_tf.arch",
-  "ghn_tf.checkpoint",
   "ghn_tf.child",
   "ghn_tf.convnets250k",
   "ghn_tf.data",
   "ghn_tf.edge",
   "ghn_tf.files",
   "ghn_tf.ghn",
-  "ghn_tf.graph",
   "ghn_tf.metrics",
   "ghn_tf.quant",
   "ghn_tf.rendezvous",
@@ -57,7 +55,6 @@ _JOINING = (
 # A module belongs to the longest name here that it equals or is below of.
 _LAYERS = {
   "ghn_tf.files": Layer(),
-  "ghn_tf.checkpoint": Layer(("ghn_tf.files",), ("numpy",)),
   "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
   "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.convnets250k": Layer(
@@ -74,17 +71,12 @@ _LAYERS = {
     ("ghn_tf.quant.fake_quant", "ghn_tf.quant.recipe"),
     (*_TENSORFLOW, "tensorflow_model_optimization"),
   ),
-  "ghn_tf.graph": Layer(("ghn_tf.arch",), (*_TENSORFLOW, "tensorflow_gnn")),
   "ghn_tf.ghn": Layer(
-    (
-      "ghn_tf.arch",
-      "ghn_tf.checkpoint",
-      "ghn_tf.constants",
-      "ghn_tf.ghn",
-      "ghn_tf.graph",
-    ),
+    ("ghn_tf.arch", "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn"),
     (*_TENSORFLOW, "tensorflow_gnn"),
   ),
+  "ghn_tf.ghn.checkpoint": Layer(("ghn_tf.files",), ("numpy",)),
+  "ghn_tf.ghn.graph": Layer(("ghn_tf.arch",), ("numpy", "tensorflow_gnn")),
   "ghn_tf.child": Layer(
     ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
     _TENSORFLOW,

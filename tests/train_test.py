@@ -22,13 +22,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import metrics
 from ghn_tf import train
 from ghn_tf import training
 from ghn_tf import training_config
 from ghn_tf import training_state
+from ghn_tf.ghn import checkpoint
 from tests import reference_data
 from tests import tiny_run
 

@@ -9,7 +9,6 @@ from absl.testing import absltest
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import checkpoint
 from ghn_tf import data
 from ghn_tf import meta_batch
 from ghn_tf import metrics
@@ -18,6 +17,7 @@ from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
+from ghn_tf.ghn import checkpoint
 from tests import tiny_run
 
 

@@ -39,7 +39,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # ruff: noqa: E402
 from ghn_tf import data
 from ghn_tf import files
-from ghn_tf import graph
 from ghn_tf import runner
 from ghn_tf import training
 from ghn_tf import training_config
@@ -48,6 +47,7 @@ from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
+from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space as space_lib

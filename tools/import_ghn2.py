@@ -23,8 +23,8 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
-from ghn_tf import checkpoint
 from ghn_tf import files
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
 from tools import program

@@ -3,5 +3,5 @@
 """How parameters are predicted: the graph hypernetwork.
 
 In: architectures. Out: params, one mapping from `ParamSpec.name` to a tensor
-for each. Knows nothing of who runs them. May import `graph` and `arch`.
+for each. Knows nothing of who runs them. May import `arch`.
 """

@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_gnn as tfgnn
 import tf_keras as keras
 
-from ghn_tf import graph as graph_lib
 from ghn_tf.ghn import gated_gnn
+from ghn_tf.ghn import graph as graph_lib
 from ghn_tf.ghn import initializers
 
 _NORM_EPSILON = 1e-5  # PyTorch's

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from ghn_tf import graph
 from ghn_tf.ghn import encoder
+from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
 
 # Of messages along the edges of the network, and along all with virtual ones.

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ghn_tf import graph as graph_lib
 from ghn_tf.arch import spec
 from ghn_tf.ghn import cutting
+from ghn_tf.ghn import graph as graph_lib
 
 
 def kernel_scale(kh: int, kw: int, c_in: int) -> float:

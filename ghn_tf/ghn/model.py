@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from ghn_tf import checkpoint
-from ghn_tf import graph as graph_lib
 from ghn_tf.arch import spec
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import decoder
 from ghn_tf.ghn import encoder
+from ghn_tf.ghn import graph as graph_lib
 
 # Of a hypernetwork's checkpoint; another one when its arrays or their meaning
 # change.
