@@ -271,5 +271,5 @@ def load(source: str) -> Predictor:
   Raises:
     CheckpointError: there is none, or it is damaged.
   """
-  path, arrays, metadata = training_state.find(source)
+  path, arrays, metadata = checkpoint.find(source)
   return Predictor(ghn_model.from_arrays(path, arrays, metadata), metadata)

@@ -7,11 +7,10 @@ the number of the step, so a run that goes on from a checkpoint computes what
 an unbroken run computes, bit for bit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import dataclasses
 import os
 import pathlib
-import re
 from typing import Any
 
 from absl import logging
@@ -22,9 +21,6 @@ from ghn_tf import data
 from ghn_tf import training_config
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model
-
-PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"
-_FILE = re.compile(r"checkpoint-(\d+)\.npz")
 
 
 @dataclasses.dataclass
@@ -131,7 +127,8 @@ def open_run(
     config: how to train.
     dataset: the images.
     workdir: the run's folder, which need not exist yet.
-    init_checkpoint: a hypernetwork of the same sizes, as `find` takes it.
+    init_checkpoint: a hypernetwork of the same sizes, as `checkpoint.find`
+      takes it.
     is_chief: whether to remove what a killed run left of a checkpoint.
 
   Raises:
@@ -146,11 +143,11 @@ def open_run(
       f"The workdir {workdir!r} is a file; choose another --workdir."
     )
   state = create(config, dataset)
-  if paths := checkpoint_paths(workdir) if folder.exists() else []:
-    path, arrays, metadata = load_newest(paths)
+  if paths := checkpoint.run_paths(workdir) if folder.exists() else []:
+    path, arrays, metadata = checkpoint.load_newest(paths)
     _restore(state, path, arrays, metadata)
   elif init_checkpoint:
-    path, arrays, metadata = find(init_checkpoint)
+    path, arrays, metadata = checkpoint.find(init_checkpoint)
     expected = {"ghn": _ghn_fields(state)}
     _check_equal(path, metadata, expected, "--init_checkpoint")
     for ghn in (state.ghn, state.averaged_ghn):
@@ -171,16 +168,6 @@ def lineage(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
   """
   run = {key: metadata[key] for key in ("training", "images", "step")}
   return [*metadata.get("ancestors", []), run]
-
-
-def checkpoint_paths(workdir: str) -> list[str]:
-  """Returns the checkpoints of a run, the newest first."""
-  steps = {}
-  for name in os.listdir(workdir):
-    if match := _FILE.fullmatch(name):
-      steps[name] = int(match[1])
-  names = sorted(steps, key=steps.__getitem__, reverse=True)
-  return [os.path.join(workdir, name) for name in names]
 
 
 def save(state: TrainState, workdir: str) -> str:
@@ -217,76 +204,17 @@ def save(state: TrainState, workdir: str) -> str:
     "ancestors": state.ancestors,
     "counters": {name: getattr(state, name) for name in _COUNTERS},
   }
-  path = _path(workdir, state.step)
+  path = checkpoint.run_path(workdir, state.step)
   checkpoint.save(path, arrays, metadata)
   # A damaged one of a later step, which was ignored, counts as none to keep.
-  paths = checkpoint_paths(workdir)
+  paths = checkpoint.run_paths(workdir)
   older = paths[paths.index(path) :][state.config.keep_checkpoints :]
+  if state.best_step is not None:
+    best = checkpoint.run_path(workdir, state.best_step)
+    older = [old for old in older if old != best]
   for old in older:
-    if state.best_step is None or old != _path(workdir, state.best_step):
-      os.remove(old)
+    os.remove(old)
   return path
-
-
-def _path(workdir: str, step: int) -> str:
-  return os.path.join(workdir, f"checkpoint-{step:08d}.npz")
-
-
-def pretrained_names() -> Sequence[str]:
-  """Returns the names of the hypernetworks that come with this package."""
-  return sorted(path.stem for path in PRETRAINED_DIR.glob("*.npz"))
-
-
-def find(source: str) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
-  """Returns the checkpoint that a user names, with its path.
-
-  Args:
-    source: a checkpoint file, the workdir of a run (its newest readable
-      checkpoint), or the name of a pretrained hypernetwork.
-
-  Raises:
-    CheckpointError: there is none, or it is damaged.
-  """
-  path = pathlib.Path(source)
-  if not path.exists() and source in pretrained_names():
-    path = PRETRAINED_DIR / f"{source}.npz"
-  if path.is_dir():
-    if paths := checkpoint_paths(source):
-      return load_newest(paths)
-    raise checkpoint.CheckpointError(
-      f"The folder {source} has no checkpoints; is it the --workdir of a"
-      " training run?"
-    )
-  if path.exists():
-    return str(path), *checkpoint.load(path)
-  raise checkpoint.CheckpointError(
-    f"There is no checkpoint {source!r}: expected a file, the workdir of a"
-    f" training run, or one of the names {pretrained_names()}."
-  )
-
-
-def load_newest(
-  paths: Sequence[str],
-) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
-  """Returns the first checkpoint that can be read, with its path.
-
-  Args:
-    paths: checkpoints of a run, the newest first, at least one.
-
-  Raises:
-    CheckpointError: none can be read.
-  """
-  for path in paths:
-    try:
-      arrays, metadata = checkpoint.load(path)
-    except checkpoint.CheckpointError as error:
-      logging.warning("Ignore a damaged checkpoint: %s", error)
-      continue
-    return path, arrays, metadata
-  raise checkpoint.CheckpointError(
-    f"None of the checkpoints {', '.join(paths)} can be read. Remove them to"
-    " begin anew, or use another --workdir."
-  )
 
 
 def _restore(

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from ghn_tf import distribution
 from ghn_tf import metrics
-from ghn_tf import training_state
+from ghn_tf.ghn import checkpoint
 from tests import free_ports
 from tests import reference_data
 
@@ -168,7 +168,7 @@ class TrainingTest(absltest.TestCase):
     self.assertEqual(workers[0].returncode, 1, errors)
     self.assertIn("A worker is gone", errors)
     # They go on from the last checkpoint.
-    newest = training_state.checkpoint_paths(together)[0]
+    newest = checkpoint.run_paths(together)[0]
     done = int(os.path.basename(newest)[11:19])
     self.assertGreaterEqual(done, 1)
     _finish(*_start_two(together, steps=max(4, done + 1)))
@@ -195,7 +195,7 @@ class TrainingTest(absltest.TestCase):
       self.assertNotIn("Traceback", errors)
     # Every step is recorded, so the last one recorded is the one saved.
     step = metrics.read(workdir)[-1]["step"]
-    newest = training_state.checkpoint_paths(workdir)[0]
+    newest = checkpoint.run_paths(workdir)[0]
     self.assertEndsWith(newest, f"checkpoint-{step:08d}.npz")
 
   def test_workers_with_other_flags_do_not_begin(self):

@@ -75,7 +75,7 @@ _LAYERS = {
     ("ghn_tf.arch", "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn"),
     (*_TENSORFLOW, "tensorflow_gnn"),
   ),
-  "ghn_tf.ghn.checkpoint": Layer(("ghn_tf.files",), ("numpy",)),
+  "ghn_tf.ghn.checkpoint": Layer(("ghn_tf.files",), ("absl.logging", "numpy")),
   "ghn_tf.ghn.graph": Layer(("ghn_tf.arch",), ("numpy", "tensorflow_gnn")),
   "ghn_tf.child": Layer(
     ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),

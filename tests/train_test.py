@@ -27,7 +27,6 @@ from ghn_tf import metrics
 from ghn_tf import train
 from ghn_tf import training
 from ghn_tf import training_config
-from ghn_tf import training_state
 from ghn_tf.ghn import checkpoint
 from tests import reference_data
 from tests import tiny_run
@@ -281,7 +280,7 @@ class ProcessTest(absltest.TestCase):
       self.assertEqual(actual["loss"], expected["loss"])
       self.assertEqual(actual["gradient_norm"], expected["gradient_norm"])
     arrays, expected_arrays = (
-      checkpoint.load(training_state.checkpoint_paths(workdir)[0])[0]
+      checkpoint.load(checkpoint.run_paths(workdir)[0])[0]
       for workdir in (killed, whole)
     )
     for name, array in arrays.items():

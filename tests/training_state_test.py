@@ -174,8 +174,8 @@ class OpenRunTest(parameterized.TestCase):
   def test_init_checkpoint_may_be_a_pretrained_one(self):
     path = pathlib.Path(self._save(2, 0.25, self.create_tempdir().full_path))
     path.rename(path.with_name("small.npz"))
-    with mock.patch.object(training_state, "PRETRAINED_DIR", path.parent):
-      self.assertEqual(training_state.pretrained_names(), ["small"])
+    with mock.patch.object(checkpoint, "PRETRAINED_DIR", path.parent):
+      self.assertEqual(checkpoint.pretrained_names(), ["small"])
       self.assertEqual(value(open_run(self.workdir, "small").ghn), 0.5)
 
   def test_a_checkpoint_that_is_not_of_a_run_is_refused(self):
@@ -242,7 +242,7 @@ class OpenRunTest(parameterized.TestCase):
     ):
       self._save(3, 0.5)
     self.assertLen(os.listdir(self.workdir), 2)
-    self.assertEqual(training_state.checkpoint_paths(self.workdir), [path])
+    self.assertEqual(checkpoint.run_paths(self.workdir), [path])
     open_run(self.workdir)
     self.assertEqual(os.listdir(self.workdir), [os.path.basename(path)])
 

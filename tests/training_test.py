@@ -231,7 +231,7 @@ class TrainTest(absltest.TestCase):
 
     with mock.patch.object(training.Trainer, "step", step_and_stop):
       self.assertFalse(self._train(workdir, stop))
-    newest = training_state.checkpoint_paths(workdir)[0]
+    newest = checkpoint.run_paths(workdir)[0]
     self.assertEndsWith(newest, "checkpoint-00000002.npz")
     self.assertTrue(self._train(workdir))
     self._assert_same_run(workdir)

@@ -33,7 +33,7 @@ from ghn_tf import evaluation_pipeline
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import targets
-from ghn_tf import training_state
+from ghn_tf.ghn import checkpoint
 from ghn_tf.quant import recipe as recipe_lib
 from tools import beam
 from tools import program
@@ -116,7 +116,7 @@ def _job() -> evaluation_pipeline.Job:
   source = _CHECKPOINT.value
   if os.path.isdir(source):
     # Training may go on, and all workers need the same checkpoint.
-    source, _, _ = training_state.find(source)
+    source, _, _ = checkpoint.find(source)
   return evaluation_pipeline.Job(
     checkpoint=source,
     dataset=_DATASET.value,

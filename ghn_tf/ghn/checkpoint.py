@@ -1,26 +1,32 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The one file format for what is trained: named arrays and JSON metadata.
+"""The one file format for what is trained, and which file a user means.
 
-A checkpoint is an .npz file, uncompressed, with one more member, "index.json":
-an object of the names of the "arrays" and the "metadata". NumPy and unzip read
-it without us, and nothing in it is pickled. Damage shows: the zip container has
-a checksum of each member, and the index the names of all.
+A checkpoint has named arrays and JSON metadata. It is an .npz file,
+uncompressed, with one more member, "index.json": an object of the names of the
+"arrays" and the "metadata". NumPy and unzip read it without us, and nothing in
+it is pickled. Damage shows: the zip container has a checksum of each member,
+and the index the names of all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import io
 import json
 import os
+import pathlib
+import re
 import struct
 from typing import Any
 import zipfile
 
+from absl import logging
 import numpy as np
 
 from ghn_tf import files
 
 Metadata = dict[str, Any]
+PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"
+_FILE = re.compile(r"checkpoint-(\d+)\.npz")
 _INDEX = "index.json"
 # Booleans, integers and floats; not objects, which would have to be pickled.
 _KINDS = "biuf"
@@ -120,3 +126,75 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
   if info.compress_type != zipfile.ZIP_STORED:
     raise ValueError(f"{info.filename} is compressed")
   return archive.read(info)
+
+
+def run_path(workdir: str, step: int) -> str:
+  """Returns where a run's checkpoint of a step is."""
+  return os.path.join(workdir, f"checkpoint-{step:08d}.npz")
+
+
+def run_paths(workdir: str) -> list[str]:
+  """Returns the checkpoints of a run, the newest first."""
+  steps = {}
+  for name in os.listdir(workdir):
+    if match := _FILE.fullmatch(name):
+      steps[name] = int(match[1])
+  names = sorted(steps, key=steps.__getitem__, reverse=True)
+  return [os.path.join(workdir, name) for name in names]
+
+
+def pretrained_names() -> Sequence[str]:
+  """Returns the names of the hypernetworks that come with this package."""
+  return sorted(path.stem for path in PRETRAINED_DIR.glob("*.npz"))
+
+
+def find(source: str) -> tuple[str, dict[str, np.ndarray], Metadata]:
+  """Returns the checkpoint that a user names, with its path.
+
+  Args:
+    source: a checkpoint file, the workdir of a run (its newest readable
+      checkpoint), or the name of a pretrained hypernetwork.
+
+  Raises:
+    CheckpointError: there is none, or it is damaged.
+  """
+  path = pathlib.Path(source)
+  if not path.exists() and source in pretrained_names():
+    path = PRETRAINED_DIR / f"{source}.npz"
+  if path.is_dir():
+    if paths := run_paths(source):
+      return load_newest(paths)
+    raise CheckpointError(
+      f"The folder {source} has no checkpoints; is it the --workdir of a"
+      " training run?"
+    )
+  if path.exists():
+    return str(path), *load(path)
+  raise CheckpointError(
+    f"There is no checkpoint {source!r}: expected a file, the workdir of a"
+    f" training run, or one of the names {pretrained_names()}."
+  )
+
+
+def load_newest(
+  paths: Sequence[str],
+) -> tuple[str, dict[str, np.ndarray], Metadata]:
+  """Returns the first checkpoint that can be read, with its path.
+
+  Args:
+    paths: checkpoints of a run, the newest first, at least one.
+
+  Raises:
+    CheckpointError: none can be read.
+  """
+  for path in paths:
+    try:
+      arrays, metadata = load(path)
+    except CheckpointError as error:
+      logging.warning("Ignore a damaged checkpoint: %s", error)
+      continue
+    return path, arrays, metadata
+  raise CheckpointError(
+    f"None of the checkpoints {', '.join(paths)} can be read. Remove them to"
+    " begin anew, or use another --workdir."
+  )
