@@ -2,65 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well predicted networks classify: float, fake-quantized and as files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 import dataclasses
 import time
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import spec
-from ghn_tf.child import network
+from ghn_tf.child import accuracy
 from ghn_tf.edge import tflite
-from ghn_tf.quant import recipe as recipe_lib
 
-BATCH_SIZE = 64
 # Training images that calibrate a network before it is measured.
 CALIBRATION_IMAGES = 512
-
-
-def accuracy(
-  architecture: spec.Architecture,
-  params: network.Params,
-  batches: Iterable[tuple[np.ndarray, np.ndarray]],
-  recipe: recipe_lib.Recipe,
-  *,
-  training: bool = True,
-) -> float:
-  """Returns a child's top-1 accuracy.
-
-  By default it is that of the published protocol (GHN-2, arXiv 2110.13100):
-  BatchNorm, and here the ranges of activations too, use the batch itself,
-  because a hypernetwork predicts no running statistics. Comparable numbers
-  need batches of `BATCH_SIZE` images.
-
-  Args:
-    architecture: the network.
-    params: its predicted params; calibrated ones for `training=False`.
-    batches: images [B, H, W, C], normalized, and labels [B].
-    recipe: how the child is rounded; never with noise.
-    training: whether to use batch statistics or stored ones.
-
-  Raises:
-    ValueError: there are no batches.
-  """
-  correct = total = 0
-  for images, labels in batches:
-    logits = network.apply(
-      architecture,
-      params,
-      tf.convert_to_tensor(images),
-      recipe=recipe,
-      training=training,
-    )
-    correct += int(np.sum(np.argmax(logits, axis=-1) == labels))
-    total += len(labels)
-  if not total:
-    raise ValueError("Accuracy needs at least one batch of images, got none.")
-  return correct / total
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +68,8 @@ def evaluate_network(
   images = predictor.normalize(dataset.test.images[:num_images])
   labels = dataset.test.labels[:num_images]
   batches = [
-    (images[i : i + BATCH_SIZE], labels[i : i + BATCH_SIZE])
-    for i in range(0, len(images), BATCH_SIZE)
+    (images[i : i + accuracy.BATCH_SIZE], labels[i : i + accuracy.BATCH_SIZE])
+    for i in range(0, len(images), accuracy.BATCH_SIZE)
   ]
   stored: dict[str, float] = {}
   batch: dict[str, float] = {}
@@ -129,7 +83,7 @@ def evaluate_network(
   }
   for name, child in children.items():
     for accuracies, training in ((stored, False), (batch, True)):
-      accuracies[name] = accuracy(
+      accuracies[name] = accuracy.top1(
         architecture, child.params, batches, child.recipe, training=training
       )
   content = children["w8a8"].to_tflite()

@@ -23,9 +23,9 @@ from ghn_tf import training_config
 from ghn_tf import training_state
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
+from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
-from ghn_tf.child import storage
 from ghn_tf.edge import tflite
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
@@ -67,12 +67,12 @@ class Child:
   def to_tflite(self) -> bytes:
     """Returns the network as a fully integer TFLite file.
 
-    Activations of fewer than 8 bits are stored as `child.storage` says.
+    Activations of fewer than 8 bits are stored as `child.int8_grid` says.
 
     Raises:
       ValueError: the recipe is float, or the network cannot be converted.
     """
-    params, recipe = storage.on_int8(
+    params, recipe = int8_grid.on_int8(
       self.architecture, self.params, self.recipe
     )
     return tflite.convert(keras_io.to_keras(self.architecture, params, recipe))

@@ -17,9 +17,9 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import evaluation
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import gradients
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
@@ -206,14 +206,14 @@ class Runner:
     batches: Sequence[tuple[np.ndarray, np.ndarray]],
     recipes: Sequence[recipe_lib.Recipe],
   ) -> np.ndarray:
-    """Returns `evaluation.accuracy` of children in recipes, [A, recipes].
+    """Returns `accuracy.top1` of children in recipes, [A, recipes].
 
     A child that does not fit into memory is named in the log, and has NaN.
 
     Args:
       architectures: the networks.
       params: the predicted params of each.
-      batches: see `evaluation.accuracy`.
+      batches: see `accuracy.top1`.
       recipes: how the children are rounded, one way after the other.
     """
 
@@ -222,7 +222,7 @@ class Runner:
       try:
         with self._device(index):
           return [
-            evaluation.accuracy(architecture, params[index], batches, recipe)
+            accuracy_lib.top1(architecture, params[index], batches, recipe)
             for recipe in recipes
           ]
       except OUT_OF_MEMORY as error:

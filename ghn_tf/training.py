@@ -26,7 +26,6 @@ import tensorflow as tf
 
 from ghn_tf import data
 from ghn_tf import distribution
-from ghn_tf import evaluation
 from ghn_tf import meta_batch
 from ghn_tf import metrics
 from ghn_tf import runner as runner_lib
@@ -34,6 +33,7 @@ from ghn_tf import training_log
 from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -288,7 +288,7 @@ class Trainer:
     state, held_out = self.state, self._held_out
     if not held_out:
       return {}
-    size, limit = evaluation.BATCH_SIZE, state.config.evaluation_images
+    size, limit = accuracy_lib.BATCH_SIZE, state.config.evaluation_images
     batches = [
       *data.evaluation_batches(state.dataset, "validation", size, limit)
     ]

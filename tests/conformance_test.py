@@ -38,10 +38,10 @@ import tf_keras as keras
 from ghn_tf import data
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
+from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.child import ranges
-from ghn_tf.child import storage
 from ghn_tf.edge import tflite
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import fake_quant
@@ -190,7 +190,7 @@ class Child(NamedTuple):
 
   def stored(self) -> "Child":
     """The same network as a file holds it."""
-    params, recipe = storage.on_int8(*self)
+    params, recipe = int8_grid.on_int8(*self)
     return Child(self.architecture, params, recipe)
 
   def apply(self, images: tf.Tensor) -> np.ndarray:

@@ -15,10 +15,10 @@ import tf_keras as keras
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
+from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.child import ranges
-from ghn_tf.child import storage
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -250,7 +250,7 @@ class ConvertTest(parameterized.TestCase):
     architecture, recipe = _network(_conv_bn_relu), recipe_lib.get(name)
     _, params = _model(architecture, name)
     model = keras_io.to_keras(
-      architecture, *storage.on_int8(architecture, params, recipe)
+      architecture, *int8_grid.on_int8(architecture, params, recipe)
     )
     content = tflite.convert(model)
     interpreter = tflite._interpreter_class()(model_content=content)

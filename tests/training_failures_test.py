@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import distribution
-from ghn_tf import evaluation
 from ghn_tf import runner
 from ghn_tf import training
 from ghn_tf import training_state
 from ghn_tf.arch import spec
+from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import network
 from tests import tiny_run
 
@@ -170,18 +170,18 @@ class OversizedTest(tf.test.TestCase):
 
   def test_an_evaluation_is_of_those_that_fit(self):
     expected = self.trainer.evaluate()
-    accuracy = evaluation.accuracy
+    top1 = accuracy_lib.top1
     first, second = self.trainer.meta_batches.held_out
     accuracies = []
 
     def evaluate(architecture, *args, **kwargs):
       if architecture == first:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-      accuracies.append(accuracy(architecture, *args, **kwargs))
+      accuracies.append(top1(architecture, *args, **kwargs))
       return accuracies[-1]
 
     with (
-      mock.patch.object(evaluation, "accuracy", evaluate),
+      mock.patch.object(accuracy_lib, "top1", evaluate),
       self.assertLogs("absl", "WARNING") as logs,
     ):
       result = self.trainer.evaluate()
@@ -192,7 +192,7 @@ class OversizedTest(tf.test.TestCase):
 
   def test_an_evaluation_without_networks_has_no_accuracy(self):
     error = tf.errors.ResourceExhaustedError(None, None, "OOM")
-    with mock.patch.object(evaluation, "accuracy", side_effect=error):
+    with mock.patch.object(accuracy_lib, "top1", side_effect=error):
       self.assertEqual(self.trainer.evaluate(), {})
 
   def test_a_hypernetwork_that_does_not_fit_says_what_to_do(self):

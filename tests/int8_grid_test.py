@@ -8,9 +8,9 @@ import tensorflow as tf
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
+from ghn_tf.child import int8_grid
 from ghn_tf.child import network
 from ghn_tf.child import ranges
-from ghn_tf.child import storage
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -65,7 +65,7 @@ class OnInt8Test(tf.test.TestCase, parameterized.TestCase):
     ):
       if output is not None and ranges.name(node) in params:
         params[ranges.name(node)] *= 1.5
-    stored, stored_recipe = storage.on_int8(architecture, params, recipe)
+    stored, stored_recipe = int8_grid.on_int8(architecture, params, recipe)
     expected = network.apply(
       architecture, params, images, recipe=recipe, training=False
     )
@@ -91,7 +91,7 @@ class OnInt8Test(tf.test.TestCase, parameterized.TestCase):
       )
     ).y
     self.assertLen(grid, 2**num_bits)
-    wide = storage._on_int8(low, high, num_bits)
+    wide = int8_grid._on_int8(low, high, num_bits)
     self.assertAllClose(
       fake_quant.quantize_activation(grid, wide[0], wide[1], 8), grid, 1e-6
     )
@@ -110,7 +110,7 @@ class OnInt8Test(tf.test.TestCase, parameterized.TestCase):
     images = _normal((16, 8, 8, 3), seed=9)
     architecture, params, recipe = _calibrated(name, [images])
     low, high = params["linear/range"]
-    wide = storage.on_int8(architecture, params, recipe)[0]["linear/range"]
+    wide = int8_grid.on_int8(architecture, params, recipe)[0]["linear/range"]
     below = tf.reshape(2 * low, [1])
     kept = fake_quant.quantize_activation(below, wide[0], wide[1], 8)
     bits = recipe.activations.num_bits
@@ -120,7 +120,7 @@ class OnInt8Test(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters("w8a8", "w4a8")
   def test_eight_bits_stay_as_they_are(self, name):
     architecture, params, recipe = _calibrated(name, [_normal((4, 8, 8, 3))])
-    stored, stored_recipe = storage.on_int8(architecture, params, recipe)
+    stored, stored_recipe = int8_grid.on_int8(architecture, params, recipe)
     self.assertEqual(stored_recipe, recipe)
     self.assertEqual(stored.keys(), params.keys())
     for key, value in params.items():
@@ -128,7 +128,7 @@ class OnInt8Test(tf.test.TestCase, parameterized.TestCase):
 
   def test_only_ranges_within_the_network_change(self):
     architecture, params, recipe = _calibrated("w4a4", [_normal((4, 8, 8, 3))])
-    stored, stored_recipe = storage.on_int8(architecture, params, recipe)
+    stored, stored_recipe = int8_grid.on_int8(architecture, params, recipe)
     changed = {key for key in params if stored[key] is not params[key]}
     self.assertEqual(
       changed,
@@ -139,11 +139,11 @@ class OnInt8Test(tf.test.TestCase, parameterized.TestCase):
 
   def test_the_float_recipe_is_an_error(self):
     with self.assertRaisesRegex(ValueError, "'float' rounds nothing.*w8a8"):
-      storage.on_int8(_architecture(), {}, recipe_lib.get("float"))
+      int8_grid.on_int8(_architecture(), {}, recipe_lib.get("float"))
 
   def test_a_missing_range_is_an_error(self):
     with self.assertRaisesRegex(ValueError, "lack 'input/range'; calibrate"):
-      storage.on_int8(_architecture(), {}, recipe_lib.get("w4a4"))
+      int8_grid.on_int8(_architecture(), {}, recipe_lib.get("w4a4"))
 
 
 if __name__ == "__main__":
