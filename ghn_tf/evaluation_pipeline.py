@@ -32,7 +32,7 @@ from ghn_tf.arch import spec
 _LOGGER = logging.getLogger(__name__)
 # A runner may give a process several threads. They would compete for the cores,
 # and TensorFlow 2.21 may crash where they meet an operation for the first time
-# (see `ghn_tf.runner`).
+# (see `ghn_tf.training.children`).
 _ONE_AT_A_TIME = threading.Lock()
 
 

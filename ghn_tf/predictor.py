@@ -18,9 +18,6 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
-from ghn_tf import meta_batch
-from ghn_tf import training_config
-from ghn_tf import training_state
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import int8_grid
@@ -30,6 +27,9 @@ from ghn_tf.edge import tflite
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.training import config as training_config
+from ghn_tf.training import meta_batch
+from ghn_tf.training import state as training_state
 
 # The batch size of training, so that ranges are those seen there.
 _CALIBRATION_BATCH_SIZE = 64

@@ -25,12 +25,13 @@ from absl import logging
 
 import ghn_tf
 from ghn_tf import data
-from ghn_tf import distribution
 from ghn_tf import files
-from ghn_tf import runner
-from ghn_tf import training
-from ghn_tf import training_config
-from ghn_tf import training_state
+from ghn_tf.training import children
+from ghn_tf.training import config as training_config
+from ghn_tf.training import distribution
+from ghn_tf.training import loop
+from ghn_tf.training import state as training_state
+from ghn_tf.training import trainer as trainer_lib
 
 _WORKDIR = flags.DEFINE_string(
   "workdir",
@@ -142,7 +143,7 @@ def _signals(
 def _train() -> int | None:
   """Trains; returns the exit status."""
   config = config_from_flags()
-  runner.configure(config.parallel_children)
+  children.configure(config.parallel_children)
   workers = distribution.create(_STRATEGY.value)
   dataset = data.load(
     config.dataset,
@@ -158,12 +159,12 @@ def _train() -> int | None:
     _INIT_CHECKPOINT.value,
     workers.is_chief,
   )
-  trainer = training.Trainer(state, workers)
+  trainer = trainer_lib.Trainer(state, workers)
   if workers.is_chief:
     _write_run_files(state)
   stop = threading.Event()
   with _signals(state, stop) as received:
-    finished = training.train(trainer, _WORKDIR.value, stop)
+    finished = loop.train(trainer, _WORKDIR.value, stop)
   if finished:
     return None
   # Like a shell: a scheduler must not take a stopped run for a finished one.
@@ -180,7 +181,7 @@ def main(argv: Sequence[str]) -> int | None:
   except (
     ValueError,
     OSError,
-    training.TrainingError,
+    trainer_lib.TrainingError,
     distribution.LostWorkerError,
   ) as error:
     logging.debug("Where the error came from:", exc_info=True)

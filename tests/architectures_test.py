@@ -13,13 +13,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from ghn_tf import runner
 from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.ghn import graph
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import splits
+from ghn_tf.training import children
 
 _FLOAT = recipe_lib.get("float")
 _BEYOND = ("wide", "deep", "dense", "bnfree")
@@ -78,7 +78,7 @@ class _Architectures(parameterized.TestCase):
     images: tf.Tensor,
   ) -> None:
     trained = {p.name: params[p.name] for p in architecture.param_specs}
-    result = runner.run_child(
+    result = children.run_child(
       architecture, trained, images, tf.constant([3, 7]), _FLOAT
     )
     self.assertTrue(result.is_finite(), architecture.name)

@@ -18,9 +18,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import distribution
-from ghn_tf import metrics
 from ghn_tf.ghn import checkpoint
+from ghn_tf.training import distribution
+from ghn_tf.training import metrics
 from tests import free_ports
 from tests import reference_data
 

@@ -7,7 +7,6 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import runner
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
@@ -15,6 +14,7 @@ from ghn_tf.child import gradients
 from ghn_tf.child import network
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.training import children
 
 _Op = ops.Op
 
@@ -67,7 +67,7 @@ class BackwardTest(tf.test.TestCase, parameterized.TestCase):
     recipe=("float", "w8a8", "w4a4"), mode=tuple(recipe_lib.Mode)
   )
   def test_is_that_of_a_tape(self, recipe, mode):
-    architecture = runner.every_operation()
+    architecture = children.every_operation()
     params = _params(architecture)
     images = _normal((8, *architecture.input_shape), seed=9)
     arguments = (images, recipe_lib.get(recipe, mode), (1, 2))
@@ -141,7 +141,7 @@ class BackwardTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_stored_statistics_have_none(self):
-    architecture = runner.every_operation()
+    architecture = children.every_operation()
     images = _normal((2, *architecture.input_shape))
     recipe = recipe_lib.get("float")
     params = calibrate.calibrate(

@@ -33,23 +33,15 @@ _LIBRARIES = (
   "ghn_tf.edge",
   "ghn_tf.files",
   "ghn_tf.ghn",
-  "ghn_tf.metrics",
   "ghn_tf.quant",
-  "ghn_tf.rendezvous",
   "ghn_tf.report",
   "ghn_tf.spaces",
   "ghn_tf.targets",
 )
 _JOINING = (
-  "ghn_tf.distribution",
   "ghn_tf.evaluation",
-  "ghn_tf.meta_batch",
   "ghn_tf.predictor",
-  "ghn_tf.runner",
   "ghn_tf.training",
-  "ghn_tf.training_config",
-  "ghn_tf.training_log",
-  "ghn_tf.training_state",
 )
 
 # A module belongs to the longest name here that it equals or is below of.
@@ -87,11 +79,13 @@ _LAYERS = {
   ),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
   "ghn_tf.report": Layer(
-    ("ghn_tf.arch", "ghn_tf.files", "ghn_tf.metrics", "ghn_tf.report"),
+    ("ghn_tf.arch", "ghn_tf.files", "ghn_tf.training.metrics", "ghn_tf.report"),
     ("matplotlib", "numpy"),
   ),
-  "ghn_tf.metrics": Layer(("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")),
-  "ghn_tf.rendezvous": Layer(),
+  "ghn_tf.training.metrics": Layer(
+    ("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")
+  ),
+  "ghn_tf.training.rendezvous": Layer(),
   "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
   **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
   "ghn_tf.evaluation_pipeline": Layer(
@@ -168,8 +162,8 @@ class LayeringTest(parameterized.TestCase):
     ("ghn_tf.quant.recipe", "import numpy as np"),
     ("ghn_tf.edge.tflite", "from ghn_tf.ghn import model"),
     ("ghn_tf.evaluation", "from models import resnet"),
-    ("ghn_tf.training", "from ghn_tf import train"),
-    ("ghn_tf.training", "from absl import flags"),
+    ("ghn_tf.training.trainer", "from ghn_tf import train"),
+    ("ghn_tf.training.trainer", "from absl import flags"),
     ("models.resnet", "from ghn_tf.arch import spec"),
     ("tools.evaluate", "import matplotlib.pyplot as plt"),
     ("ghn_tf.helpers", "import os"),

@@ -9,9 +9,9 @@ from absl.testing import parameterized
 from matplotlib import image
 import numpy as np
 
-from ghn_tf import metrics
 from ghn_tf.report import learning_curve
 from ghn_tf.report import pictures
+from ghn_tf.training import metrics
 from tests import programs
 
 _TRAINING = {

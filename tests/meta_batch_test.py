@@ -4,8 +4,8 @@ from typing import Any
 
 from absl.testing import absltest
 
-from ghn_tf import meta_batch
 from ghn_tf.spaces import splits
+from ghn_tf.training import meta_batch
 
 
 def meta_batches(**changes) -> meta_batch.MetaBatches:

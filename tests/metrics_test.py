@@ -7,7 +7,7 @@ from absl.testing import absltest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
-from ghn_tf import metrics
+from ghn_tf.training import metrics
 
 
 def events(workdir: str) -> list[tuple[int, str, float]]:

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import data
-from ghn_tf import meta_batch
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.child import keras_io
 from ghn_tf.ghn import checkpoint
+from ghn_tf.training import meta_batch
 from models import mobilenet
 from models import resnet
 from tests import small_collection

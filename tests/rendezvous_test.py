@@ -6,7 +6,7 @@ import time
 
 from absl.testing import absltest
 
-from ghn_tf import rendezvous
+from ghn_tf.training import rendezvous
 from tests import free_ports
 
 

@@ -5,8 +5,8 @@
 import dataclasses
 
 from ghn_tf import data
-from ghn_tf import training_config
-from ghn_tf import training_state
+from ghn_tf.training import config as training_config
+from ghn_tf.training import state as training_state
 
 CONFIG = training_config.TrainConfig(
   dataset=data.SAMPLE,

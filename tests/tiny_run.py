@@ -9,10 +9,10 @@ from unittest import mock
 import numpy as np
 
 from ghn_tf import data
-from ghn_tf import training_config
-from ghn_tf import training_state
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
+from ghn_tf.training import config as training_config
+from ghn_tf.training import state as training_state
 
 _CLASSES = 3
 

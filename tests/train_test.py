@@ -23,11 +23,11 @@ import pytest
 import tensorflow as tf
 
 from ghn_tf import data
-from ghn_tf import metrics
 from ghn_tf import train
-from ghn_tf import training
-from ghn_tf import training_config
 from ghn_tf.ghn import checkpoint
+from ghn_tf.training import config as training_config
+from ghn_tf.training import metrics
+from ghn_tf.training import trainer as trainer_lib
 from tests import reference_data
 from tests import tiny_run
 
@@ -176,7 +176,7 @@ class MainTest(parameterized.TestCase):
 
   @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
   def test_a_signal_saves_and_ends_with_its_own_status(self, number):
-    step = training.Trainer.step
+    step = trainer_lib.Trainer.step
 
     def step_and_signal(trainer):
       step(trainer)
@@ -184,7 +184,7 @@ class MainTest(parameterized.TestCase):
 
     handler = signal.getsignal(number)
     with (
-      mock.patch.object(training.Trainer, "step", step_and_signal),
+      mock.patch.object(trainer_lib.Trainer, "step", step_and_signal),
       self.assertLogs("absl", "INFO") as logs,
     ):
       status, _ = self._main(steps=4)

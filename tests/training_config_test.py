@@ -5,8 +5,8 @@ import dataclasses
 from absl.testing import absltest
 from absl.testing import parameterized
 
-from ghn_tf import training_config
 from ghn_tf.ghn import model
+from ghn_tf.training import config as training_config
 from tests import small_collection
 
 

@@ -4,7 +4,7 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from ghn_tf import training_log
+from ghn_tf.training import log as training_log
 from tests import tiny_run
 
 

@@ -8,9 +8,9 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from ghn_tf import training_state
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model
+from ghn_tf.training import state as training_state
 from tests import tiny_run
 
 

@@ -39,10 +39,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # ruff: noqa: E402
 from ghn_tf import data
 from ghn_tf import files
-from ghn_tf import runner
-from ghn_tf import training
-from ghn_tf import training_config
-from ghn_tf import training_state
 from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
@@ -51,6 +47,10 @@ from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space as space_lib
+from ghn_tf.training import children
+from ghn_tf.training import config as training_config
+from ghn_tf.training import state as training_state
+from ghn_tf.training import trainer as trainer_lib
 from tools import program
 
 _SPACE = flags.DEFINE_enum(
@@ -136,7 +136,7 @@ def _seconds(function: Callable[[], Any]) -> float:
   return time.perf_counter() - begin
 
 
-def _trainer() -> training.Trainer:
+def _trainer() -> trainer_lib.Trainer:
   config = training_config.TrainConfig(
     dataset=data.SAMPLE,
     space=_SPACE.value,
@@ -148,10 +148,12 @@ def _trainer() -> training.Trainer:
     evaluation_architectures=0,
   )
   dataset = data.load(config.dataset)
-  return training.Trainer(training_state.create(config, dataset))
+  return trainer_lib.Trainer(training_state.create(config, dataset))
 
 
-def _step_shares(trainer: training.Trainer) -> tuple[float, dict[str, float]]:
+def _step_shares(
+  trainer: trainer_lib.Trainer,
+) -> tuple[float, dict[str, float]]:
   """Does one step; returns its seconds and what part each phase took."""
   watch = _Stopwatch()
   with contextlib.ExitStack() as stack:
@@ -159,11 +161,11 @@ def _step_shares(trainer: training.Trainer) -> tuple[float, dict[str, float]]:
       (type(trainer.meta_batches), "batch", "sampling"),
       (graph, "encode", "encoding"),
       (model.GHN, "__call__", "ghn"),
-      (runner.Runner, "run", "children"),
+      (children.Runner, "run", "children"),
       (network, "apply", "forward_in_threads"),
-      (runner, "run_child", "in_threads"),
-      (training.Trainer, "_gradients", "ghn_backward"),
-      (training.Trainer, "_update", "update"),
+      (children, "run_child", "in_threads"),
+      (trainer_lib.Trainer, "_gradients", "ghn_backward"),
+      (trainer_lib.Trainer, "_update", "update"),
     ):
       stack.enter_context(watch.watch(owner, attribute, name))
     total = _seconds(trainer.step)
@@ -182,7 +184,7 @@ def _step_shares(trainer: training.Trainer) -> tuple[float, dict[str, float]]:
   return total, {name: part / total for name, part in phases.items()}
 
 
-def _floor(trainer: training.Trainer, step: int) -> float:
+def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
   """Returns the seconds that the children of a step take as warm traces."""
   state, config = trainer.state, trainer.state.config
   architectures = trainer.meta_batches.batch(step)
@@ -199,7 +201,7 @@ def _floor(trainer: training.Trainer, step: int) -> float:
 
     @tf.function(autograph=False)
     def run():
-      result = runner.run_child(
+      result = children.run_child(
         architecture, params, images, labels, trainer.recipe, seed=(0, 0)
       )
       return result.loss, result.gradients
@@ -319,7 +321,7 @@ def run() -> None:
   """Does what the flags ask for."""
   if _OUTPUT.value:
     files.check_writable(_OUTPUT.value)
-  runner.configure(_PARALLEL_CHILDREN.value)
+  children.configure(_PARALLEL_CHILDREN.value)
   result = sweep() if _SWEEP.value else benchmark()
   print(json.dumps(result, indent=2))
   if _OUTPUT.value:

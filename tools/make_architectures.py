@@ -39,7 +39,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import files
-from ghn_tf import metrics
 from ghn_tf import targets
 from ghn_tf.arch import spec
 from ghn_tf.convnets250k import audit
@@ -50,6 +49,7 @@ from ghn_tf.report import pictures
 from ghn_tf.report import statistics
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
+from ghn_tf.training import metrics
 from tools import beam
 from tools import program
 

@@ -11,7 +11,7 @@ from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
 
-from ghn_tf import metrics
+from ghn_tf.training import metrics
 
 _PREFIX, _SUFFIX = "validation/", "_accuracy"
 # Okabe and Ito's, without their yellow, which is too light for lines.

@@ -8,12 +8,12 @@ import math
 from typing import Any
 
 from ghn_tf import data
-from ghn_tf import meta_batch
 from ghn_tf.convnets250k import store
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
+from ghn_tf.training import meta_batch
 
 SCHEDULES = ("constant", "multistep", "cosine")
 

@@ -7,8 +7,8 @@ import time
 
 from absl import logging
 
-from ghn_tf import metrics
-from ghn_tf import training_state
+from ghn_tf.training import metrics
+from ghn_tf.training import state as training_state
 
 # Steps whose pace tells how long a run will take; without the first one, which
 # compiles the hypernetwork.

@@ -1,8 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import os
-import tempfile
-import threading
 from unittest import mock
 
 from absl.testing import absltest
@@ -10,14 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import data
-from ghn_tf import meta_batch
-from ghn_tf import metrics
-from ghn_tf import training
-from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
-from ghn_tf.ghn import checkpoint
+from ghn_tf.training import meta_batch
+from ghn_tf.training import trainer as trainer_lib
 from tests import tiny_run
 
 
@@ -30,7 +24,7 @@ class TrainerTest(tf.test.TestCase):
     # Against one tape over everything: hypernetwork, children, mean. In step
     # 1 the children are numbers 2 and 3, and so are their images.
     state = tiny_run.state(weight_decay=0.0)
-    trainer = training.Trainer(state)
+    trainer = trainer_lib.Trainer(state)
     state.step = 1
     architectures = trainer.meta_batches.batch(1)
     with tf.GradientTape() as tape:
@@ -68,7 +62,7 @@ class TrainerTest(tf.test.TestCase):
     # Against the formulas of arXiv 1412.6980 in float64, for three updates.
     decay, rate, clip = 1e-3, 0.01, 2.0
     state = tiny_run.state(weight_decay=decay, clip_norm=clip)
-    trainer = training.Trainer(state)
+    trainer = trainer_lib.Trainer(state)
     state.optimizer.learning_rate = rate
     variables = state.ghn.trainable_variables
     expected = [v.numpy().astype(np.float64) for v in variables]
@@ -95,7 +89,7 @@ class TrainerTest(tf.test.TestCase):
   def test_the_averages_follow_the_updates(self):
     # By hand: after n updates the decay is (1 + n) / (10 + n), at most 1/4.
     state = tiny_run.state(average_decay=0.25)
-    trainer = training.Trainer(state)
+    trainer = trainer_lib.Trainer(state)
     expected = {k: a.copy() for k, a in state.ghn.get_arrays().items()}
     for decay in (2 / 11, 3 / 12, 1 / 4):
       trainer.step()
@@ -109,7 +103,7 @@ class TrainerTest(tf.test.TestCase):
 
   def test_an_evaluation_is_of_the_averages(self):
     state = tiny_run.state()
-    trainer = training.Trainer(state)
+    trainer = trainer_lib.Trainer(state)
     with mock.patch.object(
       state.averaged_ghn, "call", wraps=state.averaged_ghn.call
     ) as call:
@@ -124,7 +118,7 @@ class TrainerTest(tf.test.TestCase):
     x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
     builder.add(ops.Op.DENSE, x, filters=3, use_bias=True)
     state = tiny_run.state(learning_rate=1e-2, steps=40, image_batch_size=20)
-    trainer = training.Trainer(state)
+    trainer = trainer_lib.Trainer(state)
     self.enter_context(
       mock.patch.object(
         meta_batch.MetaBatches, "batch", return_value=[builder.build("only")]
@@ -143,7 +137,7 @@ class TrainerTest(tf.test.TestCase):
     weights = []
     for parallel in (1, 3):
       state = tiny_run.state(meta_batch_size=4, parallel_children=parallel)
-      trainer = training.Trainer(state)
+      trainer = trainer_lib.Trainer(state)
       for _ in range(2):
         trainer.step()
       weights.append(state.ghn.get_arrays())
@@ -155,7 +149,7 @@ class TrainerTest(tf.test.TestCase):
       state = tiny_run.state(
         recipe="w2a2", quantization_mode="noise", seed=seed, learning_rate=0.0
       )
-      trainer = training.Trainer(state)
+      trainer = trainer_lib.Trainer(state)
       # The same architectures and images in every step and for each seed.
       architectures = trainer.meta_batches.batch(0)
       batch = data.training_batch(state.dataset, 0, 0, 6)
@@ -176,102 +170,6 @@ class TrainerTest(tf.test.TestCase):
     self.assertEqual(first[0], first[2])
     self.assertNotEqual(first[0], first[1])
     self.assertEqual(first, losses(0))
-
-
-class TrainTest(absltest.TestCase):
-  """Runs of four steps, some of them cut off, beside one that was not."""
-
-  # Records average over three steps, so that a stop after two falls between.
-  CONFIG = tiny_run.config(recipe="w4a4", log_every_steps=3)
-
-  @classmethod
-  def setUpClass(cls):
-    super().setUpClass()
-    cls.enterClassContext(tiny_run.small_space())
-    cls.whole = cls.enterClassContext(tempfile.TemporaryDirectory())
-    with cls().assertLogs("absl", "INFO") as logs:
-      cls.finished = cls._train(cls.whole)
-    cls.log = logs.output
-
-  @classmethod
-  def _train(cls, workdir, stop=None) -> bool:
-    state = training_state.open_run(cls.CONFIG, tiny_run.dataset(), workdir)
-    trainer = training.Trainer(state)
-    return training.train(trainer, workdir, stop or threading.Event())
-
-  def _assert_same_run(self, workdir: str) -> None:
-    """Compares all but the time: records and the last checkpoint."""
-    for actual, expected in zip(
-      metrics.read(workdir), metrics.read(self.whole), strict=True
-    ):
-      of_machine = ("hours", "processor_hours", "networks_per_second")
-      for record in (actual, expected):
-        for name in (*of_machine, "memory_bytes"):
-          self.assertGreater(record.pop(name, 1), 0)
-      self.assertEqual(actual, expected)
-    (arrays, metadata), (expected_arrays, expected_metadata) = (
-      checkpoint.load(os.path.join(folder, "checkpoint-00000004.npz"))
-      for folder in (workdir, self.whole)
-    )
-    time = {"seconds": 0, "processor_seconds": 0}
-    self.assertEqual(metadata | time, expected_metadata | time)
-    self.assertEqual(arrays.keys(), expected_arrays.keys())
-    for name, array in arrays.items():
-      np.testing.assert_array_equal(array, expected_arrays[name], name)
-
-  def test_a_stopped_run_goes_on_bit_for_bit(self):
-    workdir = self.create_tempdir().full_path
-    stop = threading.Event()
-    step = training.Trainer.step
-
-    def step_and_stop(trainer):
-      step(trainer)
-      if trainer.state.step == 2:
-        stop.set()
-
-    with mock.patch.object(training.Trainer, "step", step_and_stop):
-      self.assertFalse(self._train(workdir, stop))
-    newest = checkpoint.run_paths(workdir)[0]
-    self.assertEndsWith(newest, "checkpoint-00000002.npz")
-    self.assertTrue(self._train(workdir))
-    self._assert_same_run(workdir)
-
-  def test_steps_after_the_last_checkpoint_are_repeated_bit_for_bit(self):
-    workdir = self.create_tempdir().full_path
-    save = training_state.save
-
-    def save_or_fail(state, workdir):
-      if state.step == 4:
-        raise OSError("cut off")
-      return save(state, workdir)
-
-    with mock.patch.object(training_state, "save", save_or_fail):
-      with self.assertRaisesRegex(OSError, "cut off"):
-        self._train(workdir)
-    self.assertEqual(metrics.read(workdir)[-1]["step"], 4)
-    self._train(workdir)
-    self._assert_same_run(workdir)
-
-  def test_a_finished_run_has_nothing_left_to_do(self):
-    self.assertTrue(self.finished)
-    records = metrics.read(self.whole)
-    with mock.patch.object(training.Trainer, "step") as step:
-      self.assertTrue(self._train(self.whole))
-    step.assert_not_called()
-    self.assertEqual(metrics.read(self.whole), records)
-
-  def test_records_and_evaluations_come_at_their_steps_and_at_the_end(self):
-    records = metrics.read(self.whole)
-    self.assertEqual([r["step"] for r in records], [2, 3, 4])
-    evaluated = {"validation/float_accuracy", "validation/w4a4_accuracy"}
-    self.assertEqual(
-      [evaluated <= r.keys() for r in records], [True, False, True]
-    )
-    self.assertEqual(["loss" in r for r in records], [False, True, True])
-
-  def test_a_summary_stands_at_the_begin_and_at_the_end(self):
-    self.assertRegex(self.log[0], "Train hypernetwork edge .*steps 0 to 4")
-    self.assertRegex(self.log[-1], "Done at step 4: 8 networks in")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a hypernetwork: the step of GHN-2 and GHN-QAT, and the loop.
+"""A step of training, GHN-2's and GHN-QAT's, and an evaluation.
 
 A step predicts the params of `meta_batch_size` architectures in one pass and
 runs each on images of its own; the gradient of the mean loss reaches the
@@ -16,8 +16,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import threading
-import time
 import zlib
 
 from absl import logging
@@ -25,17 +23,15 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import data
-from ghn_tf import distribution
-from ghn_tf import meta_batch
-from ghn_tf import metrics
-from ghn_tf import runner as runner_lib
-from ghn_tf import training_log
-from ghn_tf import training_state
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.training import children as children_lib
+from ghn_tf.training import distribution
+from ghn_tf.training import meta_batch
+from ghn_tf.training import state as training_state
 
 
 class TrainingError(RuntimeError):
@@ -54,7 +50,7 @@ def _memory_of_hypernetwork(flag: str) -> Iterator[None]:
   """
   try:
     yield
-  except runner_lib.OUT_OF_MEMORY as error:
+  except children_lib.OUT_OF_MEMORY as error:
     raise TrainingError(
       "The hypernetwork does not fit into memory with the networks that it"
       f" predicts at once; use a smaller --{flag}, smaller networks"
@@ -107,7 +103,7 @@ class Trainer:
     # Now, so that limits which no architecture meets do not end a run later.
     self._held_out = self.meta_batches.held_out
     self.meta_batches.batch(state.step)
-    self.runner = runner_lib.Runner(
+    self.runner = children_lib.Runner(
       self.recipe,
       config.parallel_children,
       config.label_smoothing,
@@ -196,7 +192,7 @@ class Trainer:
     self,
     tape: tf.GradientTape,
     params: Sequence[network.Params],
-    children: Sequence[runner_lib.Result | None],
+    children: Sequence[children_lib.Result | None],
   ) -> list[tf.Tensor]:
     """Returns the gradient of the sum of the losses, for each variable."""
     pairs = [
@@ -238,7 +234,7 @@ class Trainer:
   def _skip(
     self,
     drawn: Sequence[spec.Architecture],
-    children: Sequence[runner_lib.Result | None],
+    children: Sequence[children_lib.Result | None],
   ) -> None:
     """Counts a step without update, and names who is to blame.
 
@@ -313,75 +309,6 @@ class Trainer:
     }
 
 
-def train(trainer: Trainer, workdir: str, stop: threading.Event) -> bool:
-  """Trains until the configured step, with checkpoints and metrics.
-
-  Args:
-    trainer: with the state to begin at, which is changed in place.
-    workdir: gets checkpoints, metrics.jsonl and TensorBoard's files.
-    stop: when set, the step that is running ends, is saved, and is the last.
-
-  Returns:
-    Whether the configured step was reached.
-
-  Raises:
-    TrainingError: too many steps in a row had no finite gradient, or the
-      hypernetwork does not fit into memory.
-    LostWorkerError: another worker is gone.
-    OSError: the workdir cannot be written, as on a full disk.
-  """
-  state, workers = trainer.state, trainer.workers
-  config = state.config
-  log = training_log.TrainingLog(state, workers.is_chief)
-  log.begin(workdir)
-  # Of several workers, one writes.
-  writer: metrics.MetricsWriter | None = None
-  if workers.is_chief:
-    if state.step == 0:  # shows before hours of work whether it can be saved
-      training_state.save(state, workdir)
-    writer = metrics.MetricsWriter(workdir, state.step)
-  with (
-    contextlib.closing(writer) if writer else contextlib.nullcontext(),
-    metrics.progress_bar(
-      config.steps * config.meta_batch_size,
-      state.step * config.meta_batch_size,
-    ) as bar,
-  ):
-    stops = False
-    while state.step < config.steps and not stops:
-      before = _times()
-      trainer.step()
-      bar.update(config.meta_batch_size)
-      log.expect()
-      scalars: dict[str, float] = {}
-      if _is_due(state, config.log_every_steps):
-        scalars |= state.take_means()
-        scalars["skipped_steps"] = state.num_skipped
-        scalars["skipped_networks"] = state.num_oversized
-        scalars["networks_per_second"] = log.networks_per_second()
-        scalars["memory_bytes"] = metrics.memory_bytes()
-      is_best = False
-      if _is_due(state, config.evaluate_every_steps):
-        accuracies = trainer.evaluate()
-        scalars |= accuracies
-        is_best = state.remember_best(
-          accuracies.get(f"validation/{trainer.recipe.name}_accuracy", 0.0)
-        )
-      stops = workers.any(stop.is_set())
-      state.count_time(*(_times() - before))
-      if scalars and writer:
-        scalars["hours"] = state.seconds / 3600
-        scalars["processor_hours"] = state.processor_seconds / 3600
-        writer.write(state.step, scalars)
-        with bar.external_write_mode():
-          log.progress(scalars)
-      is_due = _is_due(state, config.checkpoint_every_steps)
-      if writer and (is_due or is_best or stops):
-        training_state.save(state, workdir)
-  log.end(workdir)
-  return state.step >= config.steps
-
-
 def _digest(state: training_state.TrainState) -> list[int]:
   """Returns a digest of what workers must agree on, in 12-bit numbers."""
   dataset = state.dataset
@@ -395,12 +322,3 @@ def _digest(state: training_state.TrainState) -> list[int]:
   text = json.dumps(content, sort_keys=True)
   digits = hashlib.sha256(text.encode()).hexdigest()
   return [int(digits[i : i + 3], 16) for i in range(0, 12, 3)]
-
-
-def _times() -> np.ndarray:
-  """Returns the seconds on the clock, and those of all processors."""
-  return np.array([time.monotonic(), time.process_time()])
-
-
-def _is_due(state: training_state.TrainState, every: int) -> bool:
-  return state.step % every == 0 or state.step == state.config.steps

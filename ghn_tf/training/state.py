@@ -18,9 +18,9 @@ import numpy as np
 import tf_keras as keras
 
 from ghn_tf import data
-from ghn_tf import training_config
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model
+from ghn_tf.training import config as training_config
 
 
 @dataclasses.dataclass

@@ -17,7 +17,7 @@ import signal
 from absl import logging
 import tensorflow as tf
 
-from ghn_tf import rendezvous
+from ghn_tf.training import rendezvous
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
 # For which workers wait for each other: schedulers start some minutes later.

@@ -9,13 +9,13 @@ from absl.testing import absltest
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import distribution
-from ghn_tf import runner
-from ghn_tf import training
-from ghn_tf import training_state
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import network
+from ghn_tf.training import children
+from ghn_tf.training import distribution
+from ghn_tf.training import state as training_state
+from ghn_tf.training import trainer as trainer_lib
 from tests import tiny_run
 
 
@@ -24,7 +24,7 @@ class NonFiniteTest(tf.test.TestCase):
     super().setUp()
     self.enter_context(tiny_run.small_space())
     self.state = tiny_run.state(max_skipped_steps=2)
-    self.trainer = training.Trainer(self.state)
+    self.trainer = trainer_lib.Trainer(self.state)
     self.apply = network.apply
 
   def _break(self, architecture: spec.Architecture) -> None:
@@ -83,7 +83,7 @@ class NonFiniteTest(tf.test.TestCase):
     self.trainer.step()
     self.trainer.step()
     with self.assertRaisesRegex(
-      training.TrainingError, "number 3 in a row, more than.*=2"
+      trainer_lib.TrainingError, "number 3 in a row, more than.*=2"
     ):
       self.trainer.step()
 
@@ -95,8 +95,8 @@ class OversizedTest(tf.test.TestCase):
     super().setUp()
     self.enter_context(tiny_run.small_space())
     self.state = tiny_run.state()
-    self.trainer = training.Trainer(self.state)
-    self.run_child = runner.run_child
+    self.trainer = trainer_lib.Trainer(self.state)
+    self.run_child = children.run_child
 
   def _exhaust(self, *oversized: spec.Architecture) -> None:
     def run_child(architecture, *args, **kwargs):
@@ -104,7 +104,7 @@ class OversizedTest(tf.test.TestCase):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
       return self.run_child(architecture, *args, **kwargs)
 
-    self.enter_context(mock.patch.object(runner, "run_child", run_child))
+    self.enter_context(mock.patch.object(children, "run_child", run_child))
 
   def test_one_is_skipped_counted_and_named(self):
     fits, oversized = self.trainer.meta_batches.batch(0)
@@ -159,7 +159,7 @@ class OversizedTest(tf.test.TestCase):
     bad, oversized = self.trainer.meta_batches.batch(0)
     self._exhaust(oversized)
     with (
-      mock.patch.object(runner.Result, "is_finite", lambda child: False),
+      mock.patch.object(children.Result, "is_finite", lambda child: False),
       mock.patch.object(tf.linalg, "global_norm", return_value=np.nan),
       self.assertLogs("absl", "WARNING") as logs,
     ):
@@ -199,11 +199,11 @@ class OversizedTest(tf.test.TestCase):
     error = tf.errors.ResourceExhaustedError(None, None, "OOM")
     with mock.patch.object(type(self.state.ghn), "__call__", side_effect=error):
       with self.assertRaisesRegex(
-        training.TrainingError, "smaller --meta_batch_size.*OOM"
+        trainer_lib.TrainingError, "smaller --meta_batch_size.*OOM"
       ):
         self.trainer.step()
       with self.assertRaisesRegex(
-        training.TrainingError, "smaller --evaluation_architectures.*OOM"
+        trainer_lib.TrainingError, "smaller --evaluation_architectures.*OOM"
       ):
         self.trainer.evaluate()
 
@@ -224,11 +224,11 @@ class WorkersTest(absltest.TestCase):
 
     with mock.patch.object(distribution.Distribution, "sum") as sent_sum:
       sent_sum.side_effect = lambda tensors: tensors
-      training.Trainer(other)
+      trainer_lib.Trainer(other)
     (sent,) = sent_sum.call_args.args
     workers = FirstOfTwo()
     workers.num_workers = 2
-    training.Trainer(state, workers)
+    trainer_lib.Trainer(state, workers)
 
   def test_the_same_flags_and_images_are_one_run(self):
     self._begin(tiny_run.state(), tiny_run.state())

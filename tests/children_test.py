@@ -5,10 +5,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import runner
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.training import children
 
 
 def linear_classifier() -> spec.Architecture:
@@ -26,7 +26,7 @@ class RunChildTest(parameterized.TestCase):
     images = rng.standard_normal((5, 2, 2, 3), dtype=np.float32)
     labels = np.array([0, 1, 1, 0, 1], np.int32)
     kernel = rng.standard_normal((3, 2), dtype=np.float32)
-    result = runner.run_child(
+    result = children.run_child(
       linear_classifier(),
       {"logits/kernel": tf.constant(kernel)},
       tf.constant(images),
@@ -51,7 +51,7 @@ class RunChildTest(parameterized.TestCase):
 
 class RunnerTest(absltest.TestCase):
   def test_every_operation_in_every_form_is_shown_first(self):
-    network = runner.every_operation()
+    network = children.every_operation()
     self.assertEqual({node.op for node in network.nodes}, set(ops.Op))
     for op in (ops.Op.CONV, ops.Op.DEPTHWISE_CONV):
       layers = [node.layer for node in network.nodes if node.op is op]
@@ -72,7 +72,7 @@ class RunnerTest(absltest.TestCase):
     images = rng.standard_normal((5, 4, 2, 2, 3), dtype=np.float32)
     labels = rng.integers(0, 2, (5, 4), dtype=np.int32)
     recipe = recipe_lib.get("float")
-    results = runner.Runner(recipe, 3).run(
+    results = children.Runner(recipe, 3).run(
       [network] * 5,
       params,
       lambda number: (images[number - 10], labels[number - 10]),
@@ -80,7 +80,7 @@ class RunnerTest(absltest.TestCase):
       numbers=range(10, 15),
     )
     for i, result in enumerate(results):
-      alone = runner.run_child(
+      alone = children.run_child(
         network,
         params[i],
         tf.constant(images[i]),
