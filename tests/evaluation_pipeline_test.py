@@ -13,10 +13,10 @@ import apache_beam
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import prism_runner
 
-from ghn_tf import evaluation
-from ghn_tf import evaluation_pipeline
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.evaluation import networks as networks_lib
+from ghn_tf.evaluation import pipeline
 from tests import small_run
 from tools import beam
 
@@ -45,7 +45,7 @@ class RunTest(absltest.TestCase):
     folder = tempfile.TemporaryDirectory()
     cls.addClassCleanup(folder.cleanup)
     checkpoint = small_run.make(folder.name, image_size=16)
-    cls.job = evaluation_pipeline.Job(checkpoint, num_images=70)
+    cls.job = pipeline.Job(checkpoint, num_images=70)
 
   def setUp(self):
     super().setUp()
@@ -54,12 +54,12 @@ class RunTest(absltest.TestCase):
   def _run(self, *options, workers=1, networks=_NETWORKS):
     given = [f"temp_location={self.folder}", *options]
     with flagsaver.flagsaver(workers=workers, runner_option=given):
-      return evaluation_pipeline.run(networks, self.job, beam.options())
+      return pipeline.run(networks, self.job, beam.options())
 
   def _evaluate(self, name):
     predictor, dataset = self.job.load()
     (network,) = [n for n in _NETWORKS if n.name == name]
-    report = evaluation.evaluate_network(
+    report = networks_lib.evaluate_network(
       predictor, network, dataset, self.job.recipes, num_images=70
     )
     return dataclasses.replace(report, seconds=0)
@@ -94,7 +94,7 @@ class RunTest(absltest.TestCase):
       raise ValueError("not measured")
 
     threads = "direct_running_mode=multi_threading", "direct_num_workers=2"
-    with mock.patch.object(evaluation, "evaluate_network", evaluate):
+    with mock.patch.object(networks_lib, "evaluate_network", evaluate):
       reports, errors = self._run(*threads)
     self.assertEmpty(reports)
     self.assertEqual(errors, [f"{n.name}: not measured" for n in _NETWORKS])
@@ -102,7 +102,7 @@ class RunTest(absltest.TestCase):
 
   def test_other_errors_end_the_run_and_are_told(self):
     broken = mock.Mock(side_effect=KeyError("a mistake"))
-    with mock.patch.object(evaluation, "evaluate_network", broken):
+    with mock.patch.object(networks_lib, "evaluate_network", broken):
       with self.assertRaisesRegex(KeyError, "a mistake"):
         self._run(networks=_NETWORKS[:1])
 
@@ -115,8 +115,8 @@ class RunTest(absltest.TestCase):
 
 class JobTest(absltest.TestCase):
   def test_a_process_loads_it_once(self):
-    job = evaluation_pipeline.Job("quickstart", recipes=("float", "w8a8"))
-    other = evaluation_pipeline.Job("quickstart", num_images=3)
+    job = pipeline.Job("quickstart", recipes=("float", "w8a8"))
+    other = pipeline.Job("quickstart", num_images=3)
     self.assertIs(job.load(), other.load())
 
 

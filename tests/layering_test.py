@@ -24,37 +24,45 @@ class Layer(NamedTuple):
 
 
 _TENSORFLOW = ("absl.logging", "numpy", "tensorflow", "tf_keras")
-# Below the layers that join them: ghn and child know nothing of each other.
-_LIBRARIES = (
+# The floors of the house: what stands on one may know those below it, as far as
+# the table says. ghn and child know nothing of each other.
+_GROUND = (
   "ghn_tf.arch",
+  "ghn_tf.constants",
+  "ghn_tf.data",
+  "ghn_tf.files",
+)
+_MIDDLE = (
+  *_GROUND,
   "ghn_tf.child",
   "ghn_tf.convnets250k",
-  "ghn_tf.data",
-  "ghn_tf.edge",
-  "ghn_tf.files",
   "ghn_tf.ghn",
   "ghn_tf.quant",
-  "ghn_tf.report",
   "ghn_tf.spaces",
-  "ghn_tf.targets",
 )
-_JOINING = (
-  "ghn_tf.evaluation",
+_FRONT = (
+  *_MIDDLE,
+  "ghn_tf.edge",
   "ghn_tf.predictor",
+  "ghn_tf.report",
+  "ghn_tf.targets",
   "ghn_tf.training",
 )
+_ALL = (*_FRONT, "ghn_tf.evaluation")
 
 # A module belongs to the longest name here that it equals or is below of.
 _LAYERS = {
-  "ghn_tf.files": Layer(),
+  # What is a network? Files, small tensors, images. What does a file cost?
   "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
-  "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
-  "ghn_tf.convnets250k": Layer(
-    ("ghn_tf.arch", "ghn_tf.convnets250k", "ghn_tf.spaces"),
-    (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets"),
-  ),
-  "ghn_tf.convnets250k.records": Layer(("ghn_tf.arch",)),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
+  "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
+  "ghn_tf.edge": Layer(
+    ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.quant.recipe"),
+    (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
+  ),
+  "ghn_tf.files": Layer(),
+  # Which are drawn? How are numbers rounded, and parameters predicted?
+  "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.quant": Layer(
     ("ghn_tf.constants", "ghn_tf.quant.recipe"), _TENSORFLOW
   ),
@@ -69,52 +77,48 @@ _LAYERS = {
   ),
   "ghn_tf.ghn.checkpoint": Layer(("ghn_tf.files",), ("absl.logging", "numpy")),
   "ghn_tf.ghn.graph": Layer(("ghn_tf.arch",), ("numpy", "tensorflow_gnn")),
+  # Running a network with given parameters. The stored set.
   "ghn_tf.child": Layer(
     ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
     _TENSORFLOW,
   ),
-  "ghn_tf.edge": Layer(
-    ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.quant.recipe"),
-    (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
+  "ghn_tf.convnets250k": Layer(
+    ("ghn_tf.arch", "ghn_tf.convnets250k", "ghn_tf.spaces"),
+    (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets"),
   ),
-  "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
-  "ghn_tf.report": Layer(
-    ("ghn_tf.arch", "ghn_tf.files", "ghn_tf.training.metrics", "ghn_tf.report"),
-    ("matplotlib", "numpy"),
-  ),
+  "ghn_tf.convnets250k.records": Layer(("ghn_tf.arch",)),
+  # How does a hypernetwork learn?
+  "ghn_tf.training": Layer((*_MIDDLE, "ghn_tf.training"), _TENSORFLOW),
   "ghn_tf.training.metrics": Layer(
     ("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")
   ),
   "ghn_tf.training.rendezvous": Layer(),
-  "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
-  **{name: Layer((*_LIBRARIES, *_JOINING), _TENSORFLOW) for name in _JOINING},
-  "ghn_tf.evaluation_pipeline": Layer(
-    (*_LIBRARIES, *_JOINING), (*_TENSORFLOW, "apache_beam")
+  # What a user calls, and what is looked at.
+  "ghn_tf.predictor": Layer(
+    (*_MIDDLE, "ghn_tf.edge", "ghn_tf.training"), _TENSORFLOW
   ),
-  "ghn_tf.train": Layer((*_LIBRARIES, *_JOINING), ("absl", "tensorflow")),
+  "ghn_tf.targets": Layer(("ghn_tf.arch", "ghn_tf.child")),
+  "ghn_tf.report": Layer(
+    ("ghn_tf.arch", "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics"),
+    ("matplotlib", "numpy"),
+  ),
+  # How good are they?
+  "ghn_tf.evaluation": Layer(_ALL, _TENSORFLOW),
+  "ghn_tf.evaluation.pipeline": Layer(_ALL, (*_TENSORFLOW, "apache_beam")),
+  # The programs.
+  "ghn_tf.train": Layer(_ALL, ("absl", "tensorflow")),
   "models": Layer((), ("tf_keras",)),
   "tools": Layer(
-    (*_LIBRARIES, *_JOINING, "tools.program"),
-    ("absl", "numpy", "tensorflow", "tf_keras"),
+    (*_ALL, "tools.program"), ("absl", "numpy", "tensorflow", "tf_keras")
   ),
   "tools.program": Layer((), ("absl",)),
   "tools.beam": Layer((), ("absl", "apache_beam")),
-  "tools.evaluate": Layer(
-    (
-      *_LIBRARIES,
-      *_JOINING,
-      "ghn_tf.evaluation_pipeline",
-      "tools.beam",
-      "tools.program",
-    ),
-    ("absl",),
-  ),
+  "tools.evaluate": Layer((*_ALL, "tools.beam", "tools.program"), ("absl",)),
   "tools.make_architectures": Layer(
-    (*_LIBRARIES, *_JOINING, "tools.beam", "tools.program"),
-    ("absl", "tensorflow_datasets"),
+    (*_ALL, "tools.beam", "tools.program"), ("absl", "tensorflow_datasets")
   ),
   "tools.import_ghn2": Layer(
-    (*_LIBRARIES, *_JOINING, "tools.program"), ("absl", "numpy", "torch")
+    (*_ALL, "tools.program"), ("absl", "numpy", "torch")
   ),
 }
 # The package itself only sets the environment and is imported everywhere.
@@ -161,9 +165,11 @@ class LayeringTest(parameterized.TestCase):
     ("ghn_tf.arch.spec", "from . import ops"),
     ("ghn_tf.quant.recipe", "import numpy as np"),
     ("ghn_tf.edge.tflite", "from ghn_tf.ghn import model"),
-    ("ghn_tf.evaluation", "from models import resnet"),
+    ("ghn_tf.evaluation.networks", "from models import resnet"),
     ("ghn_tf.training.trainer", "from ghn_tf import train"),
     ("ghn_tf.training.trainer", "from absl import flags"),
+    ("ghn_tf.training.loop", "from ghn_tf.evaluation import networks"),
+    ("ghn_tf.predictor", "from ghn_tf.evaluation import networks"),
     ("models.resnet", "from ghn_tf.arch import spec"),
     ("tools.evaluate", "import matplotlib.pyplot as plt"),
     ("ghn_tf.helpers", "import os"),

@@ -28,11 +28,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import data
-from ghn_tf import evaluation
-from ghn_tf import evaluation_pipeline
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import targets
+from ghn_tf.evaluation import networks as networks_lib
+from ghn_tf.evaluation import pipeline
 from ghn_tf.ghn import checkpoint
 from ghn_tf.quant import recipe as recipe_lib
 from tools import beam
@@ -80,7 +80,7 @@ _RECIPES = flags.DEFINE_multi_enum(
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
 
 
-def table(reports: list[evaluation.NetworkReport]) -> str:
+def table(reports: list[networks_lib.NetworkReport]) -> str:
   """Returns the reports as text, one network a line, accuracies in %."""
   columns = list(reports[0].accuracy)
   head = ["network", "MMACs", "params", *columns, "bytes", "seconds"]
@@ -112,12 +112,12 @@ def table(reports: list[evaluation.NetworkReport]) -> str:
   return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
-def _job() -> evaluation_pipeline.Job:
+def _job() -> pipeline.Job:
   source = _CHECKPOINT.value
   if os.path.isdir(source):
     # Training may go on, and all workers need the same checkpoint.
     source, _, _ = checkpoint.find(source)
-  return evaluation_pipeline.Job(
+  return pipeline.Job(
     checkpoint=source,
     dataset=_DATASET.value,
     data_dir=_DATA_DIR.value,
@@ -127,7 +127,7 @@ def _job() -> evaluation_pipeline.Job:
 
 
 def _report(
-  reports: list[evaluation.NetworkReport],
+  reports: list[networks_lib.NetworkReport],
   predictor: predictor_lib.Predictor,
   dataset: data.Dataset,
   seconds: float,
@@ -172,7 +172,7 @@ def evaluate() -> None:
   if not networks:
     raise ValueError("Nothing to evaluate: give --unseen or --target.")
   with beam.telling():
-    reports, errors = evaluation_pipeline.run(networks, job, options)
+    reports, errors = pipeline.run(networks, job, options)
   if reports:
     _report(reports, predictor, dataset, time.monotonic() - start)
   if errors:

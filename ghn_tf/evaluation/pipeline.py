@@ -23,10 +23,10 @@ from apache_beam.options import pipeline_options
 import tensorflow as tf
 
 from ghn_tf import data
-from ghn_tf import evaluation
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
+from ghn_tf.evaluation import networks
 
 # Of Python's own, whose levels Beam sets in its workers.
 _LOGGER = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class _Measure(beam.DoFn):
     record: dict[str, Any] = {"index": index}
     try:
       with _ONE_AT_A_TIME:
-        report = evaluation.evaluate_network(
+        report = networks.evaluate_network(
           self._predictor,
           architecture,
           self._dataset,
@@ -114,7 +114,7 @@ def run(
   architectures: Sequence[spec.Architecture],
   job: Job,
   options: pipeline_options.PipelineOptions,
-) -> tuple[list[evaluation.NetworkReport], list[str]]:
+) -> tuple[list[networks.NetworkReport], list[str]]:
   """Returns the reports of networks, in their order.
 
   Args:
@@ -152,7 +152,7 @@ def run(
   filesystems.FileSystems.delete([path])
   ordered = [records[index] for index in range(len(elements))]
   return (
-    [evaluation.NetworkReport(**r["report"]) for r in ordered if "report" in r],
+    [networks.NetworkReport(**r["report"]) for r in ordered if "report" in r],
     [r["error"] for r in ordered if "error" in r],
   )
 
