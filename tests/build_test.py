@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bazel is not run in CI, so the BUILD files are compared with the sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 import functools
+import graphlib
+import itertools
 import pathlib
 import sys
 from typing import Any
@@ -98,6 +100,22 @@ def _needed(module: str, source: str) -> set[str]:
   return needed
 
 
+def _circle(deps: Mapping[str, Iterable[str]]) -> list[str]:
+  """Targets each of which depends on the next, the first again at the end.
+
+  Args:
+    deps: of each label.
+
+  Returns:
+    Nothing where there is no circle.
+  """
+  try:
+    graphlib.TopologicalSorter(deps).prepare()
+  except graphlib.CycleError as error:
+    return error.args[1][::-1]
+  return []
+
+
 class BuildTest(parameterized.TestCase):
   def test_every_file_is_in_a_target(self):
     modules = set(sources.modules(*sources.FOLDERS))
@@ -121,6 +139,23 @@ class BuildTest(parameterized.TestCase):
     for label, arguments in _targets().items():
       for dependency in arguments.get("deps", ()):
         self.assertIn(_absolute(dependency, _package(label)), _targets())
+
+  def test_no_target_depends_on_itself(self):
+    deps = {
+      label: [_absolute(d, _package(label)) for d in arguments.get("deps", ())]
+      for label, arguments in _targets().items()
+    }
+    self.assertEmpty(_circle(deps))
+
+  def test_a_circle_is_found(self):
+    deps = {"//:a": ["//:b"], "//:b": ["//:c"], "//:c": ["//:d"], "//:d": []}
+    self.assertEmpty(_circle(deps))
+    deps["//:d"] = ["//:b"]
+    circle = _circle(deps)
+    self.assertCountEqual(circle[1:], ["//:b", "//:c", "//:d"])
+    self.assertEqual(circle[0], circle[-1])
+    for target, dependency in itertools.pairwise(circle):
+      self.assertIn(dependency, deps[target])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 """The Python files of the project and what they import, read and not run."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Sequence
 import functools
 
 from tests import reference_data
@@ -23,11 +23,14 @@ def modules(*folders: str) -> dict[str, str]:
   return sources
 
 
-def imports(source: str) -> Iterator[str]:
-  """Yields the dotted names that a source imports, `from a import b` as a.b."""
+@functools.cache
+def imports(source: str) -> Sequence[str]:
+  """Returns the dotted names a source imports, `from a import b` as a.b."""
+  names: list[str] = []
   for node in ast.walk(ast.parse(source)):
     if isinstance(node, ast.Import):
-      yield from (alias.name for alias in node.names)
+      names += [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
       module = "." * node.level + (node.module or "")
-      yield from (f"{module}.{alias.name}" for alias in node.names)
+      names += [f"{module}.{alias.name}" for alias in node.names]
+  return names
