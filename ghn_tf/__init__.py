@@ -6,7 +6,10 @@ A graph hypernetwork, trained with quantization in the loop, predicts in one
 forward pass the parameters of convolutional networks that it never saw.
 
 Vocabulary, the same in code, flags and documentation:
+  network       any CNN, in whatever form; what follows are its forms
   architecture  what a network is: `arch.spec.Architecture`, no TensorFlow
+  operation     what a node of it computes: `arch.ops.Op`
+  primitive     what cells sum, one operation or several in a row (DARTS's word)
   graph         architectures encoded as one `tfgnn.GraphTensor`
   embedding     one vector per graph node
   params        predicted kernels, scales and biases, keyed by name

@@ -11,8 +11,8 @@ import tf_keras as keras
 
 layers = keras.layers
 
-# An operation and the state that it reads: 0 and 1 are the outputs of the two
-# cells before, 2 is the sum of the cell's first two operations, and so on.
+# A primitive and the state that it reads: 0 and 1 are the outputs of the two
+# cells before, 2 is the sum of the cell's first two primitives, and so on.
 _Edge = tuple[str, int]
 
 
@@ -21,9 +21,9 @@ class Genotype:
   """The normal and the reduction cell of a network.
 
   Attributes:
-    normal: operations of the normal cell; each two in a row are summed.
+    normal: primitives of the normal cell; each two in a row are summed.
     normal_concat: states of the normal cell that make up its output.
-    reduce: operations of the reduction cell, where those that read state 0 or
+    reduce: primitives of the reduction cell, where those that read state 0 or
       1 have stride 2.
     reduce_concat: states of the reduction cell that make up its output.
   """
@@ -60,7 +60,7 @@ DARTS_V2 = Genotype(
   reduce_concat=(2, 3, 4, 5),
 )
 
-# The stem has three times the channels of the first cell's operations.
+# The stem has three times the channels of the first cell's primitives.
 _STEM_MULTIPLIER = 3
 
 
@@ -81,11 +81,11 @@ def darts(
     input_shape: image height, width and channels.
     num_classes: number of logits.
     genotype: the two cells.
-    channels: of each operation in the first cell; a reduction doubles them.
+    channels: of each primitive in the first cell; a reduction doubles them.
     cells: number of cells; those at a third and two thirds are reductions.
 
   Raises:
-    ValueError: channels or cells is below 1, or an operation is unknown.
+    ValueError: channels or cells is below 1, or a primitive is unknown.
   """
   if channels < 1 or cells < 1:
     raise ValueError(
@@ -118,7 +118,7 @@ def _preprocess(before_last, last, channels, after_reduction, prefix):
 
 
 def _cell(states, genotype, channels, reduction, prefix):
-  """Concatenation of sums of two operations each."""
+  """Concatenation of sums of two primitives each."""
   edges = genotype.reduce if reduction else genotype.normal
   concat = genotype.reduce_concat if reduction else genotype.normal_concat
   for node in range(len(edges) // 2):
@@ -126,15 +126,15 @@ def _cell(states, genotype, channels, reduction, prefix):
     for side, (op, source) in enumerate(edges[2 * node : 2 * node + 2]):
       strides = 2 if reduction and source < 2 else 1
       name = f"{prefix}_node{node + 1}_op{side + 1}"
-      addends.append(_operation(op, states[source], channels, strides, name))
+      addends.append(_primitive(op, states[source], channels, strides, name))
     name = f"{prefix}_node{node + 1}_add"
     states.append(layers.Add(name=name)(addends))
   outputs = [states[i] for i in concat]
   return layers.Concatenate(name=f"{prefix}_concat")(outputs)
 
 
-def _operation(op, x, channels, strides, prefix):
-  """One operation of the search space (arXiv 1806.09055, section 3.1)."""
+def _primitive(op, x, channels, strides, prefix):
+  """One primitive of the search space (arXiv 1806.09055, section 3.1)."""
   match op:
     case "skip_connect":
       if strides == 1:
@@ -154,7 +154,7 @@ def _operation(op, x, channels, strides, prefix):
     case "dil_conv_3x3" | "dil_conv_5x5":
       return _separable(x, channels, int(op[-1]), strides, 2, f"{prefix}_dil")
   raise ValueError(
-    f"Unknown operation {op!r} in a genotype; expected skip_connect,"
+    f"Unknown primitive {op!r} in a genotype; expected skip_connect,"
     " max_pool_3x3, avg_pool_3x3, sep_conv_3x3, sep_conv_5x5, dil_conv_3x3 or"
     " dil_conv_5x5."
   )

@@ -223,12 +223,12 @@ class FromGenotypeTest(parameterized.TestCase):
     self.assertEqual(*kernels)
 
   @parameterized.product(
-    operation=genotype.OPERATIONS[1:], size=(32, 15), stem_type=(0, 1)
+    primitive=genotype.PRIMITIVES[1:], size=(32, 15), stem_type=(0, 1)
   )
-  def test_every_operation_halves_in_a_reduction(
-    self, operation, size, stem_type
+  def test_every_primitive_halves_in_a_reduction(
+    self, primitive, size, stem_type
   ):
-    cell = [(operation, 0), (operation, 1)]
+    cell = [(primitive, 0), (primitive, 1)]
     architecture = genotype.from_genotype(
       {**_PLAIN, "normal": cell, "reduce": cell},
       C=8,
@@ -291,7 +291,7 @@ class FromGenotypeTest(parameterized.TestCase):
     ("msa", {"normal": [("msa", 0), ("none", 1)]}, "'msa' .* not supported"),
     ("cse", {"reduce": [("cse", 0), ("none", 1)]}, "'cse' .* not supported"),
     ("unknown", {"normal": [("conv_9x9", 0), ("none", 1)]}, "'conv_9x9'"),
-    ("odd", {"normal": [("conv_3x3", 0)]}, "got 1 operations"),
+    ("odd", {"normal": [("conv_3x3", 0)]}, "got 1 primitives"),
     ("pairs", {"normal": ["conv_3x3", "none"]}, "needs pairs"),
     ("state", {"normal": [("conv_3x3", 0), ("none", 2)]}, "expected 0 to 1"),
     ("concat", {"reduce_concat": [3]}, "needs states from 2 to 2"),

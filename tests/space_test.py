@@ -316,22 +316,22 @@ class ConvNetsGrammarTest(absltest.TestCase):
           self.assertNotEqual(first, second)
 
   def test_half_of_the_reduction_cells_only_pool(self):
-    pooling = set(genotype.OPERATIONS[:4])
+    pooling = set(genotype.PRIMITIVES[:4])
     self.assertEqual(
       pooling, {"none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"}
     )
     share = np.mean(
       [
-        {operation for operation, _ in genes["reduce"]} <= pooling
+        {primitive for primitive, _ in genes["reduce"]} <= pooling
         for genes in self._genotypes(400)
       ]
     )
     # Half, and (4/13)^6 by chance; 0.075 is 3 standard deviations of 400.
     self.assertBetween(share, 0.425, 0.576)
 
-  def test_operations_are_equally_likely(self):
+  def test_primitives_are_equally_likely(self):
     drawn = [op for g in self._genotypes(1000) for op, _ in g["normal"]]
-    shares = [drawn.count(op) / len(drawn) for op in genotype.OPERATIONS]
+    shares = [drawn.count(op) / len(drawn) for op in genotype.PRIMITIVES]
     # 5 standard deviations of 6000 draws: 5 sqrt(1/13 * 12/13 / 6000).
     np.testing.assert_allclose(shares, 1 / 13, atol=0.0172)
 

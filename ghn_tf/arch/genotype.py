@@ -3,8 +3,8 @@
 """Architectures from DARTS genotypes, as GHN-2 builds them.
 
 A genotype (arXiv 1806.09055) describes two cells, `normal` and `reduce`, as
-lists of (operation, index of the state it reads). States 0 and 1 are the
-outputs of the two cells before; every further state sums two operations, and
+lists of (primitive, index of the state it reads). States 0 and 1 are the
+outputs of the two cells before; every further state sums two primitives, and
 the states in `normal_concat` or `reduce_concat` leave the cell. GHN-2 (arXiv
 2110.13100) stacks such cells behind one of two stems and before one of two
 heads.
@@ -19,7 +19,7 @@ from ghn_tf.arch import layers
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
-OPERATIONS = (
+PRIMITIVES = (
   "none",
   "max_pool_3x3",
   "avg_pool_3x3",
@@ -45,7 +45,7 @@ _SHIFT = ops.Layer(ops.Op.CROP, margins=(1, 0, 1, 0))
 
 
 class DisconnectedError(ValueError):
-  """The operations "none" of a genotype leave no path to the logits."""
+  """The primitives "none" of a genotype leave no path to the logits."""
 
 
 def from_genotype(
@@ -76,7 +76,7 @@ def from_genotype(
   instead of being filled with zeros; a flattening head reads H, W, C.
 
   Args:
-    genotype: `normal` and `reduce`, lists of (operation, state) of even
+    genotype: `normal` and `reduce`, lists of (primitive, state) of even
       length, and `normal_concat` and `reduce_concat`, lists of states.
     C: channels of the first cell; even.
     num_classes: number of logits.
@@ -98,7 +98,7 @@ def from_genotype(
     name: of the architecture.
 
   Raises:
-    ValueError: a wrong argument or an operation that is not convolutional.
+    ValueError: a wrong argument or a primitive that is not convolutional.
     DisconnectedError: the logits do not depend on the image.
   """
   _check_arguments(C, n_cells, C_mult, fc_layers, fc_dim, stem_type, norm)
@@ -133,7 +133,7 @@ def from_genotype(
     halved = reduces
   if s1 is None:
     raise DisconnectedError(
-      f"The genotype of {name!r} is disconnected: its 'none' operations cut"
+      f"The genotype of {name!r} is disconnected: its 'none' primitives cut"
       f" every path from the image to the logits: {dict(genotype)}"
     )
   network.head(s1, [fc_dim] * (fc_layers - 1) + [num_classes], glob_avg)
@@ -142,7 +142,7 @@ def from_genotype(
 
 @dataclasses.dataclass(frozen=True)
 class _Cell:
-  """One checked cell: steps of two (operation, state) each, and the output."""
+  """One checked cell: steps of two (primitive, state) each, and the output."""
 
   steps: tuple[tuple[tuple[str, int], tuple[str, int]], ...]
   concat: tuple[int, ...]
@@ -157,28 +157,28 @@ def _parse(genotype: Mapping[str, Sequence[Any]], kind: str) -> _Cell:
     genes = [(str(name), int(state)) for name, state in genotype[kind]]
   except (TypeError, ValueError) as error:
     raise ValueError(
-      f"{kind!r} of the genotype needs pairs of an operation and a state, got"
+      f"{kind!r} of the genotype needs pairs of a primitive and a state, got"
       f" {genotype[kind]!r}."
     ) from error
   if not genes or len(genes) % 2:
     raise ValueError(
-      f"{kind!r} of the genotype needs two operations for each state, got"
-      f" {len(genes)} operations."
+      f"{kind!r} of the genotype needs two primitives for each state, got"
+      f" {len(genes)} primitives."
     )
-  for position, (operation, state) in enumerate(genes):
-    if operation in _UNSUPPORTED:
+  for position, (primitive, state) in enumerate(genes):
+    if primitive in _UNSUPPORTED:
       raise ValueError(
-        f"Operation {operation!r} in {kind!r} of the genotype is not"
-        f" convolutional and not supported; supported are {list(OPERATIONS)}."
+        f"Primitive {primitive!r} in {kind!r} of the genotype is not"
+        f" convolutional and not supported; supported are {list(PRIMITIVES)}."
       )
-    if operation not in OPERATIONS:
+    if primitive not in PRIMITIVES:
       raise ValueError(
-        f"Operation {operation!r} in {kind!r} of the genotype is unknown;"
-        f" known are {list(OPERATIONS)}."
+        f"Primitive {primitive!r} in {kind!r} of the genotype is unknown;"
+        f" known are {list(PRIMITIVES)}."
       )
     if not 0 <= state < 2 + position // 2:
       raise ValueError(
-        f"Operation {position} ({operation!r}) in {kind!r} of the genotype"
+        f"Primitive {position} ({primitive!r}) in {kind!r} of the genotype"
         f" reads state {state}, expected 0 to {1 + position // 2}."
       )
   concat = tuple(int(state) for state in genotype[f"{kind}_concat"])
@@ -215,14 +215,14 @@ def _check_arguments(
 
 
 @functools.lru_cache(maxsize=4096)
-def _block(operation: str, filters: int, stride: int) -> tuple[ops.Layer, ...]:
-  """Returns the layers of a convolutional operation, pre-activation."""
-  if operation == "conv_7x1_1x7":
+def _block(primitive: str, filters: int, stride: int) -> tuple[ops.Layer, ...]:
+  """Returns the layers of a convolutional primitive, pre-activation."""
+  if primitive == "conv_7x1_1x7":
     full = layers.conv(filters, 7)
     row = full._replace(kernel=(1, 7), strides=(1, stride))
     column = full._replace(kernel=(7, 1), strides=(stride, 1))
     return _RELU, row, column, _NORM
-  kind, _, size = operation.rpartition("_")
+  kind, _, size = primitive.rpartition("_")
   kernel = int(size[-1])
   if kind == "sep_conv":
     first = (_RELU, *layers.separable(filters, kernel, stride), _NORM)
@@ -283,12 +283,12 @@ class _Network:
     states = list(inputs)
     for step, genes in enumerate(cell.steps):
       addends = []
-      for side, (operation, state) in enumerate(genes):
+      for side, (primitive, state) in enumerate(genes):
         x = states[state]
-        if x is not None and operation != "none":
+        if x is not None and primitive != "none":
           node = f"{path}._ops.{2 * step + side}"
           stride = 2 if reduces and state < 2 else 1
-          addends.append(self._operation(operation, x, node, filters, stride))
+          addends.append(self._primitive(primitive, x, node, filters, stride))
       states.append(self._join(layers.ADD, addends, f"{path}.sum{step + 2}"))
     outputs = [states[index] for index in cell.concat]
     kept = [x for x in outputs if x is not None]
@@ -329,15 +329,15 @@ class _Network:
       return inputs[0] if inputs else None
     return self.builder.place(layer, *inputs, name=path)
 
-  def _operation(
-    self, operation: str, x: int, path: str, filters: int, stride: int
+  def _primitive(
+    self, primitive: str, x: int, path: str, filters: int, stride: int
   ) -> int:
-    if operation == "skip_connect":
+    if primitive == "skip_connect":
       return x if stride == 1 else self._factorized_reduce(x, path, filters)
-    if operation in ("max_pool_3x3", "avg_pool_3x3"):
-      pool = layers.pool(ops.Op(operation[:-4]), 3, stride)
+    if primitive in ("max_pool_3x3", "avg_pool_3x3"):
+      pool = layers.pool(ops.Op(primitive[:-4]), 3, stride)
       return self.builder.place(pool, x, name=path)
-    return self._sequence(x, f"{path}.op", _block(operation, filters, stride))
+    return self._sequence(x, f"{path}.op", _block(primitive, filters, stride))
 
   def _factorized_reduce(self, x: int, path: str, filters: int) -> int:
     """Halves the size by 1x1 convolutions of even and of odd pixels."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ghn_tf import constants
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.child import operations
+from ghn_tf.child import functions
 from ghn_tf.child import ranges
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
@@ -24,7 +24,7 @@ _raw = tf.raw_ops
 
 Params = Mapping[str, tf.Tensor]
 # Every operation's way back, by its node; None for the image.
-Pullbacks = list[operations.Pullback | None]
+Pullbacks = list[functions.Pullback | None]
 
 
 class Statistics(Protocol):
@@ -32,7 +32,7 @@ class Statistics(Protocol):
 
   def batch_norm(
     self, node: ops.Node, x: tf.Tensor
-  ) -> tuple[tf.Tensor, operations.Pullback | None]:
+  ) -> tuple[tf.Tensor, functions.Pullback | None]:
     """Returns the normalized, scaled and shifted x, and its way back."""
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -47,9 +47,9 @@ class BatchStatistics:
 
   def batch_norm(
     self, node: ops.Node, x: tf.Tensor
-  ) -> tuple[tf.Tensor, operations.Pullback]:
+  ) -> tuple[tf.Tensor, functions.Pullback]:
     """See `Statistics`."""
-    y, pullback, moments = operations.batch_norm(
+    y, pullback, moments = functions.batch_norm(
       node.layer, x, _of_node(self._params, node, ("gamma", "beta"))
     )
     self.moments(node, x, *moments)
@@ -175,7 +175,7 @@ def run(
 
   for index, node in enumerate(architecture.nodes):
     inputs = [outputs[i] for i in node.inputs]
-    pullback: operations.Pullback | None = None
+    pullback: functions.Pullback | None = None
     if node.op is ops.Op.INPUT:
       x = images
     elif node.op is ops.Op.BATCH_NORM:
@@ -192,7 +192,7 @@ def run(
             channel_axis=CHANNEL_AXIS[node.op],
             noise_seed=seed(index, 0),
           )
-      x, pullback = operations.OPERATIONS[node.op](node.layer, inputs, own)
+      x, pullback = functions.FUNCTIONS[node.op](node.layer, inputs, own)
     if pullbacks is not None:
       pullbacks.append(pullback)
     output_range = output_ranges[index]

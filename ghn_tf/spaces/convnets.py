@@ -3,7 +3,7 @@
 """The convolutional part of DeepNets-1M (arXiv 2110.13100).
 
 No attention, squeeze-and-excitation, layer norm or position encoding: of
-GHN-2's primitives, those that `genotype.OPERATIONS` lists.
+GHN-2's primitives, those that `genotype.PRIMITIVES` lists.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
 from ghn_tf.spaces import draws
 
-# The operations without parameters come first.
-_NUM_POOLING = genotype.OPERATIONS.index("skip_connect") + 1
+# The primitives without parameters come first.
+_NUM_POOLING = genotype.PRIMITIVES.index("skip_connect") + 1
 _LARGE = ("conv_5x5", "conv_7x7")
 _WIDTHS = tuple(range(32, 129, 16))
 _DENSE_UNITS = tuple(range(64, 513, 64))
@@ -66,14 +66,14 @@ class ConvNetsGrammar:
     least, greatest_deep, greatest = self.steps
     steps = _between(rng, least, greatest_deep if deep else greatest)
     genes = _draw_genotype(rng, steps)
-    operations = {
-      kind: [operation for operation, _ in genes[kind]]
+    primitives = {
+      kind: [primitive for primitive, _ in genes[kind]]
       for kind in ("normal", "reduce")
     }
-    if not any("conv" in o for cell in operations.values() for o in cell):
+    if not any("conv" in o for cell in primitives.values() for o in cell):
       return None
     num_large = max(
-      sum(map(cell.count, _LARGE)) for cell in operations.values()
+      sum(map(cell.count, _LARGE)) for cell in primitives.values()
     )
     if num_large > 1:
       return None
@@ -116,13 +116,13 @@ def _between(rng: np.random.Generator, least: int, greatest: int) -> int:
 def _draw_genotype(rng: np.random.Generator, steps: int) -> dict[str, Any]:
   """Returns a DARTS genotype whose cells have `steps` sums.
 
-  DeepNets-1M draws a normal score for each operation on each edge, and takes
-  the best operations of the two best edges into a state. The scores are
-  exchangeable, so this is to draw two edges and their operations uniformly.
+  DeepNets-1M draws a normal score for each primitive on each edge, and takes
+  the best primitives of the two best edges into a state. The scores are
+  exchangeable, so this is to draw two edges and their primitives uniformly.
   """
   first = 0 if steps > 1 else 1  # "none" would leave a single sum too little
   pools_only = draws.chance(rng, 0.5)
-  reduction = genotype.OPERATIONS[first : _NUM_POOLING if pools_only else None]
+  reduction = genotype.PRIMITIVES[first : _NUM_POOLING if pools_only else None]
   drops = steps > 1 and draws.chance(rng, 0.5)
   concat = [
     state
@@ -130,7 +130,7 @@ def _draw_genotype(rng: np.random.Generator, steps: int) -> dict[str, Any]:
     if state == steps + 1 or not drops or draws.chance(rng, 0.5)
   ]
   return {
-    "normal": _draw_cell(rng, steps, genotype.OPERATIONS[first:]),
+    "normal": _draw_cell(rng, steps, genotype.PRIMITIVES[first:]),
     "normal_concat": concat,
     "reduce": _draw_cell(rng, steps, reduction),
     "reduce_concat": concat,
@@ -138,7 +138,7 @@ def _draw_genotype(rng: np.random.Generator, steps: int) -> dict[str, Any]:
 
 
 def _draw_cell(
-  rng: np.random.Generator, steps: int, operations: tuple[str, ...]
+  rng: np.random.Generator, steps: int, primitives: tuple[str, ...]
 ) -> list[_Gene]:
   genes = []
   for step in range(steps):
@@ -146,7 +146,7 @@ def _draw_cell(
     for _ in range(2):
       state = draws.one_of(rng, states)
       states.remove(state)
-      genes.append((draws.one_of(rng, operations), state))
+      genes.append((draws.one_of(rng, primitives), state))
   return genes
 
 

@@ -5,7 +5,7 @@
 A network is a stem, two to four stages of blocks, and a head. Blocks are those
 of the networks people deploy: ResNet (arXiv 1512.03385, 1603.05027),
 MobileNet (1704.04861, 1801.04381), SqueezeNet and DenseNet (1602.07360,
-1608.06993), and sums of random operations as in DARTS (1806.09055).
+1608.06993), and sums of random primitives as in DARTS (1806.09055).
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ class Block(enum.StrEnum):
   CELL = "cell"
 
 
-class Operation(enum.StrEnum):
-  """What the branches of blocks compute; the first three have no kernel."""
+class Primitive(enum.StrEnum):
+  """What a cell sums two of; the first three have no kernel."""
 
   SKIP = "skip"
   MAX_POOL = "max_pool"
@@ -83,7 +83,7 @@ class EdgeGrammar:
     windows: window sizes of the other spatial convolutions.
     dilated_share: of separable convolutions with a dilated window.
     expansions: factors of the channels in inverted residuals.
-    operations: what branches compute.
+    primitives: what a cell sums.
     cell_steps: numbers of sums in a cell.
     hidden_units: of the hidden dense layer.
   """
@@ -123,13 +123,13 @@ class EdgeGrammar:
   windows: draws.Weighted[int] = ((3, 7), (5, 1))
   dilated_share: float = 0.1
   expansions: draws.Weighted[int] = ((2, 1), (3, 2), (4, 2), (6, 2))
-  operations: draws.Weighted[Operation] = (
-    (Operation.SKIP, 2),
-    (Operation.MAX_POOL, 1),
-    (Operation.AVG_POOL, 1),
-    (Operation.CONV_1X1, 2),
-    (Operation.CONV_3X3, 2),
-    (Operation.SEPARABLE, 4),
+  primitives: draws.Weighted[Primitive] = (
+    (Primitive.SKIP, 2),
+    (Primitive.MAX_POOL, 1),
+    (Primitive.AVG_POOL, 1),
+    (Primitive.CONV_1X1, 2),
+    (Primitive.CONV_3X3, 2),
+    (Primitive.SEPARABLE, 4),
   )
   cell_steps: tuple[int, ...] = (2, 3)
   hidden_units: draws.Weighted[int] = ((32, 1), (64, 1))
@@ -343,12 +343,12 @@ class _Network:
     return self.builder.place(layers.CONCAT, first, second)
 
   def _cell(self, x: int, channels: int, stride: int) -> int:
-    """Sums of random operations; those that nothing reads are concatenated."""
+    """Sums of random primitives; those that nothing reads are concatenated."""
     states = [self._shortcut(x, channels, stride)]
     unread: set[int] = set()
     for _ in range(draws.one_of(self._rng, self._grammar.cell_steps)):
       sources = [draws.one_of(self._rng, states) for _ in range(2)]
-      left, right = (self._operation(s, channels) for s in sources)
+      left, right = (self._primitive(s, channels) for s in sources)
       if left == right:  # twice the identity
         right = self._separable(right, channels, 1)
       unread.difference_update(sources)
@@ -359,17 +359,17 @@ class _Network:
     x = self.builder.place(layers.CONCAT, *sorted(unread))
     return self._unit(x, self._conv(channels, 1))
 
-  def _operation(self, x: int, channels: int) -> int:
-    match draws.weighted(self._rng, self._grammar.operations):
-      case Operation.SKIP:
+  def _primitive(self, x: int, channels: int) -> int:
+    match draws.weighted(self._rng, self._grammar.primitives):
+      case Primitive.SKIP:
         return x
-      case Operation.MAX_POOL:
+      case Primitive.MAX_POOL:
         return self.builder.place(layers.pool(ops.Op.MAX_POOL, 3), x)
-      case Operation.AVG_POOL:
+      case Primitive.AVG_POOL:
         return self.builder.place(layers.pool(ops.Op.AVG_POOL, 3), x)
-      case Operation.CONV_1X1:
+      case Primitive.CONV_1X1:
         return self._unit(x, self._conv(channels, 1))
-      case Operation.CONV_3X3:
+      case Primitive.CONV_3X3:
         return self._unit(x, self._conv(channels, 3))
-      case Operation.SEPARABLE:
+      case Primitive.SEPARABLE:
         return self._separable(x, channels, 1)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import ops
-from ghn_tf.child import operations
+from ghn_tf.child import functions
 from tests import reference_data
 
 _Op = ops.Op
@@ -22,14 +22,14 @@ import threading
 import ghn_tf
 import tensorflow as tf
 from ghn_tf.arch import layers
-from ghn_tf.child import operations
+from ghn_tf.child import functions
 
 def run(seed):
   for step in range(60):
     size, channels = 2 ** ((step + seed) % 3 + 2), 8 * (step % 4 + 1)
     x = tf.random.stateless_normal((64, size, size, channels), (seed, step))
     params = {"gamma": tf.ones(channels), "beta": tf.zeros(channels)}
-    y, pullback, _ = operations.batch_norm(layers.batch_norm(), x, params)
+    y, pullback, _ = functions.batch_norm(layers.batch_norm(), x, params)
     pullback(2 * y, True)
 
 threads = [threading.Thread(target=run, args=(seed,)) for seed in range(2)]
@@ -51,7 +51,7 @@ def _formula(x, gamma, beta, epsilon):
   return (x - mean) / tf.sqrt(variance + epsilon) * gamma + beta
 
 
-class OperationsTest(tf.test.TestCase, parameterized.TestCase):
+class FunctionsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
     ("conv", _Op.CONV, {"filters": 3, "kernel": (3, 2), "use_bias": True}),
     ("strided_conv", _Op.CONV, {"filters": 3, "strides": (2, 1)}),
@@ -104,13 +104,13 @@ class OperationsTest(tf.test.TestCase, parameterized.TestCase):
     self._check(ops.Layer(_Op.CONCAT), [x, y, x], {})
 
   def _check(self, layer, inputs, params) -> None:
-    operation = operations.OPERATIONS[layer.op]
+    function = functions.FUNCTIONS[layer.op]
     names = list(params)
 
     def run(*values):
       given = values[: len(inputs)]
       own = dict(zip(names, values[len(inputs) :], strict=True))
-      return operation(layer, given, own)
+      return function(layer, given, own)
 
     values = [*inputs, *params.values()]
     y, pullback = run(*values)
@@ -138,7 +138,7 @@ class OperationsTest(tf.test.TestCase, parameterized.TestCase):
     gamma = tf.constant(rng.uniform(0.5, 2, shape[-1]).astype(np.float32))
     beta = _normal(shape[-1], 1)
     layer = ops.Layer(_Op.BATCH_NORM, epsilon=1e-3)
-    y, pullback, (mean, variance) = operations.batch_norm(
+    y, pullback, (mean, variance) = functions.batch_norm(
       layer, x, {"gamma": gamma, "beta": beta}
     )
     inputs = (x, gamma, beta)

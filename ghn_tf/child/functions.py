@@ -1,12 +1,12 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The operations of a child: each gives its output and its gradient.
+"""The functions of operations: each gives its output and its gradient.
 
-A network that is run once pays for everything that is done per operation. The
-raw operations are called by name, without the type checks of the public ones,
-and each returns, beside its output, a function that takes the gradient of the
-output to those of the inputs and params. A `tf.GradientTape` finds the same out
-in several times the time.
+A child that is run once pays for everything that is done per operation. The
+raw ones of TensorFlow are called by name, without the type checks of the public
+ones, and each returns, beside its output, a function that takes the gradient of
+the output to those of the inputs and params. A `tf.GradientTape` finds the same
+out in several times the time.
 
 Kernels come as they are used, rounded or not; the gradient of rounding is the
 identity (straight-through, arXiv 1712.05877), so it does not appear here.
@@ -29,7 +29,7 @@ Gradients = tuple[Sequence[tf.Tensor | None], Mapping[str, tf.Tensor]]
 # Takes the gradient of the output, and whether those of inputs are needed.
 Pullback = Callable[[tf.Tensor, bool], Gradients]
 # Takes a layer, the outputs it reads, and its params.
-Operation = Callable[
+Function = Callable[
   [ops.Layer, Sequence[tf.Tensor], Mapping[str, tf.Tensor]],
   tuple[tf.Tensor, Pullback],
 ]
@@ -368,7 +368,7 @@ def _crop(layer, inputs, params):
 
 
 # All but the input, and BatchNorm, which may use stored statistics.
-OPERATIONS: Mapping[ops.Op, Operation] = {
+FUNCTIONS: Mapping[ops.Op, Function] = {
   ops.Op.CONV: _conv,
   ops.Op.DEPTHWISE_CONV: _depthwise_conv,
   ops.Op.DENSE: _dense,
