@@ -49,7 +49,7 @@ class RunChildTest(parameterized.TestCase):
     np.testing.assert_allclose(result.accuracy, hits, rtol=1e-6)
 
 
-class RunnerTest(absltest.TestCase):
+class PoolTest(absltest.TestCase):
   def test_every_operation_in_every_form_is_shown_first(self):
     network = children.every_operation()
     self.assertEqual({node.op for node in network.nodes}, set(ops.Op))
@@ -72,7 +72,7 @@ class RunnerTest(absltest.TestCase):
     images = rng.standard_normal((5, 4, 2, 2, 3), dtype=np.float32)
     labels = rng.integers(0, 2, (5, 4), dtype=np.int32)
     recipe = recipe_lib.get("float")
-    results = children.Runner(recipe, 3).run(
+    results = children.Pool(recipe, 3).run(
       [network] * 5,
       params,
       lambda number: (images[number - 10], labels[number - 10]),

@@ -227,7 +227,7 @@ def _operator_differences(
   """
   images = _images()[:_TRACED_IMAGES]
   tensors = stored_tensors.read(
-    content, tflite.Runner(content).quantize(images.numpy())
+    content, tflite.Interpreter(content).quantize(images.numpy())
   )
   differences: list[tuple[np.ndarray, int]] = []
   quantize = fake_quant.quantize_activation
@@ -323,9 +323,12 @@ class _Conformance(parameterized.TestCase):
   def _check_logits(
     self, content: bytes, expected: np.ndarray, bound: int
   ) -> None:
-    runner = tflite.Runner(content)
-    actual = runner.run(_images().numpy()).astype(int)
-    codes = np.round(expected / runner.output_scale) + runner.output_zero_point
+    interpreter = tflite.Interpreter(content)
+    actual = interpreter.run(_images().numpy()).astype(int)
+    codes = (
+      np.round(expected / interpreter.output_scale)
+      + interpreter.output_zero_point
+    )
     self.assertLessEqual(np.abs(actual - codes).max(), bound)
     second, first = np.sort(codes, axis=1)[:, -2:].T
     clear = first - second > bound

@@ -88,10 +88,12 @@ def _model(
   return keras_io.to_keras(architecture, calibrated, recipe), calibrated
 
 
-def _codes(runner: tflite.Runner, model: keras.Model) -> np.ndarray:
+def _codes(interpreter: tflite.Interpreter, model: keras.Model) -> np.ndarray:
   """The logits of a Keras model as codes of its file."""
   logits = model(_images(), training=False).numpy()
-  return np.round(logits / runner.output_scale) + runner.output_zero_point
+  return (
+    np.round(logits / interpreter.output_scale) + interpreter.output_zero_point
+  )
 
 
 def _conv(b: spec.Builder, x: int, **attributes) -> int:
@@ -182,8 +184,10 @@ class ConvertTest(parameterized.TestCase):
   )
   def test_a_file_agrees_with_its_model(self, draw, name):
     model, _ = _model(_network(draw), name)
-    runner = tflite.Runner(tflite.convert(model))
-    differences = np.abs(runner.run(_images()) - _codes(runner, model))
+    interpreter = tflite.Interpreter(tflite.convert(model))
+    differences = np.abs(
+      interpreter.run(_images()) - _codes(interpreter, model)
+    )
     # Up to four operators in a row, each rounding by itself: see
     # conformance_test. An average of two by two codes often ends in .5.
     self.assertLessEqual(differences.max(), 5)
@@ -198,9 +202,9 @@ class ConvertTest(parameterized.TestCase):
     params = _params(architecture) | {"dead/bias": tf.fill((6,), -100.0)}
     for name in ("w8a8", "w4a8"):
       model, _ = _model(architecture, name, params)
-      runner = tflite.Runner(tflite.convert(model))
+      interpreter = tflite.Interpreter(tflite.convert(model))
       np.testing.assert_array_equal(
-        runner.run(_images()), _codes(runner, model)
+        interpreter.run(_images()), _codes(interpreter, model)
       )
 
   def test_a_float_model_is_an_error_that_names_operators(self):
@@ -289,74 +293,82 @@ class ConvertTest(parameterized.TestCase):
     self.assertEqual(kinds, [tflite.schema.TensorType.INT4] * 2)
 
 
-class RunnerTest(parameterized.TestCase):
-  def _runner(
+class InterpreterTest(parameterized.TestCase):
+  def _interpreter(
     self, name: str = "w8a8"
-  ) -> tuple[tflite.Runner, network.Params, spec.Architecture]:
+  ) -> tuple[tflite.Interpreter, network.Params, spec.Architecture]:
     architecture = _network(lambda b: b.add(_Op.FLATTEN, 0))
     model, params = _model(architecture, name)
-    return tflite.Runner(tflite.convert(model)), params, architecture
+    return tflite.Interpreter(tflite.convert(model)), params, architecture
 
   def test_scales_are_those_of_the_calibrated_ranges(self):
-    runner, params, architecture = self._runner()
+    interpreter, params, architecture = self._interpreter()
     for node, scale, zero_point in (
-      (architecture.nodes[0], runner.input_scale, runner.input_zero_point),
-      (architecture.nodes[-1], runner.output_scale, runner.output_zero_point),
+      (
+        architecture.nodes[0],
+        interpreter.input_scale,
+        interpreter.input_zero_point,
+      ),
+      (
+        architecture.nodes[-1],
+        interpreter.output_scale,
+        interpreter.output_zero_point,
+      ),
     ):
       low, high = params[ranges.name(node)].numpy()
       self.assertAlmostEqual(scale, (high - low) / 255, delta=1e-6 * scale)
       self.assertEqual(zero_point, np.round(-128 - low / scale))
 
   def test_quantizes_to_the_nearest_code_and_halves_up(self):
-    runner, *_ = self._runner()
-    runner.input_scale, runner.input_zero_point = 0.5, 3
+    interpreter, *_ = self._interpreter()
+    interpreter.input_scale, interpreter.input_zero_point = 0.5, 3
     np.testing.assert_array_equal(
-      runner.quantize(np.array([0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3])),
+      interpreter.quantize(np.array([0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3])),
       [3, 3, 4, 3, 4, 127, -128],
     )
 
   def test_one_layer_is_integer_arithmetic(self):
-    runner, params, _ = self._runner()
+    interpreter, params, _ = self._interpreter()
     images = _images()
     kernel = params["logits/kernel"].numpy().astype(np.float64)
     scale = np.abs(kernel).max() / 127
-    unit = runner.input_scale * scale  # of the accumulator
-    codes = runner.quantize(images).reshape((len(images), -1)).astype(int)
-    accumulator = (codes - runner.input_zero_point) @ np.round(
+    unit = interpreter.input_scale * scale  # of the accumulator
+    codes = interpreter.quantize(images).reshape((len(images), -1)).astype(int)
+    accumulator = (codes - interpreter.input_zero_point) @ np.round(
       kernel / scale
     ) + np.round(params["logits/bias"].numpy() / unit)
-    expected = np.floor(accumulator * unit / runner.output_scale + 0.5)
-    expected = np.clip(expected + runner.output_zero_point, -128, 127)
-    differences = np.abs(runner.run(images) - expected)
+    expected = np.floor(accumulator * unit / interpreter.output_scale + 0.5)
+    expected = np.clip(expected + interpreter.output_zero_point, -128, 127)
+    differences = np.abs(interpreter.run(images) - expected)
     # Runtimes round the product in fixed point, so that ties may differ.
     self.assertLessEqual(differences.max(), 1)
     self.assertLess(differences.mean(), 0.02)
 
   def test_images_do_not_depend_on_their_batch(self):
-    runner, *_ = self._runner()
+    interpreter, *_ = self._interpreter()
     images = _images()
     np.testing.assert_array_equal(
-      runner.run(images)[5:7], runner.run(images[5:7])
+      interpreter.run(images)[5:7], interpreter.run(images[5:7])
     )
 
   def test_accuracy_is_the_share_of_greatest_logits(self):
-    runner, *_ = self._runner()
+    interpreter, *_ = self._interpreter()
     images = _images()[:8]
-    labels = runner.run(images).argmax(axis=-1)
-    self.assertEqual(runner.accuracy(images, labels), 1)
+    labels = interpreter.run(images).argmax(axis=-1)
+    self.assertEqual(interpreter.accuracy(images, labels), 1)
     labels[:2] = (labels[:2] + 1) % _CLASSES
-    self.assertEqual(runner.accuracy(images, labels), 0.75)
+    self.assertEqual(interpreter.accuracy(images, labels), 0.75)
 
   def test_a_float_file_is_an_error(self):
     model, _ = _model(_network(_conv_bn_relu), "float")
     content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     with self.assertRaisesRegex(ValueError, "is float32, expected int8"):
-      tflite.Runner(content)
+      tflite.Interpreter(content)
 
   def test_a_damaged_file_is_an_error(self):
     model, _ = _model(_network(_conv_bn_relu), "w8a8")
     with self.assertRaises(ValueError):
-      tflite.Runner(tflite.convert(model)[:1000])
+      tflite.Interpreter(tflite.convert(model)[:1000])
 
 
 class OtherRuntimeTest(parameterized.TestCase):
@@ -368,17 +380,17 @@ class OtherRuntimeTest(parameterized.TestCase):
       self.skipTest("tflite_runtime is not installed (Python < 3.12 only).")
     model, _ = _model(_network(draw), name)
     content = tflite.convert(model)
-    runner = tflite.Runner(content)
+    interpreter = tflite.Interpreter(content)
     folder = pathlib.Path(self.create_tempdir().full_path)
     files = [folder / name for name in ("x.tflite", "in.npy", "out.npy")]
     files[0].write_bytes(content)
-    np.save(files[1], runner.quantize(_images()))
+    np.save(files[1], interpreter.quantize(_images()))
     subprocess.run(
       [sys.executable, "-c", _RUN_IN_TFLITE_RUNTIME, *map(str, files)],
       check=True,
       timeout=120,
     )
-    differences = np.load(files[2]).astype(int) - runner.run(_images())
+    differences = np.load(files[2]).astype(int) - interpreter.run(_images())
     # Three operators in a row, whose fixed-point products are rounded once in
     # some kernels and twice in others.
     self.assertLessEqual(np.abs(differences).max(), 2)

@@ -67,7 +67,7 @@ class ToTfliteTest(absltest.TestCase):
     self.assertEqual(described["bytes"], len(content))
     self.assertEqual(described["recipe"]["weights"]["num_bits"], 4)
     self.assertEqual(
-      described["input"]["scale"], tflite.Runner(content).input_scale
+      described["input"]["scale"], tflite.Interpreter(content).input_scale
     )
     self.assertEqual(described["accuracy"]["num_images"], 500)
     self.assertEqual(described["input"]["shape"], [1, 32, 32, 3])
@@ -85,7 +85,7 @@ class ToTfliteTest(absltest.TestCase):
         {"clip": np.clip, "floor": np.floor, "pixel": images, **values},
       )
       normalized = predictor_lib.load(self.checkpoint).normalize(images)
-      expected = tflite.Runner(content).quantize(normalized)
+      expected = tflite.Interpreter(content).quantize(normalized)
       # Where float32 cannot tell on which side of a half a number is.
       self.assertLess(np.mean(codes != expected), 1e-3)
       # Far out, codes are those of the ends of int8.

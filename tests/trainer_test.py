@@ -156,7 +156,7 @@ class TrainerTest(tf.test.TestCase):
       params = state.ghn(architectures)
       result = []
       for state.step in (0, 1, 0):
-        children = trainer.runner.run(
+        children = trainer.pool.run(
           architectures,
           params,
           lambda _: batch,

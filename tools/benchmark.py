@@ -161,7 +161,7 @@ def _step_shares(
       (type(trainer.meta_batches), "batch", "sampling"),
       (graph, "encode", "encoding"),
       (model.GHN, "__call__", "ghn"),
-      (children.Runner, "run", "children"),
+      (children.Pool, "run", "children"),
       (network, "apply", "forward_in_threads"),
       (children, "run_child", "in_threads"),
       (trainer_lib.Trainer, "_gradients", "ghn_backward"),
@@ -211,10 +211,10 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
 
   numbers = range(step * len(architectures), (step + 1) * len(architectures))
   functions = [*map(traced, numbers, architectures, state.ghn(architectures))]
-  pool = trainer.runner.pool
+  executor = trainer.pool.executor
 
   def run_all() -> None:
-    list(pool.map(lambda run: run(), functions))
+    list(executor.map(lambda run: run(), functions))
 
   run_all()
   return _seconds(run_all)

@@ -84,7 +84,7 @@ def describe(
   dataset: data.Dataset,
 ) -> dict[str, Any]:
   """Returns what somebody needs to know to use the file."""
-  runner = tflite.Runner(content)
+  interpreter = tflite.Interpreter(content)
   images = predictor.normalize(dataset.test.images)
   architecture = child.architecture
   recipe = dataclasses.asdict(child.recipe)
@@ -102,8 +102,8 @@ def describe(
     "recipe": recipe,
     "input": {
       "shape": [1, *architecture.input_shape],
-      "scale": runner.input_scale,
-      "zero_point": runner.input_zero_point,
+      "scale": interpreter.input_scale,
+      "zero_point": interpreter.input_zero_point,
       "mean": normalization["mean"],
       "std": normalization["std"],
       # Halves round up, and codes end where int8 does.
@@ -114,12 +114,12 @@ def describe(
     },
     "output": {
       "shape": [1, architecture.num_classes],
-      "scale": runner.output_scale,
-      "zero_point": runner.output_zero_point,
+      "scale": interpreter.output_scale,
+      "zero_point": interpreter.output_zero_point,
     },
     "operators": tflite.operator_names(content),
     "accuracy": {
-      "top1": runner.accuracy(images, dataset.test.labels),
+      "top1": interpreter.accuracy(images, dataset.test.labels),
       "dataset": dataset.name,
       "split": "test",
       "num_images": len(dataset.test),

@@ -175,7 +175,7 @@ def _interpreter_class() -> Any:
   )
 
 
-class Runner:
+class Interpreter:
   """Runs an integer file in the interpreter, image by image.
 
   Attributes:

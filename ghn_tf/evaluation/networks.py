@@ -87,7 +87,7 @@ def evaluate_network(
         architecture, child.params, batches, child.recipe, training=training
       )
   content = children["w8a8"].to_tflite()
-  stored["tflite_w8a8"] = tflite.Runner(content).accuracy(images, labels)
+  stored["tflite_w8a8"] = tflite.Interpreter(content).accuracy(images, labels)
   return NetworkReport(
     architecture.name,
     predictor.is_unseen(architecture),

@@ -108,8 +108,8 @@ def run_child(
   return Result(tf.reduce_mean(losses), accuracy, grads)
 
 
-class Runner:
-  """Runs the children of a step, some side by side."""
+class Pool:
+  """Threads that run the children of a step, some side by side."""
 
   def __init__(
     self,
@@ -129,7 +129,7 @@ class Runner:
     self._recipe = recipe
     self._devices = devices
     self._label_smoothing = label_smoothing
-    self.pool = futures.ThreadPoolExecutor(num_parallel)
+    self.executor = futures.ThreadPoolExecutor(num_parallel)
     self._show_all_types()
 
   def _show_all_types(self) -> None:
@@ -243,7 +243,7 @@ class Runner:
     order = sorted(
       range(len(architectures)), key=lambda i: -architectures[i].macs
     )
-    running = {index: self.pool.submit(function, index) for index in order}
+    running = {index: self.executor.submit(function, index) for index in order}
     return [running[index].result() for index in range(len(architectures))]
 
   def _device(self, index: int) -> contextlib.AbstractContextManager[None]:

@@ -103,7 +103,7 @@ class Trainer:
     # Now, so that limits which no architecture meets do not end a run later.
     self._held_out = self.meta_batches.held_out
     self.meta_batches.batch(state.step)
-    self.runner = children_lib.Runner(
+    self.pool = children_lib.Pool(
       self.recipe,
       config.parallel_children,
       config.label_smoothing,
@@ -157,7 +157,7 @@ class Trainer:
       tf.GradientTape() as tape,
     ):
       params = state.ghn(architectures)
-    children = self.runner.run(
+    children = self.pool.run(
       architectures,
       params,
       lambda number: data.training_batch(
@@ -294,7 +294,7 @@ class Trainer:
     if share:
       with _memory_of_hypernetwork("evaluation_architectures"):
         params = state.averaged_ghn(share)
-      rows = self.runner.accuracies(
+      rows = self.pool.accuracies(
         share, params, batches, list(recipes.values())
       )
     rows = rows[~np.isnan(rows).any(axis=1)]
