@@ -109,15 +109,15 @@ def from_genotype(
       "preproc=False needs C_mult=1 and one state in each concat, got"
       f" C_mult={C_mult}, {list(normal.concat)} and {list(reduce.concat)}."
     )
-  network = _Network(spec.Builder(input_shape), norm is not None)
+  blocks = _Blocks(spec.Builder(input_shape), norm is not None)
   s0: int | None
   s1: int | None
   if stem_type == 0:
     widening = 3 if preproc and not is_imagenet_input else 1
     stride = 4 if is_imagenet_input else 1
-    s0 = s1 = network.simple_stem(widening * C, ks, stride, stem_pool)
+    s0 = s1 = blocks.simple_stem(widening * C, ks, stride, stem_pool)
   else:
-    s0, s1 = network.imagenet_stem(C, ks, 2 if is_imagenet_input else 1)
+    s0, s1 = blocks.imagenet_stem(C, ks, 2 if is_imagenet_input else 1)
   halved = stem_type == 1
   for index in range(n_cells):
     path = f"cells.{index}"
@@ -125,19 +125,19 @@ def from_genotype(
     C *= C_mult if reduces else 1
     filters = C if preproc else None
     adapted = (
-      network.preprocess(s0, f"{path}.preprocess0", filters, halved),
-      network.preprocess(s1, f"{path}.preprocess1", filters, False),
+      blocks.preprocess(s0, f"{path}.preprocess0", filters, halved),
+      blocks.preprocess(s1, f"{path}.preprocess1", filters, False),
     )
     cell = reduce if reduces else normal
-    s0, s1 = s1, network.cell(cell, adapted, path, C, reduces)
+    s0, s1 = s1, blocks.cell(cell, adapted, path, C, reduces)
     halved = reduces
   if s1 is None:
     raise DisconnectedError(
       f"The genotype of {name!r} is disconnected: its 'none' primitives cut"
       f" every path from the image to the logits: {dict(genotype)}"
     )
-  network.head(s1, [fc_dim] * (fc_layers - 1) + [num_classes], glob_avg)
-  return network.builder.build(name)
+  blocks.head(s1, [fc_dim] * (fc_layers - 1) + [num_classes], glob_avg)
+  return blocks.builder.build(name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _block(primitive: str, filters: int, stride: int) -> tuple[ops.Layer, ...]:
   return _RELU, layers.conv(filters, kernel, stride), _NORM
 
 
-class _Network:
+class _Blocks:
   """Adds GHN-2's blocks to a builder, under GHN-2's module paths."""
 
   def __init__(self, builder: spec.Builder, normalizes: bool):

@@ -1,9 +1,9 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Embeddings to parameters: GHN-2's decoders (arXiv 2110.13100, section 4).
+"""Embeddings to parameters: GHN-2's decoder (arXiv 2110.13100, section 4).
 
-A kernel network decodes an embedding to a kernel of up to max_kernel x
-max_kernel taps and max_channels x max_channels channels, and a vector network
+The kernel part decodes an embedding to a kernel of up to max_kernel x
+max_kernel taps and max_channels x max_channels channels, and the vector part
 to a scale and an offset of max_channels elements. What is smaller takes the
 first taps and channels, and hardly more is computed; what has more channels
 repeats them. The classifier's kernel and bias have a layer more, which maps
@@ -39,9 +39,9 @@ class Decoder(keras.layers.Layer):
     max_channels: channels a kernel is decoded with; more are repeated.
     max_kernel: largest kernel height or width.
     num_classes: units of a dense classifier.
-    tap_features: width of the first layer of the kernel network.
+    tap_features: width of the first layer of the kernel part.
     kernel_features: width of its second layer.
-    vector_features: width of the first layer of the vector network.
+    vector_features: width of the first layer of the vector part.
     rng: source of the initial values.
   """
 

@@ -27,8 +27,8 @@ def kernel_scale(kh: int, kw: int, c_in: int) -> float:
   return math.sqrt(beta / (c_in * kh * kw))
 
 
-class Network(enum.IntEnum):
-  """What decodes a parameter, in the order of the decoded tensors."""
+class Part(enum.IntEnum):
+  """The parts of the decoder, in the order of the decoded tensors."""
 
   KERNEL = 0  # as many tensors as there are sizes of channels
   CLASS_KERNEL = 1
@@ -38,13 +38,13 @@ class Network(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-  """A parameter to predict, and what its network has to give for it.
+  """A parameter to predict, and what a part of the decoder has to give for it.
 
   Attributes:
     owner: position of its architecture.
     param: the parameter.
     node: the graph node that it is predicted from.
-    network: which decodes it.
+    part: of the decoder.
     channels: c_in and c_out to decode, at least those of a kernel.
     shape: kh, kw, c_in and c_out of a kernel, or the length of a vector.
   """
@@ -52,14 +52,14 @@ class Request:
   owner: int
   param: spec.ParamSpec
   node: int
-  network: Network
+  part: Part
   channels: tuple[int, ...]
   shape: tuple[int, ...]
 
   @property
-  def group(self) -> tuple[Network, tuple[int, ...]]:
+  def group(self) -> tuple[Part, tuple[int, ...]]:
     """Requests of one group are in one decoded tensor."""
-    return self.network, self.channels
+    return self.part, self.channels
 
   @property
   def alike(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -118,41 +118,41 @@ class Layout:
     ):
       for param, node in zip(architecture.param_specs, nodes, strict=True):
         is_classifier = param.node == architecture.classifier
-        yield Request(owner, param, node, *self._network(param, is_classifier))
+        yield Request(owner, param, node, *self._part(param, is_classifier))
 
-  def _network(
+  def _part(
     self, param: spec.ParamSpec, is_classifier: bool
-  ) -> tuple[Network, tuple[int, ...], tuple[int, ...]]:
-    """Returns network, channels and shape of a request."""
+  ) -> tuple[Part, tuple[int, ...], tuple[int, ...]]:
+    """Returns part, channels and shape of a request."""
     c_out, c_in, kh, kw = graph_lib.shape_of(param)
     if len(param.shape) == 1:
-      network = Network.CLASS_BIAS if is_classifier else Network.VECTOR
-      return network, (), (c_out,)
+      part = Part.CLASS_BIAS if is_classifier else Part.VECTOR
+      return part, (), (c_out,)
     shape = (kh, kw, c_in, c_out)
     if is_classifier:
-      return Network.CLASS_KERNEL, (), shape
+      return Part.CLASS_KERNEL, (), shape
     channels = (
       _at_least(c_in, self.sizes_in),
       _at_least(c_out, self.sizes_out),
     )
-    return Network.KERNEL, channels, shape
+    return Part.KERNEL, channels, shape
 
   def position(self, request: Request) -> int:
     """Returns which of the decoded tensors has a request."""
-    if request.network is Network.KERNEL:
+    if request.part is Part.KERNEL:
       return self.channels.index(request.channels)
-    return len(self.channels) - 1 + request.network
+    return len(self.channels) - 1 + request.part
 
   def piece(self, request: Request, rows: int) -> cutting.Piece:
     """Returns what is cut out for requests like this one."""
-    match request.network:
-      case Network.KERNEL:
+    match request.part:
+      case Part.KERNEL:
         size = (*request.shape[:2], *request.channels)
-      case Network.CLASS_KERNEL:
+      case Part.CLASS_KERNEL:
         size = (1, 1, self._max_channels, self._num_classes)
-      case Network.VECTOR:
+      case Part.VECTOR:
         size = (self._max_channels,)
-      case Network.CLASS_BIAS:
+      case Part.CLASS_BIAS:
         size = (self._num_classes,)
     return cutting.Piece(rows, size, *request.alike)
 
@@ -162,11 +162,8 @@ class Layout:
     Args:
       requests: as `requests` returns them.
     """
-    of = {
-      network: [r for r in requests if r.network is network]
-      for network in Network
-    }
-    kernels = [*of[Network.KERNEL], *of[Network.CLASS_KERNEL]]
+    of = {part: [r for r in requests if r.part is part] for part in Part}
+    kernels = [*of[Part.KERNEL], *of[Part.CLASS_KERNEL]]
     shapes = np.array([r.shape[:2] for r in kernels] or [(1, 1)])
     box = np.max(shapes, axis=0)
     taps = [np.zeros(0)]
@@ -175,7 +172,7 @@ class Layout:
       taps.append(_taps(request.shape[:2], tuple(box)) + number * np.prod(box))
       counts[self.position(request)] += request.num_taps
     scales = [kernel_scale(*r.shape[:3]) for r in kernels]
-    vectors = of[Network.VECTOR]
+    vectors = of[Part.VECTOR]
     is_gamma = [r.param.kind is spec.ParamKind.GAMMA for r in vectors]
 
     def nodes(requests: Sequence[Request]) -> np.ndarray:
@@ -189,7 +186,7 @@ class Layout:
       np.repeat(scales, [r.num_taps for r in kernels]).astype(np.float32),
       nodes(vectors),
       np.array(is_gamma, bool),
-      nodes(of[Network.CLASS_BIAS]),
+      nodes(of[Part.CLASS_BIAS]),
     ]
 
 

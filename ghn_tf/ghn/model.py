@@ -36,9 +36,9 @@ class GhnConfig:
     max_distance: longest shortest path that becomes a virtual edge; 1 for none.
     num_rounds: how often messages go along all edges and against them.
     layer_norm: whether embeddings are normalized.
-    tap_features: width of the first layer of the kernel network.
+    tap_features: width of the first layer of the kernel part.
     kernel_features: width of its second layer.
-    vector_features: width of the first layer of the vector network.
+    vector_features: width of the first layer of the vector part.
 
   Raises:
     ValueError: on construction, naming the field that is wrong.

@@ -142,26 +142,26 @@ class EdgeGrammar:
     name: str,
   ) -> spec.Architecture:
     """Returns a random network."""
-    network = _Network(self, rng, input_shape)
+    drawing = _Drawing(self, rng, input_shape)
     channels = draws.weighted(rng, self.base_channels)
     max_channels = draws.weighted(rng, self.max_channels)
-    x = network.stem(channels)
+    x = drawing.stem(channels)
     for stage in range(draws.weighted(rng, self.stages)):
       widens = stage > 0 or not draws.chance(rng, self.first_stage_keeps)
       if widens:
         wider = channels * draws.weighted(rng, self.widening)
         channels = min(_multiple_of_8(wider), max_channels)
       for block in range(draws.weighted(rng, self.blocks_per_stage)):
-        x = network.block(x, channels, halves=widens and block == 0)
-    network.head(x, channels, num_classes)
-    return network.builder.build(name)
+        x = drawing.block(x, channels, halves=widens and block == 0)
+    drawing.head(x, channels, num_classes)
+    return drawing.builder.build(name)
 
 
 def _multiple_of_8(channels: float) -> int:
   return max(8, 8 * round(channels / 8))
 
 
-class _Network:
+class _Drawing:
   """Adds blocks to a builder, in one style for the whole network."""
 
   def __init__(

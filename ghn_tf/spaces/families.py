@@ -71,18 +71,18 @@ class FamilyGrammar:
   ) -> spec.Architecture:
     """Returns a random network of a random family."""
     family = draws.weighted(rng, self.families)
-    network = _Network(self, rng, input_shape, family)
+    drawing = _Drawing(self, rng, input_shape, family)
     channels = draws.weighted(rng, self.widths)
-    x = network.stem(channels)
+    x = drawing.stem(channels)
     for stage in range(draws.weighted(rng, self.stages)):
       if stage:
         channels = 4 * round(channels * draws.weighted(rng, self.widening) / 4)
-      x = network.stage(x, channels, halves=stage > 0)
-    network.head(x, channels, num_classes)
-    return network.builder.build(name)
+      x = drawing.stage(x, channels, halves=stage > 0)
+    drawing.head(x, channels, num_classes)
+    return drawing.builder.build(name)
 
 
-class _Network:
+class _Drawing:
   """Adds the parts of one network of a family to a builder."""
 
   def __init__(
