@@ -94,10 +94,23 @@ class Dataset:
     return np.stack(counts) / (images.size / images.shape[-1])
 
   def normalize(self, images: np.ndarray) -> np.ndarray:
-    """Returns (images / 255 - mean) / std as float32, of the same shape."""
-    scale = (1 / (255 * self.std)).astype(np.float32)
-    offset = (-self.mean / self.std).astype(np.float32)
-    return images * scale + offset
+    """Returns what `normalize` makes of images, by this set's mean and std."""
+    return normalize(images, self.mean, self.std)
+
+
+def normalize(
+  images: np.ndarray, mean: np.ndarray, std: np.ndarray
+) -> np.ndarray:
+  """Returns (images / 255 - mean) / std as float32, of the same shape.
+
+  Args:
+    images: [..., C], uint8.
+    mean: of the pixels in [0, 1], per channel: [C].
+    std: their standard deviation, [C].
+  """
+  scale = (1 / (255 * std)).astype(np.float32)
+  offset = (-mean / std).astype(np.float32)
+  return images * scale + offset
 
 
 def load(

@@ -112,7 +112,7 @@ class Predictor:
     """Returns uint8 images as the float32 images that the GHN trained on."""
     statistics = self.metadata["images"]
     mean, std = np.array(statistics["mean"]), np.array(statistics["std"])
-    return ((images / 255 - mean) / std).astype(np.float32)
+    return data.normalize(images, mean, std)
 
   def check_classes(self, num_classes: int, what: str) -> None:
     """Raises ValueError unless something has the hypernetwork's classes.

@@ -41,10 +41,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_images_are_normalized_as_in_training(self):
     expected = data.load(data.SAMPLE).normalize(self.images)
-    # Two orders of the same float32 arithmetic.
-    self.assertAllClose(
-      self.predictor.normalize(self.images), expected, atol=1e-5
-    )
+    self.assertAllEqual(self.predictor.normalize(self.images), expected)
 
   @parameterized.parameters("float", "w8a8", "w4a4")
   def test_keras_model_computes_what_the_child_does(self, recipe: str):
