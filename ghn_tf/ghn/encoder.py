@@ -59,6 +59,7 @@ class Encoder(keras.layers.Layer):
     virtual_edges: whether there are messages along virtual edges.
     num_rounds: how often to sweep along the edges and against them.
     layer_norm: whether to normalize the embeddings.
+    traits: whether nodes are told apart by `graph.TRAITS`.
     rng: source of the initial values.
   """
 
@@ -71,6 +72,7 @@ class Encoder(keras.layers.Layer):
     virtual_edges: bool,
     num_rounds: int,
     layer_norm: bool,
+    traits: bool,
     rng: np.random.Generator,
   ):
     super().__init__(name="encoder")
@@ -100,6 +102,10 @@ class Encoder(keras.layers.Layer):
       "gru/recurrent_kernel": uniform(dim, dim, 3 * dim),
       "gru/recurrent_bias": uniform(dim, 3 * dim),
     }
+    if traits:  # from zero, so that nodes that are alike begin alike
+      values["trait_embedding"] = np.zeros(
+        (sum(graph_lib.TRAITS.values()), dim)
+      )
     if layer_norm:
       values["norm/gamma"] = np.ones(dim)
       values["norm/beta"] = np.zeros(dim)
@@ -118,6 +124,8 @@ class Encoder(keras.layers.Layer):
       *(tf.convert_to_tensor(self.arrays[name]) for name in gated_gnn.NAMES)
     )
     states = self._features(nodes["type_id"], nodes["shape"])
+    if "trait_embedding" in self.arrays:
+      states += self._trait_features(nodes["traits"])
     for _ in range(self._num_rounds):
       states = gated_gnn.sweep(states, level, source, target, distance, rule)
       states = gated_gnn.sweep(states, opposite, target, source, distance, rule)
@@ -137,6 +145,12 @@ class Encoder(keras.layers.Layer):
     spatial = embed("spatial_embedding", self._spatial_index, shape[:, 2:])
     types = tf.gather(self.arrays["type_embedding"], type_id)
     return types + tf.concat([channels, spatial], axis=1)
+
+  def _trait_features(self, traits: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of the embeddings of each node's traits, [N, D]."""
+    first = np.cumsum([0, *graph_lib.TRAITS.values()][:-1])
+    rows = tf.gather(self.arrays["trait_embedding"], traits + first)
+    return tf.reduce_sum(rows, axis=1)
 
   def _layer_norm(self, states: tf.Tensor) -> tf.Tensor:
     mean, variance = tf.nn.moments(states, axes=[1], keepdims=True)

@@ -13,15 +13,19 @@ Node set "op":
   type_id [N]     index into `NODE_TYPES`
   shape   [N, 4]  c_out, c_in, kh, kw; zeros where a node has no shape
   level   [N]     edges on the longest path from the component's first node
+  traits  [N, K]  what GHN-2's nodes do not tell, indices into the tables of
+                  `TRAITS`
 Edge set "flow":
   distance [E]    edges on the shortest path from source to target: 1 is an
                   edge of the network, more is a virtual edge
 (GHN-2: arXiv 2110.13100, section 4.1 and appendix A.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import functools
+import math
+import types
 
 import numpy as np
 import tensorflow_gnn as tfgnn
@@ -60,6 +64,19 @@ _TYPE_OF_OP = {
   ops.Op.ADD: "sum",
   ops.Op.CONCAT: "concat",
 }
+# What decides the function of a node beyond type and shape, and the number of
+# values that are told apart: without them one graph stands for networks that
+# differ in activations, strides, dilation and the windows of pools.
+TRAITS: Mapping[str, int] = types.MappingProxyType(
+  {
+    "activation": 8,  # behind it: none, ReLU, ReLU6
+    "stride": 4,  # log2, rounded
+    "dilation": 4,  # log2, rounded
+    "window": 5,  # of a pool, log2, rounded
+    "resolution": 10,  # of the output, log2 of its height, rounded
+  }
+)
+_ACTIVATIONS = {ops.Op.RELU: 1, ops.Op.RELU6: 2}
 # GHN-2 gives every pool this shape, whatever its window.
 _POOL_SHAPE = (1, 1, 3, 3)
 _NO_SHAPE = (0, 0, 0, 0)
@@ -98,6 +115,7 @@ def encode(
           "type_id": np.concatenate([n.type_id for n in nodes]),
           "shape": np.concatenate([n.shape for n in nodes]),
           "level": np.concatenate([n.level for n in nodes]),
+          "traits": np.concatenate([n.traits for n in nodes]),
         },
       )
     },
@@ -160,6 +178,7 @@ class _Nodes:
   type_id: np.ndarray
   shape: np.ndarray
   level: np.ndarray
+  traits: np.ndarray
   of_param: np.ndarray
   predecessors: tuple[tuple[int, ...], ...]
 
@@ -170,35 +189,43 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
   params: list[list[spec.ParamSpec]] = [[] for _ in architecture.nodes]
   for param in architecture.param_specs:
     params[param.node].append(param)
-  types: list[str] = []
+  kinds: list[str] = []
+  traits: list[list[int]] = []
   shapes: list[tuple[int, int, int, int]] = []
   predecessors: list[tuple[int, ...]] = []
   of_param: list[int] = []
   output: list[int] = []  # of each architecture node, as a graph node
-  for node, owned in zip(architecture.nodes, params, strict=True):
+  for node, shape, owned in zip(
+    architecture.nodes, architecture.shapes, params, strict=True
+  ):
     inputs = tuple(sorted({output[i] for i in node.inputs}))
     merges = node.op in (ops.Op.ADD, ops.Op.CONCAT)
     if node.op not in _TYPE_OF_OP or (merges and len(inputs) == 1):
       output.append(inputs[0])
+      if node.op in _ACTIVATIONS:
+        traits[inputs[0]][0] = _ACTIVATIONS[node.op]
       continue
-    output.append(len(types))
-    types.append(_type(node))
+    output.append(len(kinds))
+    kinds.append(_type(node))
+    traits.append(_traits(node, shape))
     shapes.append(_shape(node, owned))
     predecessors.append(inputs)
     for param in owned:
       if param.kind is spec.ParamKind.BIAS:
         predecessors.append((output[-1],))
-        output[-1] = len(types)
-        types.append("bias")
+        output[-1] = len(kinds)
+        kinds.append("bias")
+        traits.append(list(traits[-1]))
         shapes.append(shape_of(param))
       of_param.append(output[-1])
   levels: list[int] = []
   for inputs in predecessors:
     levels.append(1 + max((levels[i] for i in inputs), default=-1))
   return _Nodes(
-    np.array([NODE_TYPES.index(t) for t in types], np.int32),
+    np.array([NODE_TYPES.index(kind) for kind in kinds], np.int32),
     np.array(shapes, np.int32),
     np.array(levels, np.int32),
+    np.array(traits, np.int32),
     np.array(of_param, np.int32),
     tuple(predecessors),
   )
@@ -208,6 +235,22 @@ def _type(node: ops.Node) -> str:
   if node.op is ops.Op.DEPTHWISE_CONV and node.layer.dilation > 1:
     return "dil_conv"
   return _TYPE_OF_OP[node.op]
+
+
+def _traits(node: ops.Node, shape: Sequence[int]) -> list[int]:
+  """Returns the traits of a node with this output, no activation behind it."""
+  is_pool = node.op in (ops.Op.MAX_POOL, ops.Op.AVG_POOL)
+  sizes = (
+    node.layer.strides[0],
+    node.layer.dilation,
+    node.layer.kernel[0] if is_pool else 1,
+    shape[0] if len(shape) == 3 else 1,
+  )
+  rows = [*TRAITS.values()][1:]
+  return [0] + [
+    min(round(math.log2(size)), row - 1)
+    for size, row in zip(sizes, rows, strict=True)
+  ]
 
 
 def _shape(

@@ -36,6 +36,8 @@ class GhnConfig:
     max_distance: longest shortest path that becomes a virtual edge; 1 for none.
     num_rounds: how often messages go along all edges and against them.
     layer_norm: whether embeddings are normalized.
+    traits: whether nodes tell activations, strides, dilation, windows of pools
+      and resolution (`graph.TRAITS`), which GHN-2 does not see.
     tap_features: width of the first layer of the kernel part.
     kernel_features: width of its second layer.
     vector_features: width of the first layer of the vector part.
@@ -51,13 +53,14 @@ class GhnConfig:
   max_distance: int = 50
   num_rounds: int = 1
   layer_norm: bool = True
+  traits: bool = False
   tap_features: int = 128
   kernel_features: int = 256
   vector_features: int = 64
 
   def __post_init__(self):
     for name, value in dataclasses.asdict(self).items():
-      expected = bool if name == "layer_norm" else int
+      expected = bool if name in ("layer_norm", "traits") else int
       if type(value) is not expected or (expected is int and value < 1):
         raise ValueError(
           f"{name} must be {'a bool' if expected is bool else 'an int >= 1'},"
@@ -106,6 +109,7 @@ class GHN(keras.Model):
       virtual_edges=config.max_distance > 1,
       num_rounds=config.num_rounds,
       layer_norm=config.layer_norm,
+      traits=config.traits,
       rng=rng,
     )
     self._decoder = decoder.Decoder(

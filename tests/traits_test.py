@@ -1,0 +1,84 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what nodes tell beyond GHN-2's type and shape."""
+
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.ghn import graph
+from ghn_tf.ghn import model
+
+
+class TraitsTest(tf.test.TestCase):
+  def test_a_network_by_hand(self):
+    # Activation, stride, dilation, window, resolution of each node.
+    builder = spec.Builder((32, 24, 3))
+    x = builder.add(
+      ops.Op.CONV, builder.input, filters=4, strides=(2, 2), use_bias=True
+    )
+    x = builder.add(ops.Op.RELU6, x)
+    x = builder.add(ops.Op.DEPTHWISE_CONV, x, kernel=(3, 3), dilation=2)
+    x = builder.add(ops.Op.RELU, builder.add(ops.Op.BATCH_NORM, x))
+    x = builder.add(ops.Op.MAX_POOL, x, kernel=(3, 3), strides=(4, 4))
+    x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    builder.add(ops.Op.DENSE, x, filters=10)
+    encoded = graph.encode([builder.build("traits")])
+    expected = {
+      "input": [0, 0, 0, 0, 5],
+      "conv": [0, 1, 0, 0, 4],
+      "bias": [2, 1, 0, 0, 4],  # what is behind the kernel is behind its bias
+      "dil_conv": [0, 0, 1, 0, 4],
+      "bn": [1, 0, 0, 0, 4],
+      "max_pool": [0, 2, 0, 2, 2],
+      "glob_avg": [0, 0, 0, 0, 0],
+    }
+    self.assertEqual([*graph.TRAITS][:2], ["activation", "stride"])
+    traits = encoded.node_sets["op"]["traits"].numpy().tolist()
+    types = [graph.NODE_TYPES[i] for i in encoded.node_sets["op"]["type_id"]]
+    actual = dict(zip(types[:-1], traits[:-1], strict=True))
+    self.assertEqual(actual, expected)
+    self.assertEqual(traits[-1], [0, 0, 0, 0, 0])  # of the classifier
+
+  def test_what_is_beyond_its_table_is_the_last(self):
+    builder = spec.Builder((4096, 4096, 1))
+    x = builder.add(ops.Op.AVG_POOL, builder.input, kernel=(64, 64))
+    builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    encoded = graph.encode([builder.build("large")])
+    last = [rows - 1 for rows in graph.TRAITS.values()]
+    self.assertEqual(
+      encoded.node_sets["op"]["traits"].numpy()[1].tolist(),
+      [0, 0, 0, *last[3:]],
+    )
+
+  def test_they_tell_apart_what_ghn2_takes_for_one(self):
+    # Two networks that differ in an activation alone.
+    def network(activation: ops.Op) -> spec.Architecture:
+      builder = spec.Builder((8, 8, 3))
+      x = builder.add(ops.Op.CONV, builder.input, filters=8)
+      x = builder.add(ops.Op.BATCH_NORM, builder.add(activation, x))
+      x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+      builder.add(ops.Op.DENSE, x, filters=10)
+      return builder.build("network")
+
+    pair = [network(activation) for activation in (ops.Op.RELU, ops.Op.RELU6)]
+    ghn2 = model.GHN(model.GhnConfig())
+    told = model.GHN(model.GhnConfig(traits=True))
+    for name, value in ghn2(pair)[0].items():
+      # They begin at zero, with the hypernetwork that there would be without.
+      # Rounding of float32 alone, since they are summed in another order.
+      self.assertAllClose(told(pair)[0][name], value, atol=1e-6)
+      self.assertAllClose(ghn2(pair)[1][name], value, atol=1e-6)
+    arrays = told.get_arrays()
+    rng = np.random.default_rng(0)
+    name = "encoder/trait_embedding"
+    arrays[name] = rng.standard_normal(arrays[name].shape).astype(np.float32)
+    told.set_arrays(arrays)
+    one, other = told(pair)
+    for name, value in one.items():
+      self.assertNotAllClose(other[name], value, msg=name)
+
+
+if __name__ == "__main__":
+  tf.test.main()
