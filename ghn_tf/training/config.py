@@ -15,6 +15,7 @@ from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 from ghn_tf.training import meta_batch
 
+OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("constant", "multistep", "cosine")
 
 
@@ -98,6 +99,11 @@ class TrainConfig:
     " if None.",
     minimum=1,
   )
+  traits: bool | None = _option(
+    None,
+    "Whether it sees activations, strides, dilation, windows of pools and"
+    " resolution, each from zero on; as in --ghn if None.",
+  )
   recipe: str = _option(
     "float",
     "Quantization that the children are trained in.",
@@ -127,7 +133,19 @@ class TrainConfig:
   image_batch_size: int = _option(
     64, "Number of images that each network of a step sees.", minimum=2
   )
-  learning_rate: float = _option(1e-3, "Largest step size of Adam.", minimum=0)
+  optimizer: str = _option(
+    "adam",
+    "adam for all weights; muon for the matrices and adam for the rest.",
+    choices=OPTIMIZERS,
+  )
+  learning_rate: float = _option(
+    1e-3, "Largest step size of the optimizer.", minimum=0
+  )
+  matrix_rate: float = _option(
+    0.5,
+    "Root mean square of Muon's update of a matrix, in learning rates.",
+    minimum=0,
+  )
   schedule: str = _option(
     "multistep",
     "Learning rate over time: constant; multistep, a tenth after 2/3 and again"
@@ -144,7 +162,7 @@ class TrainConfig:
     5.0, "Largest norm of the gradient of all variables.", minimum=1e-6
   )
   average_decay: float = _option(
-    0.9995,
+    0.9999,
     "Decay of the moving average of all weights, which is what is evaluated and"
     " used; after n updates it is (1 + n) / (10 + n) if that is less, so that"
     " an average begins with the last tenth of a run. 0 for the weights"
@@ -224,7 +242,10 @@ class TrainConfig:
 
   def ghn_config(self, num_classes: int) -> model.GhnConfig:
     """Returns the sizes of the hypernetwork for a number of classes."""
-    names = ("hidden_dim", "max_channels", "max_kernel", "max_distance")
+    names = (
+      *("hidden_dim", "max_channels", "max_kernel", "max_distance"),
+      "traits",
+    )
     changes = {name: getattr(self, name) for name in names}
     return dataclasses.replace(
       model.CONFIGS[self.ghn],

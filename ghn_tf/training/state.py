@@ -21,6 +21,7 @@ from ghn_tf import data
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model
 from ghn_tf.training import config as training_config
+from ghn_tf.training import optimizer as optimizer_lib
 
 
 @dataclasses.dataclass
@@ -104,8 +105,7 @@ def create(
     model.GHN(config.ghn_config(dataset.num_classes), seed=config.seed)
     for _ in range(2)
   )
-  # Epsilon is PyTorch's, with which GHN-2 is trained.
-  optimizer = keras.optimizers.Adam(epsilon=1e-8)
+  optimizer = optimizer_lib.create(config)
   optimizer.build(ghn.trainable_variables)
   return TrainState(config, dataset, ghn, averaged_ghn, optimizer)
 
