@@ -31,10 +31,6 @@ from ghn_tf.training import config as training_config
 from ghn_tf.training import meta_batch
 from ghn_tf.training import state as training_state
 
-# The batch size of training, so that ranges are those seen there.
-_CALIBRATION_BATCH_SIZE = 64
-_CALIBRATION_IMAGES = 512
-
 
 @dataclasses.dataclass(frozen=True)
 class Child:
@@ -169,8 +165,8 @@ class Predictor:
     (params,) = self.ghn([architecture])
     images = self.normalize(calibration_images)
     batches = [
-      tf.constant(images[start : start + _CALIBRATION_BATCH_SIZE])
-      for start in range(0, len(images), _CALIBRATION_BATCH_SIZE)
+      tf.constant(images[start : start + network.BATCH_SIZE])
+      for start in range(0, len(images), network.BATCH_SIZE)
     ]
     params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
     return Child(architecture, params, recipe)
@@ -249,7 +245,7 @@ class Predictor:
         f"A hypernetwork trained on {dataset!r} needs calibration_images:"
         " some hundreds of its uint8 training images."
       )
-    return self.load_data(data.SAMPLE).train.images[:_CALIBRATION_IMAGES]
+    return self.load_data(data.SAMPLE).train.images[: calibrate.NUM_IMAGES]
 
 
 def _is_told(run: checkpoint.Metadata) -> bool:

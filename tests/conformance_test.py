@@ -55,7 +55,6 @@ from tests import stored_tensors
 
 _IMAGE_SHAPE = (32, 32, 3)
 _CALIBRATION_BATCHES = 2
-_BATCH_SIZE = 64
 # Images whose every stored tensor is compared.
 _TRACED_IMAGES = 4
 
@@ -159,7 +158,7 @@ def _images() -> tf.Tensor:
 
 
 def _calibration_batches() -> list[tf.Tensor]:
-  images = _dataset().train.images[: _CALIBRATION_BATCHES * _BATCH_SIZE]
+  images = _dataset().train.images[: _CALIBRATION_BATCHES * network.BATCH_SIZE]
   return tf.split(_dataset().normalize(images), _CALIBRATION_BATCHES)
 
 

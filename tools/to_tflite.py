@@ -29,6 +29,7 @@ from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import targets
+from ghn_tf.child import calibrate
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 from tools import program
@@ -69,7 +70,7 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _CALIBRATION_IMAGES = flags.DEFINE_integer(
   "calibration_images",
-  512,
+  calibrate.NUM_IMAGES,
   "Number of training images to calibrate on.",
   lower_bound=1,
 )

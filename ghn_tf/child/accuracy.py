@@ -11,9 +11,6 @@ from ghn_tf.arch import spec
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 
-# Of the published protocol.
-BATCH_SIZE = 64
-
 
 def top1(
   architecture: spec.Architecture,
@@ -28,7 +25,7 @@ def top1(
   By default it is that of the published protocol (GHN-2, arXiv 2110.13100):
   BatchNorm, and here the ranges of activations too, use the batch itself,
   because a hypernetwork predicts no running statistics. Comparable numbers
-  need batches of `BATCH_SIZE` images.
+  need batches of `network.BATCH_SIZE` images.
 
   Args:
     architecture: the network.

@@ -11,10 +11,9 @@ from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy
+from ghn_tf.child import calibrate
+from ghn_tf.child import network
 from ghn_tf.edge import tflite
-
-# Training images that calibrate a network before it is measured.
-CALIBRATION_IMAGES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +67,8 @@ def evaluate_network(
   images = predictor.normalize(dataset.test.images[:num_images])
   labels = dataset.test.labels[:num_images]
   batches = [
-    (images[i : i + accuracy.BATCH_SIZE], labels[i : i + accuracy.BATCH_SIZE])
-    for i in range(0, len(images), accuracy.BATCH_SIZE)
+    (images[i : i + network.BATCH_SIZE], labels[i : i + network.BATCH_SIZE])
+    for i in range(0, len(images), network.BATCH_SIZE)
   ]
   stored: dict[str, float] = {}
   batch: dict[str, float] = {}
@@ -77,7 +76,7 @@ def evaluate_network(
     name: predictor.child(
       architecture,
       name,
-      calibration_images=dataset.train.images[:CALIBRATION_IMAGES],
+      calibration_images=dataset.train.images[: calibrate.NUM_IMAGES],
     )
     for name in recipes
   }

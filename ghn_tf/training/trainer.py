@@ -25,7 +25,6 @@ import tensorflow as tf
 from ghn_tf import data
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.training import children as children_lib
@@ -284,7 +283,7 @@ class Trainer:
     state, held_out = self.state, self._held_out
     if not held_out:
       return {}
-    size, limit = accuracy_lib.BATCH_SIZE, state.config.evaluation_images
+    size, limit = network.BATCH_SIZE, state.config.evaluation_images
     batches = [
       *data.evaluation_batches(state.dataset, "validation", size, limit)
     ]
