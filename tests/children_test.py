@@ -20,8 +20,8 @@ def linear_classifier() -> spec.Architecture:
 
 
 class RunChildTest(parameterized.TestCase):
-  @parameterized.parameters(0.0, 0.2)
-  def test_equals_softmax_regression(self, smoothing):
+  @parameterized.parameters((0.0, np.inf), (0.2, np.inf), (0.0, 0.01))
+  def test_equals_softmax_regression(self, smoothing, clip_norm):
     rng = np.random.default_rng(0)
     images = rng.standard_normal((5, 2, 2, 3), dtype=np.float32)
     labels = np.array([0, 1, 1, 0, 1], np.int32)
@@ -33,6 +33,7 @@ class RunChildTest(parameterized.TestCase):
       tf.constant(labels),
       recipe_lib.get("float"),
       label_smoothing=smoothing,
+      clip_norm=clip_norm,
     )
     features = images.mean((1, 2))
     logits = features @ kernel
@@ -40,6 +41,9 @@ class RunChildTest(parameterized.TestCase):
     targets = np.eye(2)[labels] * (1 - smoothing) + smoothing / 2
     loss = -(targets * np.log(probabilities)).sum(1).mean()
     gradient = features.T @ (probabilities - targets) / 5
+    norm = np.linalg.norm(gradient)
+    self.assertGreater(norm, 0.01)
+    gradient *= min(1, clip_norm / norm)
     # float32 sums of a few terms.
     np.testing.assert_allclose(result.loss, loss, rtol=1e-5)
     np.testing.assert_allclose(

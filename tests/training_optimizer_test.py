@@ -56,12 +56,15 @@ class OrthogonalizeTest(tf.test.TestCase, parameterized.TestCase):
 class MuonTest(tf.test.TestCase):
   def test_two_updates_by_hand(self):
     # With orthogonal gradients all momenta are multiples of them, and what is
-    # orthogonal becomes itself, up to a factor near 1.
+    # orthogonal becomes itself, up to a factor near 1. The second update takes
+    # 0.5 * 0.1 of the first off.
     rng = np.random.default_rng(0)
     q, _ = np.linalg.qr(rng.standard_normal((8, 8)))
     gradient = tf.constant(3 * q, tf.float32)
     kernel = tf.Variable(tf.zeros((8, 8)), name="kernel")
-    muon = optimizer.Muon(lambda v: (8, 8), rate=0.25, learning_rate=0.5)
+    muon = optimizer.Muon(
+      lambda v: (8, 8), rate=0.25, decay=0.1, learning_rate=0.5
+    )
     muon.build([kernel])
     for _ in range(2):
       muon.apply_gradients([(gradient, kernel)])
@@ -69,8 +72,9 @@ class MuonTest(tf.test.TestCase):
     for _ in range(5):
       a, b, c = 3.4445, -4.7750, 2.0315
       factor = a * factor + b * factor**3 + c * factor**5
-    # Twice 0.5 * 0.25 times a root mean square of 1 / sqrt(8) times sqrt(8).
-    expected = -2 * 0.5 * 0.25 * factor * 8**0.5 * q
+    # 0.5 * 0.25 times a root mean square of 1 / sqrt(8) times sqrt(8).
+    update = -0.5 * 0.25 * factor * 8**0.5 * q
+    expected = (1 - 0.5 * 0.1) * update + update
     self.assertAllClose(kernel, expected, atol=1e-5)
 
   def test_what_is_no_matrix_is_updated_by_adam(self):
@@ -79,7 +83,7 @@ class MuonTest(tf.test.TestCase):
     gradient = tf.constant(rng.standard_normal((3, 4)), tf.float32)
     results = []
     for candidate in (
-      optimizer.Muon(lambda v: None, rate=1.0, learning_rate=0.1),
+      optimizer.Muon(lambda v: None, 1.0, 0.5, learning_rate=0.1),
       keras.optimizers.Adam(learning_rate=0.1),
     ):
       variable = tf.Variable(value)

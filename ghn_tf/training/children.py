@@ -48,7 +48,7 @@ class Result:
   Attributes:
     loss: mean cross-entropy over the images, a scalar.
     accuracy: fraction of the images that it classifies correctly, a scalar.
-    gradients: of the loss, by name of the param.
+    gradients: of the loss, by name of the param, clipped.
   """
 
   loss: tf.Tensor
@@ -69,6 +69,7 @@ def run_child(
   recipe: recipe_lib.Recipe,
   *,
   label_smoothing: float = 0.0,
+  clip_norm: float = math.inf,
   seed: tuple[int, int] | None = None,
 ) -> Result:
   """Runs a child forward and backward, and frees what that took.
@@ -80,6 +81,8 @@ def run_child(
     labels: [B].
     recipe: how the child is rounded.
     label_smoothing: probability that is spread evenly over all classes.
+    clip_norm: largest norm of the gradients of all params together; larger
+      ones are scaled down to it.
     seed: of the noise, where the recipe has it.
   """
   pullbacks: network.Pullbacks = []
@@ -103,6 +106,9 @@ def run_child(
   grads = gradients.backward(
     architecture, pullbacks, upstream * (1 / len(labels))
   )
+  norm = float(tf.linalg.global_norm(list(grads.values())))
+  if norm > clip_norm:
+    grads = {name: g * (clip_norm / norm) for name, g in grads.items()}
   hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
   accuracy = tf.reduce_mean(tf.cast(hits, tf.float32))
   return Result(tf.reduce_mean(losses), accuracy, grads)
@@ -116,6 +122,7 @@ class Pool:
     recipe: recipe_lib.Recipe,
     num_parallel: int,
     label_smoothing: float = 0.0,
+    clip_norm: float = math.inf,
     devices: Sequence[str] = ("",),
   ):
     """Starts the threads.
@@ -124,11 +131,13 @@ class Pool:
       recipe: how the children are rounded.
       num_parallel: number of children that run at once.
       label_smoothing: see `run_child`.
+      clip_norm: see `run_child`.
       devices: what children are placed on, one after the other.
     """
     self._recipe = recipe
     self._devices = devices
     self._label_smoothing = label_smoothing
+    self._clip_norm = clip_norm
     self.executor = futures.ThreadPoolExecutor(num_parallel)
     self._show_all_types()
 
@@ -191,6 +200,7 @@ class Pool:
             tf.convert_to_tensor(labels),
             self._recipe,
             label_smoothing=self._label_smoothing,
+            clip_norm=self._clip_norm,
             seed=(seed, numbers[index]),
           )
       except OUT_OF_MEMORY as error:

@@ -146,6 +146,12 @@ class TrainConfig:
     "Root mean square of Muon's update of a matrix, in learning rates.",
     minimum=0,
   )
+  matrix_decay: float = _option(
+    0.1,
+    "Part of a matrix that Muon takes off in a step, in learning rates. It"
+    " bounds the scale of kernels, on which networks without BatchNorm depend.",
+    minimum=0,
+  )
   schedule: str = _option(
     "multistep",
     "Learning rate over time: constant; multistep, a tenth after 2/3 and again"
@@ -169,6 +175,12 @@ class TrainConfig:
     " themselves.",
     minimum=0,
     maximum=1 - 1e-6,
+  )
+  clip_network_norm: float = _option(
+    5.0,
+    "Largest norm of the gradient of one network's parameters, so that none"
+    " decides a step alone.",
+    minimum=1e-6,
   )
   label_smoothing: float = _option(
     0.0, "Probability spread evenly over all classes.", minimum=0, maximum=1

@@ -53,6 +53,7 @@ class Muon(keras.optimizers.Adam):
   Args:
     as_matrix: from a variable to its shape as a matrix, None for Adam.
     rate: root mean square of a matrix's update, in learning rates.
+    decay: part of a matrix that is taken off, in learning rates.
     **kwargs: of Adam.
   """
 
@@ -60,11 +61,13 @@ class Muon(keras.optimizers.Adam):
     self,
     as_matrix: Callable[[tf.Variable], tuple[int, int] | None],
     rate: float,
+    decay: float,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self._as_matrix = as_matrix
     self._rate = rate
+    self._decay = decay
 
   def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
     """Updates a variable."""
@@ -78,8 +81,9 @@ class Muon(keras.optimizers.Adam):
     ahead = gradient + _MOMENTUM * (momentum - gradient)  # Nesterov's
     update = orthogonalize(tf.reshape(ahead, shape))
     # The root mean square of an orthonormal matrix is 1 / sqrt(its long side).
-    scale = self.learning_rate * self._rate * max(shape) ** 0.5
-    variable.assign_sub(scale * tf.reshape(update, variable.shape))
+    update *= self._rate * max(shape) ** 0.5
+    change = tf.reshape(update, variable.shape) + self._decay * variable
+    variable.assign_sub(self.learning_rate * change)
 
 
 def create(config: training_config.TrainConfig) -> keras.optimizers.Optimizer:
@@ -87,7 +91,9 @@ def create(config: training_config.TrainConfig) -> keras.optimizers.Optimizer:
   epsilon = 1e-8  # PyTorch's, with which GHN-2 is trained
   if config.optimizer == "adam":
     return keras.optimizers.Adam(epsilon=epsilon)
-  return Muon(as_matrix, config.matrix_rate, epsilon=epsilon)
+  return Muon(
+    as_matrix, config.matrix_rate, config.matrix_decay, epsilon=epsilon
+  )
 
 
 def as_matrix(variable: tf.Variable) -> tuple[int, int] | None:

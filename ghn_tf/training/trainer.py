@@ -106,6 +106,7 @@ class Trainer:
       self.recipe,
       config.parallel_children,
       config.label_smoothing,
+      config.clip_network_norm,
       self.workers.devices,
     )
     # TensorFlow adds up the gradients of the first call of a compiled function
