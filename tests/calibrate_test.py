@@ -53,15 +53,14 @@ def _calibrate(name: str, batches: list[tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
-  def test_statistics_of_one_batch_are_its_mean_and_unbiased_variance(self):
-    (batch,) = _batches(1)
+  def test_statistics_of_one_batch_are_its_mean_and_biased_variance(self):
+    (batch,) = _batches(1, size=2)
     params = _calibrate("float", [batch])
     axes = (0, 1, 2)
-    # Float32 sums in another order.
+    # Float32 sums in another order. Unbiased, of 32 pixels, a variance would be
+    # 3 % larger.
     self.assertAllClose(params["bn/moving_mean"], np.mean(batch, axes), 1e-5)
-    self.assertAllClose(
-      params["bn/moving_variance"], np.var(batch, axes, ddof=1), 1e-5
-    )
+    self.assertAllClose(params["bn/moving_variance"], np.var(batch, axes), 1e-5)
 
   def test_statistics_of_several_batches_are_their_mean(self):
     batches = _batches(3)
@@ -158,8 +157,7 @@ class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters("float", "w8a8")
   def test_one_batch_runs_as_in_training(self, name: str):
-    # Enough images that the biased and the unbiased variance are close.
-    (batch,) = _batches(1, size=512)
+    (batch,) = _batches(1, size=2)
     architecture, recipe = _architecture(), recipe_lib.get(name)
     params = _calibrate(name, [batch])
     stored, training = (
@@ -168,9 +166,11 @@ class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
       )
       for training in (False, True)
     )
-    # Their ratio is 1 + 1 / 8192; rounding adds a step in a few logits.
+    # Float32 sums of fused operations in another order, which may put a value
+    # on the other side of a rounding: a step of the 8-bit logits.
     scale = np.abs(training).max()
-    self.assertAllClose(stored, training, 0, scale / 100)
+    tolerance = {"float": 1e-5, "w8a8": 1 / 100}[name]
+    self.assertAllClose(stored, training, 0, tolerance * scale)
 
   def test_no_batches_is_an_error(self):
     with self.assertRaisesRegex(ValueError, "at least one batch"):

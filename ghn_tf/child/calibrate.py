@@ -8,6 +8,7 @@ images, as it ran in training: batch statistics, and the ranges of each batch.
 """
 
 from collections.abc import Iterable
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -32,8 +33,10 @@ class _RecordingStatistics(network.BatchStatistics):
   def moments(
     self, node: ops.Node, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor
   ) -> None:
+    number = math.prod(x.shape[:-1])
+    biased = variance * ((number - 1) / number)  # by which it normalized
     self._record(f"{node.name}/moving_mean", mean, len(x))
-    self._record(f"{node.name}/moving_variance", variance, len(x))
+    self._record(f"{node.name}/moving_variance", biased, len(x))
 
   def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     low_high = super().range(node, x)
@@ -55,10 +58,10 @@ def calibrate(
 
   Each is the mean over the batches, weighted by their images, so that the
   stored ranges are those that a batch of this size had on average in training;
-  the rare values beyond them are clipped. A variance too is the mean of those
-  within the batches, by which training normalized, not that of all images
-  together. The keys are `<node>/moving_mean`, `<node>/moving_variance` and
-  `<node>/range`, the latter [min, max] and only if the recipe rounds; it is
+  the rare values beyond them are clipped. A variance too is the mean of the
+  biased ones within the batches, by which training normalized, not that of all
+  images together. The keys are `<node>/moving_mean`, `<node>/moving_variance`
+  and `<node>/range`, the latter [min, max] and only if the recipe rounds; it is
   [0, 1] for an output that was always 0.
 
   Args:
