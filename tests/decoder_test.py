@@ -74,6 +74,8 @@ _EVERYTHING = _network(
   (ops.Op.FLATTEN, {}),
   (ops.Op.DENSE, {"filters": 7, "use_bias": True}),
   (ops.Op.DENSE, {"filters": 33, "use_bias": True}),
+  (ops.Op.DENSE, {"filters": 1}),
+  (ops.Op.DENSE, {"filters": 2}),
 )
 _SMALL = _network(_conv(5, 3, 3), (ops.Op.BATCH_NORM, {}))
 
@@ -110,7 +112,8 @@ def _oracle(
   kernel = tf.transpose(kernel, (3, 2, 0, 1))
   c_out, c_in, height, width = graph.shape_of(param)
   kernel = tf.tile(kernel, [99, 99, 1, 1])[:c_out, :c_in, :height, :width]
-  beta = 1 if c_in == 1 or height < width else 2
+  is_dense = param.kind is spec.ParamKind.DENSE_KERNEL
+  beta = 1 if not is_dense and (c_in == 1 or height < width) else 2
   kernel *= math.sqrt(beta / (c_in * height * width))
   match param.kind:
     case spec.ParamKind.CONV_KERNEL:
@@ -239,14 +242,20 @@ class DecoderTest(tf.test.TestCase, parameterized.TestCase):
 
 class KernelScaleTest(parameterized.TestCase):
   @parameterized.parameters(
-    (3, 3, 16, 2 / 144),
-    (1, 1, 64, 2 / 64),
-    (5, 5, 1, 1 / 25),  # depthwise
-    (1, 7, 8, 1 / 56),  # the first of a pair
-    (7, 1, 8, 2 / 56),  # the second
+    ("conv", (3, 3, 16, 8), 2 / 144),
+    ("conv", (1, 1, 64, 8), 2 / 64),
+    ("conv", (3, 3, 1, 8), 1 / 9),  # of a grey image
+    ("depthwise", (5, 5, 8, 1), 1 / 25),
+    ("conv", (1, 7, 8, 8), 1 / 56),  # the first of a pair
+    ("conv", (7, 1, 8, 8), 2 / 56),  # the second
+    ("dense", (64, 10), 2 / 64),
+    ("dense", (1, 10), 2),
   )
-  def test_is_the_root_of_beta_over_fan_in(self, kh, kw, c_in, expected):
-    self.assertAlmostEqual(layout.kernel_scale(kh, kw, c_in) ** 2, expected)
+  def test_is_the_root_of_beta_over_fan_in(self, kind, shape, expected):
+    param = spec.ParamSpec(
+      "kernel", spec.ParamKind(f"{kind}_kernel"), shape, node=1
+    )
+    self.assertAlmostEqual(layout.kernel_scale(param) ** 2, expected)
 
 
 if __name__ == "__main__":

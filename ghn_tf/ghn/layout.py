@@ -17,13 +17,16 @@ from ghn_tf.ghn import cutting
 from ghn_tf.ghn import graph as graph_lib
 
 
-def kernel_scale(kh: int, kw: int, c_in: int) -> float:
-  """Returns sqrt(beta / fan_in) of a kernel; c_in is 1 if it is depthwise.
+def kernel_scale(param: spec.ParamSpec) -> float:
+  """Returns sqrt(beta / fan_in) of a kernel.
 
-  As the public GHN-2, beta is 1 for a depthwise kernel, which a pointwise one
-  follows, and for the first of a pair like 1x7 and 7x1.
+  As the public GHN-2, beta is 1 for a convolution of one channel, such as a
+  depthwise one, which a pointwise one follows, and for the first of a pair like
+  1x7 and 7x1. Else, and for every dense kernel, it is 2.
   """
-  beta = 1 if c_in == 1 or kh < kw else 2
+  _, c_in, kh, kw = graph_lib.shape_of(param)
+  is_dense = param.kind is spec.ParamKind.DENSE_KERNEL
+  beta = 1 if not is_dense and (c_in == 1 or kh < kw) else 2
   return math.sqrt(beta / (c_in * kh * kw))
 
 
@@ -171,7 +174,7 @@ class Layout:
     for number, request in enumerate(kernels):
       taps.append(_taps(request.shape[:2], tuple(box)) + number * np.prod(box))
       counts[self.position(request)] += request.num_taps
-    scales = [kernel_scale(*r.shape[:3]) for r in kernels]
+    scales = [kernel_scale(r.param) for r in kernels]
     vectors = of[Part.VECTOR]
     is_gamma = [r.param.kind is spec.ParamKind.GAMMA for r in vectors]
 
