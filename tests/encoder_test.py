@@ -331,7 +331,7 @@ class VocabularyTest(parameterized.TestCase):
 
 class ReferenceTest(tf.test.TestCase):
   def test_embeddings_are_those_of_the_public_ghn2(self):
-    with np.load(reference_data.path("ghn2_reference.npz")) as reference:
+    with np.load(reference_data.GHN2) as reference:
       arrays = dict(reference)
     network = json.loads(str(arrays["nodes_json"]))
     _, weights = ghn2_weights.convert(

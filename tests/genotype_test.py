@@ -36,8 +36,7 @@ _PLAIN: dict[str, Any] = {
 
 def _load_reference():
   """Returns (json, arrays) of the network the public GHN-2 was run on."""
-  path = reference_data.path("ghn2_reference.npz")
-  with np.load(path, allow_pickle=False) as file:
+  with np.load(reference_data.GHN2) as file:
     arrays = dict(file)
   return json.loads(str(arrays["nodes_json"])), arrays
 

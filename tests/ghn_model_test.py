@@ -3,7 +3,6 @@
 """Tests of the graph hypernetwork as a whole."""
 
 import dataclasses
-import json
 import pathlib
 
 from absl.testing import absltest
@@ -15,10 +14,8 @@ from ghn_tf.arch import genotype
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.ghn import checkpoint
-from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
-from tests import reference_data
 
 _BRANCHES: dict[str, list] = {
   "normal": [("sep_conv_3x3", 0), ("conv_5x5", 1)],
@@ -348,47 +345,6 @@ class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
       checkpoint.CheckpointError, "encoder/gru/bias is missing"
     ):
       model.from_checkpoint(self._save(arrays))
-
-
-class ReferenceTest(tf.test.TestCase):
-  def test_every_tensor_is_that_of_the_public_ghn2(self):
-    with np.load(reference_data.path("ghn2_reference.npz")) as reference:
-      arrays = dict(reference)
-    network = json.loads(str(arrays["nodes_json"]))
-    config, weights = ghn2_weights.convert(
-      {
-        name.removeprefix("state/"): array
-        for name, array in arrays.items()
-        if name.startswith("state/")
-      }
-    )
-    ghn = model.GHN(config)
-    ghn.set_arrays(weights)
-    architecture = genotype.from_genotype(
-      network["genotype"], **network["args"]
-    )
-    (params,) = ghn([architecture])
-    predicted = set()
-    for param in architecture.param_specs:
-      name, _, role = param.name.rpartition("/")
-      name += ".weight" if role in ("kernel", "gamma") else ".bias"
-      expected = arrays[f"param/{name}"]
-      actual = _pytorch_order(param, params[param.name].numpy())
-      # Relative to the tensor's largest absolute value: what float32 sums in
-      # another order may differ by.
-      scale = np.abs(expected).max()
-      self.assertAllClose(actual, expected, 0, 1e-5 * scale, name)
-      predicted.add(f"param/{name}")
-    self.assertEqual(
-      predicted, {name for name in arrays if name.startswith("param/")}
-    )
-
-
-def _pytorch_order(param: spec.ParamSpec, value: np.ndarray) -> np.ndarray:
-  if param.kind is spec.ParamKind.DEPTHWISE_KERNEL:
-    return value.transpose(2, 3, 0, 1)
-  order = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[value.ndim]
-  return value.transpose(order)
 
 
 if __name__ == "__main__":

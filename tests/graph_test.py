@@ -270,7 +270,7 @@ class ParamNodesTest(tf.test.TestCase):
 
 class ReferenceTest(tf.test.TestCase):
   def test_the_graph_is_that_of_the_public_ghn2(self):
-    with np.load(reference_data.path("ghn2_reference.npz")) as reference:
+    with np.load(reference_data.GHN2) as reference:
       network = json.loads(str(reference["nodes_json"]))
       types = [network["node_types"][i] for i in reference["node_type"]]
       edges = {(u, v): d for u, v, d in reference["edges"].tolist()}

@@ -1,12 +1,15 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds reference files that are too large, or not ours, to be in here."""
+"""Finds reference files: one that is in here, and those too large for that."""
 
 import os
 import pathlib
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# A run of the public GHN-2, of which a part is in here.
+GHN2 = pathlib.Path(__file__).parent / "reference" / "ghn2.npz"
+WHOLE_GHN2 = "ghn2_reference.npz"
 _VARIABLE = "GHN_TF_REFERENCE_DATA"
 
 
