@@ -1,5 +1,8 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import itertools
+import json
 import math
 import pathlib
 import re
@@ -13,21 +16,26 @@ from ghn_tf.arch import serialization
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
 from ghn_tf.spaces import space as space_lib
+from ghn_tf.training import config
 from tests import programs
 from tests import reference_data
+from tests import sources
 
 _ROOT = reference_data.ROOT
-_DOCUMENTS = (
-  "README.md",
-  "CONTRIBUTING.md",
-  "docs/architectures.md",
-  "models/README.md",
+_DOCUMENTS = tuple(
+  str(path.relative_to(_ROOT))
+  for pattern in (
+    "*.md",
+    *(f"{name}/**/*.md" for name in ("docs", *sources.FOLDERS)),
+  )
+  for path in sorted(_ROOT.glob(pattern))
 )
+# Flags that are not ours: of absl, and of Slurm.
+_FOREIGN_FLAGS = {"flagfile", "verbosity", "ntasks", "requeue", "signal"}
 
 
 def _read(name: str) -> str:
-  path = _ROOT / name
-  return path.read_text() if path.exists() else ""
+  return (_ROOT / name).read_text()
 
 
 def _blocks(name: str, language: str) -> list[str]:
@@ -38,9 +46,19 @@ def _blocks(name: str, language: str) -> list[str]:
 
 def _commands(name: str) -> list[str]:
   """The commands in the ```sh blocks of a document, one per entry."""
-  text = "\n".join(_blocks(name, "sh")).replace("\\\n", " ")
-  words = (shlex.split(line, comments=True) for line in text.splitlines())
-  return [shlex.join(line) for line in words if line]
+  commands, text = [], ""
+  for line in "".join(_blocks(name, "sh")).splitlines(keepends=True):
+    text += line.replace("\\\n", " ")
+    try:
+      words = shlex.split(text, comments=True)
+    except ValueError:  # a quotation goes on in the next line
+      continue
+    if text.endswith("\n"):
+      commands += [shlex.join(words)] if words else []
+      text = ""
+  if text:
+    raise ValueError(f"{name} has a command without an end: {text}")
+  return commands
 
 
 def _make_targets() -> set[str]:
@@ -48,9 +66,11 @@ def _make_targets() -> set[str]:
 
 
 class CommandsTest(parameterized.TestCase):
-  @parameterized.parameters(*_DOCUMENTS)
-  def test_document_exists(self, name: str):
-    self.assertTrue((_ROOT / name).is_file())
+  def test_documents_are_found(self):
+    self.assertContainsSubset(
+      {"README.md", "CONTRIBUTING.md", "docs/training.md", "models/README.md"},
+      _DOCUMENTS,
+    )
 
   def test_readme_has_the_commands_of_the_project(self):
     commands = _commands("README.md")
@@ -74,6 +94,9 @@ class CommandsTest(parameterized.TestCase):
         pass
       case ["export", "TF_CPP_MIN_LOG_LEVEL=3"]:
         pass
+      case ["export", setting] if setting.startswith("TF_CONFIG="):
+        config = json.loads(setting.removeprefix("TF_CONFIG="))
+        self.assertContainsSubset({"cluster", "task"}, config)
       case _:
         self.fail(f"Neither make nor python, so not tested: {command}")
 
@@ -150,13 +173,48 @@ class ReadmeTest(parameterized.TestCase):
       self.assertIn(block.value.replace("_", " "), row)
 
 
-class LinksTest(parameterized.TestCase):
+def _anchors(path: pathlib.Path) -> set[str]:
+  """The anchors that GitHub gives the headings of a document."""
+  headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+  return {
+    re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+    for heading in headings
+  }
+
+
+class NamesTest(parameterized.TestCase):
+  """What documents name exists."""
+
   @parameterized.parameters(*_DOCUMENTS)
-  def test_relative_links_lead_to_files(self, name: str):
-    folder = pathlib.Path(_ROOT / name).parent
-    for link in re.findall(r"\]\(([^)#]+)", _read(name)):
-      if "://" not in link:
-        self.assertTrue((folder / link).exists(), link)
+  def test_relative_links_lead_to_files_and_headings(self, name: str):
+    here = _ROOT / name
+    for link, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", _read(name)):
+      if "://" in link:
+        continue
+      path = here.parent / link if link else here
+      self.assertTrue(path.exists(), link)
+      if anchor:
+        self.assertIn(anchor, _anchors(path), link)
+
+  @parameterized.parameters(*_DOCUMENTS)
+  def test_flags_are_defined(self, name: str):
+    modules = sources.modules("ghn_tf", "tools").values()
+    defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', "\n".join(modules)))
+    self.assertIn("workdir", defined)
+    defined |= {field.name for field in dataclasses.fields(config.TrainConfig)}
+    defined |= {f"no{flag}" for flag in defined}  # as absl negates them
+    named = set(re.findall(r"(?<![\w-])--([a-z]\w*)", _read(name)))
+    self.assertEmpty(named - defined - _FOREIGN_FLAGS)
+
+  @parameterized.parameters(*_DOCUMENTS)
+  def test_files_and_modules_are_there(self, name: str):
+    folders = "|".join(sources.FOLDERS)
+    for path in re.findall(rf"`((?:{folders})/[\w/.]+)`", _read(name)):
+      self.assertTrue((_ROOT / path).exists(), path)
+    modules = sources.modules("ghn_tf").keys() - {"ghn_tf"}
+    for dotted in re.findall(r"\bghn_tf(?:\.[a-z]\w*)+", _read(name)):
+      parents = itertools.accumulate(dotted.split("."), "{}.{}".format)
+      self.assertNotEmpty(modules & {*parents}, dotted)
 
 
 if __name__ == "__main__":
