@@ -51,7 +51,8 @@ class Dataset:
     name: the name it was loaded by.
     train: images to train on.
     validation: a tenth of the original training images, never trained on.
-    test: the original test images.
+    test: the original test images, or else, or without their labels, the
+      original validation images.
     num_classes: number of classes; labels are smaller.
   """
 
@@ -107,7 +108,15 @@ def normalize(
     images: [..., C], uint8.
     mean: of the pixels in [0, 1], per channel: [C].
     std: their standard deviation, [C].
+
+  Raises:
+    ValueError: images of another number of channels.
   """
+  if images.shape[-1] != len(mean):  # one channel would be broadcast to all
+    raise ValueError(
+      f"Images have {images.shape[-1]} channels, but those trained on had"
+      f" {len(mean)}; give images of as many."
+    )
   scale = (1 / (255 * std)).astype(np.float32)
   offset = (-mean / std).astype(np.float32)
   return images * scale + offset
@@ -135,9 +144,9 @@ def load(
 
   Raises:
     FileNotFoundError: the set is not in data_dir and download is False.
-    ValueError: an unknown or damaged set, one that is not image
-      classification, images of different sizes without image_size, or more
-      than max_bytes.
+    ValueError: an unknown or damaged set, one that is not classification of
+      8-bit images, images of different sizes without image_size or without
+      labels, or more than max_bytes.
   """
   if name == SAMPLE:
     return _load_sample(image_size)
@@ -279,12 +288,14 @@ def _load_tfds(
     builder.download_and_prepare()
   shape, num_classes = _check_features(name, builder.info.features, image_size)
   splits = builder.info.splits
-  test_name = "test" if "test" in splits else "validation"
-  if "train" not in splits or test_name not in splits:
+  # Of some sets, the labels of the test split are kept back.
+  labelled = [s for s in ("test", "validation") if _is_labelled(builder, s)]
+  if "train" not in splits or not labelled:
     raise ValueError(
-      f"Data set {name!r} needs the splits 'train' and 'test' or"
-      f" 'validation', it has {sorted(splits)}."
+      f"Data set {name!r} needs the splits 'train' and, with labels, 'test' or"
+      f" 'validation'; it has {sorted(splits)}."
     )
+  test_name = labelled[0]
   total = splits["train"].num_examples + splits[test_name].num_examples
   if total * int(np.prod(shape)) > max_bytes:
     raise ValueError(
@@ -304,6 +315,15 @@ def _load_tfds(
   )
 
 
+def _is_labelled(builder: tfds.core.DatasetBuilder, split: str) -> bool:
+  """Whether there is a split, and its first image has a label."""
+  if split not in builder.info.splits:
+    return False
+  only_labels = tfds.decode.PartialDecoding({"label": True})
+  first = builder.as_dataset(split=f"{split}[:1]", decoders=only_labels)
+  return any(e["label"] >= 0 for e in tfds.as_numpy(first))
+
+
 def _check_features(
   name: str, features: tfds.features.FeaturesDict, image_size: int | None
 ) -> tuple[tuple[int, int, int], int]:
@@ -316,6 +336,12 @@ def _check_features(
     raise ValueError(
       f"Data set {name!r} is not image classification: expected the features"
       f" 'image' (Image) and 'label' (ClassLabel), it has {sorted(features)}."
+    )
+  if features["image"].np_dtype != np.uint8:
+    raise ValueError(
+      f"The images of {name!r} are {np.dtype(features['image'].np_dtype)},"
+      " expected uint8; make a version of the set with image // 257, if they"
+      " fill 16 bits."
     )
   height, width, channels = features["image"].shape
   if image_size is not None:
@@ -364,5 +390,11 @@ def _read_split(
     raise ValueError(
       f"Split {split!r} in {builder.data_path} has {start} images instead of"
       f" {size}. Prepare the set anew."
+    )
+  num_classes = builder.info.features["label"].num_classes
+  if wrong := np.count_nonzero((labels < 0) | (labels >= num_classes)):
+    raise ValueError(
+      f"Split {split!r} in {builder.data_path} has {wrong} images of {size}"
+      f" whose label is not from 0 to {num_classes - 1}; take them out."
     )
   return Split(images, labels)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import pathlib
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -17,11 +18,16 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
 
   VERSION = tfds.core.Version("1.0.0")
   SHAPE: tuple[int | None, int | None, int] = (6, 6, 3)
+  DTYPE: type = np.uint8
   LABEL = tfds.features.ClassLabel(num_classes=5)
+  LABELS = {
+    "train": [i % 5 for i in range(40)],
+    "test": [i % 5 for i in range(6)],
+  }
 
   def _info(self):
     features = {
-      "image": tfds.features.Image(shape=self.SHAPE),
+      "image": tfds.features.Image(shape=self.SHAPE, dtype=self.DTYPE),
       "label": self.LABEL,
     }
     return tfds.core.DatasetInfo(
@@ -30,21 +36,40 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
 
   def _split_generators(self, dl_manager):
     return {
-      "train": self._generate_examples(40),
-      "test": self._generate_examples(6),
+      split: self._generate_examples(labels)
+      for split, labels in self.LABELS.items()
     }
 
-  def _generate_examples(self, number):
+  def _generate_examples(self, labels):
     height, width, channels = (size or 4 for size in self.SHAPE)
-    for i in range(number):
-      image = np.full((height + i % 2, width, channels), i, np.uint8)
+    for i, label in enumerate(labels):
+      size = (height + i % 2, width, channels)
+      image: np.ndarray = np.full(size, i, self.DTYPE)
       if self.SHAPE[0] is not None:
         image = image[:height]
-      yield i, {"image": image, "label": i % 5}
+      yield i, {"image": image, "label": label}
 
 
 class TinyImagesOfManySizes(TinyImages):
   SHAPE = (None, None, 3)
+
+
+class TinyDeepImages(TinyImages):
+  DTYPE = np.uint16
+
+
+class TinyContest(TinyImages):
+  """The labels of the test split are kept back."""
+
+  LABELS = {**TinyImages.LABELS, "test": [-1] * 6, "validation": [3, 1, 4]}
+
+
+class TinyUnlabelled(TinyImages):
+  LABELS = {**TinyImages.LABELS, "test": [-1] * 6}
+
+
+class TinyHalfLabelled(TinyImages):
+  LABELS = {**TinyImages.LABELS, "train": [2, -1, 0, -1]}
 
 
 class TinyPairs(TinyImages):
@@ -203,12 +228,22 @@ class SampleTest(absltest.TestCase):
       self.assertEqual(source[hash(image.tobytes())], label)
 
 
-class TfdsTest(absltest.TestCase):
+class TfdsTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.data_dir = absltest.get_default_test_tmpdir()
-    for builder in (TinyImages, TinyImagesOfManySizes, TinyPairs):
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.data_dir = folder.name
+    for builder in (
+      TinyImages,
+      TinyImagesOfManySizes,
+      TinyDeepImages,
+      TinyContest,
+      TinyUnlabelled,
+      TinyHalfLabelled,
+      TinyPairs,
+    ):
       builder(data_dir=cls.data_dir).download_and_prepare()
 
   def test_the_last_tenth_of_the_training_images_is_held_out(self):
@@ -255,6 +290,31 @@ class TfdsTest(absltest.TestCase):
   def test_a_set_without_classes_is_refused(self):
     with self.assertRaisesRegex(ValueError, "not image classification"):
       data.load("tiny_pairs", self.data_dir)
+
+  @parameterized.parameters(None, 4)
+  def test_images_of_16_bits_are_refused(self, image_size):
+    with self.assertRaisesRegex(
+      ValueError, "'tiny_deep_images' are uint16, expected uint8; .*// 257"
+    ):
+      data.load("tiny_deep_images", self.data_dir, image_size=image_size)
+
+  def test_without_test_labels_the_validation_split_is_the_test(self):
+    dataset = data.load("tiny_contest", self.data_dir)
+    self.assertCountEqual(dataset.test.labels, [3, 1, 4])
+    self.assertLen(dataset.train, 36)
+
+  def test_a_set_without_labels_to_measure_by_is_refused(self):
+    with self.assertRaisesRegex(
+      ValueError, r"with labels, .* it has \['test', 'train'\]"
+    ):
+      data.load("tiny_unlabelled", self.data_dir)
+
+  def test_images_without_a_label_are_refused(self):
+    with self.assertRaisesRegex(
+      ValueError,
+      "'train' in .* has 2 images of 4 whose label is not from 0 to 4",
+    ):
+      data.load("tiny_half_labelled", self.data_dir)
 
   def test_a_set_larger_than_the_bound_is_refused(self):
     # 46 images of 6 * 6 * 3 bytes are 4,968 bytes.

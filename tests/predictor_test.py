@@ -3,6 +3,7 @@
 import importlib
 import pathlib
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -42,6 +43,54 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
   def test_images_are_normalized_as_in_training(self):
     expected = data.load(data.SAMPLE).normalize(self.images)
     self.assertAllEqual(self.predictor.normalize(self.images), expected)
+
+  @parameterized.named_parameters(
+    ("scaled", lambda x: x / 255, r"float64 of 0 to 1\. Give np.round\(255"),
+    ("normalized", lambda x: x / 64 - 2, "float64 of -2 to .* before"),
+    ("int8", lambda x: (x - 128).astype(np.int8), "int8 of -128 to 127"),
+    ("uint16", lambda x: x.astype(np.uint16) * 257, "65535.*// 257"),
+    ("int_list", lambda x: x[:2].tolist(), "int64 of 0"),
+    ("none", lambda x: None, r"got object\."),
+    ("single", lambda x: x[0], r"\[number, height, .*got \[32, 32, 3\]"),
+    ("sizes", lambda x: [x[0], x[1, 1:]], "must all have one shape"),
+    ("grey", lambda x: x[..., :1], "have 1 channels, but .* had 3"),
+  )
+  def test_images_of_another_kind_say_what_is_expected(self, change, message):
+    images = change(self.images)
+    with self.assertRaisesRegex(ValueError, message):
+      self.predictor.normalize(images)
+    if images is not None:  # which are those taken by default
+      with self.assertRaisesRegex(ValueError, "mages .*must|takes images of"):
+        self.predictor.child(resnet.resnet8(), calibration_images=images)
+
+  def test_a_list_of_images_is_taken(self):
+    expected = self.predictor.normalize(self.images)
+    for images in ([*self.images], tf.constant(self.images)):
+      self.assertAllEqual(self.predictor.normalize(images), expected)
+    child = self.predictor.child(
+      resnet.resnet8(), calibration_images=[*self.images]
+    )
+    self.assertEqual(child.recipe.name, "w8a8")
+
+  @parameterized.parameters(0, 1, 63)
+  def test_too_few_images_do_not_calibrate(self, number: int):
+    with self.assertRaisesRegex(ValueError, f"needs 64 .*, got {number};"):
+      self.predictor.child(
+        resnet.resnet8(), calibration_images=self.images[:number]
+      )
+
+  def test_number_of_channels_must_be_the_hypernetworks(self):
+    grey = resnet.resnet8(input_shape=(32, 32, 1))
+    for images in (None, self.images, self.images[..., :1]):
+      with self.assertRaisesRegex(
+        ValueError, "Network 'resnet8' .* 1 channels, but .* trained on .* of 3"
+      ):
+        self.predictor.child(grey, calibration_images=images)
+    split = data.Split(self.images[..., :1], np.zeros(64, np.int32))
+    dataset = data.Dataset("grey", split, split, split, 10)
+    with mock.patch.object(data, "load", return_value=dataset):
+      with self.assertRaisesRegex(ValueError, "Data set 'grey' .* 1 channels"):
+        self.predictor.load_data("grey")
 
   @parameterized.parameters("float", "w8a8", "w4a4")
   def test_keras_model_computes_what_the_child_does(self, recipe: str):
@@ -167,7 +216,8 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     small = predictor_lib.load(path)
     (architecture,) = self.predictor.held_out(1)
     with self.assertRaisesRegex(
-      ValueError, r"shape \[32, 32, 3\], the calibration .* \[16, 16, 3\]"
+      ValueError,
+      r"shape \[32, 32, 3\]; .* taken by default, have the shape \[16, 16, 3\]",
     ):
       small.child(architecture)
 

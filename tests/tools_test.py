@@ -209,8 +209,8 @@ class EvaluateTest(parameterized.TestCase):
     self.assertEqual(done.returncode, 1)
     self.assertRegex(
       done.stderr,
-      r"1 of 2 networks could not be measured:\nresnet8: .*\[32, 32, 3\], the"
-      r" calibration images have \[16, 16, 3\]",
+      r"1 of 2 networks could not be measured:\nresnet8: .*\[32, 32, 3\]; the"
+      r" calibration_images have the shape \[16, 16, 3\]",
     )
     self.assertNotIn("Traceback", done.stderr)
     (network,) = json.loads(output.read_text())["networks"]

@@ -167,7 +167,7 @@ def evaluate() -> None:
   job = _job()
   predictor, dataset = job.load()
   for network in networks:
-    predictor.check_classes(network.num_classes, f"Network {network.name!r}")
+    predictor.check_network(network)
   networks = [*predictor.held_out(_UNSEEN.value), *networks]
   if not networks:
     raise ValueError("Nothing to evaluate: give --unseen or --target.")
