@@ -41,11 +41,13 @@ class Child:
     architecture: what the network is.
     params: predicted tensors, BatchNorm statistics and activation ranges.
     recipe: how it is rounded.
+    model: the Keras model that the architecture was read from, if any.
   """
 
   architecture: spec.Architecture
   params: network.Params
   recipe: recipe_lib.Recipe
+  model: keras.Model | None = None
 
   def apply(self, images: tf.Tensor) -> tf.Tensor:
     """Returns logits [B, classes] of normalized images, stored statistics."""
@@ -58,8 +60,13 @@ class Child:
     )
 
   def to_keras(self) -> keras.Model:
-    """Returns the network as a Keras model, quantize-aware by TFMOT."""
-    return keras_io.to_keras(self.architecture, self.params, self.recipe)
+    """Returns the network as a Keras model, quantize-aware by TFMOT.
+
+    What `model` has for training, such as Dropout, is kept.
+    """
+    return keras_io.to_keras(
+      self.architecture, self.params, self.recipe, self.model
+    )
 
   def to_tflite(self) -> bytes:
     """Returns the network as a fully integer TFLite file.
@@ -166,18 +173,17 @@ class Predictor:
         than the hypernetwork's, calibration images of another kind or too few,
         or none where there is no default.
     """
-    architecture = (
-      target
-      if isinstance(target, spec.Architecture)
-      else keras_io.from_keras(target)
-    )
+    if isinstance(target, spec.Architecture):
+      architecture, model = target, None
+    else:
+      architecture, model = keras_io.from_keras(target), target
     self.check_network(architecture)
     if isinstance(recipe, str):
       recipe = recipe_lib.get(recipe)
     batches = self._calibration_batches(architecture, calibration_images)
     (params,) = self.ghn([architecture])
     params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
-    return Child(architecture, params, recipe)
+    return Child(architecture, params, recipe, model)
 
   def predict(
     self,

@@ -108,8 +108,10 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(network.output_shape, model.output_shape)
 
   def test_predict_is_the_keras_model_of_the_child(self):
-    network = self.predictor.predict(resnet.resnet8(), "w8a8")
-    child = self.predictor.child(resnet.resnet8(), "w8a8")
+    model = resnet.resnet8()
+    network = self.predictor.predict(model, "w8a8")
+    child = self.predictor.child(model, "w8a8")
+    self.assertIs(child.model, model)
     images = self.predictor.normalize(self.images[:8])
     self.assertAllEqual(
       network(images, training=False),

@@ -74,6 +74,11 @@ class UnsupportedTest(parameterized.TestCase):
       "'conv' is a SeparableConv2D",
     ),
     (
+      "activity_regularizer",
+      lambda: _layers.ReLU(activity_regularizer="l2", name="relu"),
+      r"'relu' \(ReLU\): an activity_regularizer is not supported",
+    ),
+    (
       "softmax",
       lambda: _layers.Activation("softmax", name="soft"),
       "'soft'.*activation 'softmax' is not supported.*end at logits",

@@ -6,7 +6,7 @@ A layer and the node it stands for have the same name, which is what joins
 predicted params to layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tf_keras as keras
@@ -71,6 +71,11 @@ def _input_names(model: keras.Model) -> list[tuple[str, list[str]]]:
   return result
 
 
+# By the name of a node the Dropout layers that each of its inputs goes through;
+# by "" those of the logits.
+_Dropouts = Mapping[str, Sequence[tuple[str, ...]]]
+
+
 def from_keras(model: keras.Model) -> spec.Architecture:
   """Returns the architecture of a Keras model; its weights do not matter.
 
@@ -81,42 +86,104 @@ def from_keras(model: keras.Model) -> spec.Architecture:
   Raises:
     ValueError: naming the layer that is not supported, and why.
   """
+  architecture, _ = _read(model)
+  return architecture
+
+
+def _read(model: keras.Model) -> tuple[spec.Architecture, _Dropouts]:
+  """Returns what `from_keras` does, and where the model has Dropout."""
   _check_structure(model)
   for layer in model.layers:
     if not isinstance(layer, keras.layers.InputLayer):
       keras_layers.check(layer)
   input_name = model.input_names[0]
   builder = spec.Builder(tuple(model.inputs[0].shape[1:]), input_name)
-  made = {"": builder.input, input_name: builder.input}
+  # Of each layer the node, and the Dropout that its output has gone through.
+  image: tuple[int, tuple[str, ...]] = (builder.input, ())
+  made = {"": image, input_name: image}
+  dropouts: dict[str, Sequence[tuple[str, ...]]] = {}
   for name, sources in _input_names(model):
     if name == input_name:
       continue
-    outputs = [made[source] for source in sources]
-    shapes = [builder.shape(output) for output in outputs]
-    operations = keras_layers.read(model.get_layer(name), shapes)
+    inputs = [made[source] for source in sources]
+    layer = model.get_layer(name)
+    operations = keras_layers.read(layer, [builder.shape(i) for i, _ in inputs])
     for position, (op, attributes) in enumerate(operations):
       # Unlike those that Keras gives, this name does not end in _<number>.
       node_name = f"{name}_{op}{position}" if position else name
-      count = 2 if op is ops.Op.ADD else len(outputs)
-      node = builder.add(op, *outputs[:count], name=node_name, **attributes)
-      outputs = [node, *outputs[count:]]
-    made[name] = outputs[0]
-  return builder.build(model.name, made[model.output_names[0]])
+      count = 2 if op is ops.Op.ADD else len(inputs)
+      nodes, dropouts[node_name] = zip(*inputs[:count], strict=True)
+      node = builder.add(op, *nodes, name=node_name, **attributes)
+      inputs = [(node, ()), *inputs[count:]]
+    made[name] = inputs[0]
+    if isinstance(layer, keras.layers.Dropout):
+      node, passed = inputs[0]
+      made[name] = node, (*passed, name)
+  node, passed = made[model.output_names[0]]
+  dropouts[""] = (passed,)
+  return builder.build(model.name, node), dropouts
+
+
+class _Training:
+  """What a model has for training, which its architecture does not tell."""
+
+  def __init__(
+    self, architecture: spec.Architecture, model: keras.Model | None
+  ):
+    self._layers: Mapping[str, keras.layers.Layer] = {}
+    self._dropouts: _Dropouts = {}
+    self._dropped: dict[str, Any] = {}  # outputs of Dropout layers
+    if model is None:
+      return
+    read, self._dropouts = _read(model)
+    if read != architecture:
+      raise ValueError(
+        f"Architecture {architecture.name!r} is not that of model"
+        f" {model.name!r}; give the one that it was read from, or None."
+      )
+    self._layers = {layer.name: layer for layer in model.layers}
+
+  def give(self, layer: keras.layers.Layer) -> None:
+    """Gives a layer, not yet built, what that of its name has."""
+    if layer.name in self._layers:
+      keras_layers.train_alike(layer, self._layers[layer.name])
+
+  def dropped(self, name: str, inputs: Sequence[Any]) -> Sequence[Any]:
+    """Returns the inputs of a node of a name as they come through Dropout."""
+    paths = self._dropouts.get(name, [()] * len(inputs))
+    return [self._drop(x, path) for x, path in zip(inputs, paths, strict=True)]
+
+  def _drop(self, x: Any, path: Sequence[str]) -> Any:
+    for name in path:
+      if name not in self._dropped:
+        layer = self._layers[name]
+        same = keras.layers.Dropout(
+          layer.rate, layer.noise_shape, layer.seed, name=name
+        )
+        self._dropped[name] = same(x)
+      x = self._dropped[name]
+    return x
 
 
 def _layer(
-  architecture: spec.Architecture, index: int, recipe: recipe_lib.Recipe
+  architecture: spec.Architecture,
+  index: int,
+  recipe: recipe_lib.Recipe,
+  training: _Training,
 ) -> keras.layers.Layer:
   """Returns the layer of a node, with its kernel wrapped if it is rounded."""
   node = architecture.nodes[index]
   layer = keras_layers.make(node, architecture.shapes[index][-1])
-  if recipe.is_float:
+  if (
+    node.op is ops.Op.BATCH_NORM
+    and not recipe.is_float
+    and not ranges.is_folded(architecture, index)
+  ):
+    layer = tfmot.StandaloneBatchNormalization.from_config(layer.get_config())
+  training.give(layer)
+  if recipe.is_float or node.op not in network.CHANNEL_AXIS:
     return layer
-  if node.op in network.CHANNEL_AXIS:
-    return tfmot.quantize_kernel(layer, recipe, network.CHANNEL_AXIS[node.op])
-  if node.op is ops.Op.BATCH_NORM and not ranges.is_folded(architecture, index):
-    return tfmot.StandaloneBatchNormalization.from_config(layer.get_config())
-  return layer
+  return tfmot.quantize_kernel(layer, recipe, network.CHANNEL_AXIS[node.op])
 
 
 # Keras names of the weights that have params, and the params' names.
@@ -161,6 +228,7 @@ def to_keras(
   architecture: spec.Architecture,
   params: network.Params,
   recipe: recipe_lib.Recipe,
+  like: keras.Model | None = None,
 ) -> keras.Model:
   """Returns a Keras model of a calibrated child, quantize-aware by TFMOT.
 
@@ -175,10 +243,14 @@ def to_keras(
     architecture: the network.
     params: what `calibrate` returned for this recipe.
     recipe: how it is rounded.
+    like: the model that the architecture was read from, if any. What it has for
+      training is kept: Dropout, BatchNorm's momentum, and the regularizers and
+      constraints of weights. All weights are trainable, frozen there or not.
 
   Raises:
-    ValueError: params lack a tensor.
+    ValueError: params lack a tensor, or `like` is another network.
   """
+  training = _Training(architecture, like)
   output_ranges = ranges.output_ranges(architecture)
   range_layers: dict[int, keras.layers.Layer] = {}
   outputs: list[Any] = []
@@ -186,8 +258,8 @@ def to_keras(
     if node.op is ops.Op.INPUT:
       x = image = keras.Input(architecture.input_shape, name=node.name)
     else:
-      inputs = [outputs[i] for i in node.inputs]
-      layer = _layer(architecture, index, recipe)
+      inputs = training.dropped(node.name, [outputs[i] for i in node.inputs])
+      layer = _layer(architecture, index, recipe, training)
       x = layer(inputs if len(inputs) > 1 else inputs[0])
       _set_weights(layer, node, params)
     output_range = output_ranges[index]
@@ -209,7 +281,8 @@ def to_keras(
           )
         tfmot.set_output_range(range_layers[owner], *params[key])
     outputs.append(x)
-  return keras.Model(image, outputs[-1], name=_model_name(architecture))
+  logits = training.dropped("", outputs[-1:])
+  return keras.Model(image, logits[0], name=_model_name(architecture))
 
 
 def _model_name(architecture: spec.Architecture) -> str:

@@ -176,6 +176,11 @@ def read(
   config = layer.get_config()
   try:
     _require(config, data_format="channels_last")
+    if layer.activity_regularizer is not None:
+      raise _UnsupportedError(
+        "an activity_regularizer is not supported, which TFMOT's wrappers would"
+        " leave out; only regularizers of weights are"
+      )
     return _READERS[kind](config, shapes)
   except _UnsupportedError as error:
     raise ValueError(
@@ -230,3 +235,22 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
     case ops.Op.CROP:
       return _layers.Cropping2D(margins, **named)
   raise AssertionError(f"{node.op} has no layer")
+
+
+# What a layer decides only for training: its weights' losses and bounds, and
+# how fast BatchNorm's stored statistics follow.
+_WEIGHTS = ("kernel", "depthwise", "bias", "gamma", "beta")
+_FOR_TRAINING = (
+  "momentum",
+  *(f"{weight}_regularizer" for weight in _WEIGHTS),
+  *(f"{weight}_constraint" for weight in _WEIGHTS),
+)
+
+
+def train_alike(
+  layer: keras.layers.Layer, model_layer: keras.layers.Layer
+) -> None:
+  """Gives a layer that is not built yet what another has for training."""
+  for name in _FOR_TRAINING:
+    if hasattr(model_layer, name):
+      setattr(layer, name, getattr(model_layer, name))
