@@ -44,6 +44,7 @@ def _encoder(**arguments) -> encoder.Encoder:
     "virtual_edges": True,
     "num_rounds": 1,
     "layer_norm": True,
+    "traits": False,
     "rng": np.random.default_rng(0),
   }
   return encoder.Encoder(**(defaults | arguments))
