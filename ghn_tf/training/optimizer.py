@@ -10,6 +10,7 @@ differ.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -62,7 +63,7 @@ class Muon(keras.optimizers.Adam):
     as_matrix: Callable[[tf.Variable], tuple[int, int] | None],
     rate: float,
     decay: float,
-    **kwargs,
+    **kwargs: Any,
   ):
     super().__init__(**kwargs)
     self._as_matrix = as_matrix
