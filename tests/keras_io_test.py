@@ -61,6 +61,23 @@ def _calibrated(architecture: spec.Architecture, recipe=_FLOAT):
   )
 
 
+def _pooled() -> spec.Architecture:
+  """A network whose pools share the ranges of what they read."""
+  builder = spec.Builder(_SHAPE)
+  window = {"kernel": (2, 2), "strides": (2, 2)}
+  x = builder.add(ops.Op.CONV, builder.input, filters=8, kernel=(3, 3))
+  x = builder.add(ops.Op.BATCH_NORM, x)
+  x = builder.add(ops.Op.AVG_POOL, x, **window)
+  x = builder.add(ops.Op.RELU, x)  # fused into the pool
+  conv = builder.add(ops.Op.DEPTHWISE_CONV, x, kernel=(3, 3))
+  x = builder.add(ops.Op.ADD, builder.add(ops.Op.MAX_POOL, x), conv)
+  x = builder.add(ops.Op.BATCH_NORM, x)  # stands alone
+  x = builder.add(ops.Op.AVG_POOL, x, **window)
+  x = builder.add(ops.Op.FLATTEN, x)
+  builder.add(ops.Op.DENSE, x, filters=3, use_bias=True)
+  return builder.build("pooled")
+
+
 def _params_of(model: keras.Model) -> dict[str, tf.Tensor]:
   """A model's own weights, under the names of params."""
   params = {}
@@ -243,6 +260,45 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
       [layer.name for layer in model.layers],
       ["input", "quant_input_range", "quant_conv", "relu"]
       + ["quant_relu_range", "avg", "flat"],
+    )
+
+  def test_in_training_each_range_follows_the_output_of_its_owner(self):
+    architecture = _pooled()
+    recipe = recipe_lib.get("w8a8")
+    params = _calibrated(architecture, recipe)
+    model = keras_io.to_keras(architecture, params, recipe)
+    wrappers = [x for x in model.layers if x.name.endswith("_range")]
+    owned = [wrapper.get_input_at(0) for wrapper in wrappers]
+    *outputs, _ = keras.Model(model.input, [*owned, model.output])(
+      2 * _images(), training=True
+    )
+    for wrapper, output in zip(wrappers, outputs, strict=True):
+      ends = {v.name.split("_")[-1]: v.numpy() for v in wrapper.weights}
+      key = wrapper.name.removeprefix("quant_").replace("_range", "/range")
+      before = params[key].numpy()
+      batch = [min(output.numpy().min(), 0), output.numpy().max()]
+      # TFMOT's moving average goes 1/1000 of the way to each batch.
+      self.assertAllClose(
+        [ends["min:0"], ends["max:0"]], before + (batch - before) / 1000, 1e-6
+      )
+
+  @parameterized.parameters("w8a8", "w4a4")
+  def test_a_quantize_aware_model_learns(self, name):
+    architecture, recipe = _pooled(), recipe_lib.get(name)
+    model = keras_io.to_keras(
+      architecture, _calibrated(architecture, recipe), recipe
+    )
+    model.compile(
+      keras.optimizers.Adam(1e-2),
+      keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    history = model.fit(
+      _images(), np.arange(4) % 3, epochs=30, verbose=0, batch_size=4
+    )
+    losses = history.history["loss"]
+    self.assertLess(losses[-1], losses[0] / 10)
+    self.assertTrue(
+      all(np.isfinite(variable).all() for variable in model.variables)
     )
 
   @parameterized.parameters(

@@ -271,8 +271,9 @@ def to_keras(
         )
       if output_range.rounds:
         # A pool calls the layer of the node that it averages, and so shares
-        # its range, as integer runtimes require.
-        x = range_layers[owner](x)
+        # its range, as integer runtimes require. Averages are narrower than
+        # what they are of: in training, the owner alone moves the range.
+        x = range_layers[owner](x, training=None if owner == index else False)
       if owner == index:
         key = ranges.name(node)
         if key not in params:
