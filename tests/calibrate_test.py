@@ -111,9 +111,11 @@ class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(params["input/range"][0], 0)
     self.assertEqual(params["relu/range"][0], 0)
 
-  def test_an_output_that_is_always_zero_has_a_range(self):
+  @parameterized.parameters(0.0, 1e-36)
+  def test_an_output_that_is_as_good_as_zero_has_a_range(self, value):
     architecture = _architecture()
-    params = _params(architecture) | {"conv/kernel": tf.zeros((1, 1, 3, 2))}
+    kernel = tf.fill((1, 1, 3, 2), value)
+    params = _params(architecture) | {"conv/kernel": kernel}
     recipe = recipe_lib.get("w8a8")
     batches = _batches(2)
     params = calibrate.calibrate(architecture, params, batches, recipe=recipe)

@@ -39,6 +39,11 @@ def _limit(kernel: np.ndarray, channel_axis: int | None) -> np.ndarray:
   return np.abs(kernel).max(axis=axes, keepdims=True).astype(np.float64)
 
 
+# Steps of a grid with these limits are too small for float32, or their inverse
+# too great.
+_TINY = (2e-36, 1e-36, 1e-37, 1.2e-38)
+
+
 class KernelGridTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
     # 127 steps of 1 to either side; halves go up.
@@ -94,6 +99,14 @@ class KernelGridTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(rounded[..., :1], alone)
     self.assertAllEqual(rounded[..., 1:], x[..., 1:])
 
+  @parameterized.product(limit=_TINY, num_bits=_BITS, per_channel=(True, False))
+  def test_a_tiny_kernel_is_as_good_as_zero(self, limit, num_bits, per_channel):
+    x = tf.constant([limit, -limit, limit / 2, 0], shape=(1, 1, 2, 2))
+    rounded = fake_quant.quantize_kernel(
+      x, _grid(num_bits, per_channel), channel_axis=3
+    )
+    self.assertAllEqual(rounded, tf.zeros_like(x))
+
   def test_an_asymmetric_grid_is_an_error(self):
     grid = recipe_lib.TensorQuantization(8, symmetric=False, per_channel=True)
     with self.assertRaisesRegex(ValueError, "no zero point for kernels"):
@@ -135,6 +148,14 @@ class ActivationGridTest(tf.test.TestCase, parameterized.TestCase):
       tf.zeros(5), tf.constant(0.0), tf.constant(0.0), 8
     )
     self.assertAllEqual(rounded, tf.zeros(5))
+
+  @parameterized.product(limit=_TINY, num_bits=_BITS, low=(0, -1))
+  def test_a_tiny_range_gives_zeros(self, limit, num_bits, low):
+    x = tf.constant([limit, -limit, limit / 2, 0])
+    rounded = fake_quant.quantize_activation(
+      x, tf.constant(low * limit), tf.constant(limit), num_bits
+    )
+    self.assertAllEqual(rounded, tf.zeros_like(x))
 
 
 class NoiseTest(tf.test.TestCase, parameterized.TestCase):

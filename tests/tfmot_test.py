@@ -109,6 +109,18 @@ class KernelTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(model(x, training=True), plain(x))
 
   @parameterized.named_parameters(*_LAYERS)
+  def test_a_tiny_kernel_is_as_good_as_zero(self, make, shape, channel_axis):
+    model, wrapper, kernel = _wrapped(
+      make, shape, channel_axis, recipe_lib.get("w8a8")
+    )
+    kernel.assign(tf.fill(kernel.shape, 1e-36))  # with NaN, where unguarded
+    tfmot.set_kernel_range(wrapper, kernel)
+    x = _normal((2, *shape), seed=1)
+    for training in (False, True):
+      y = model(x, training=training)
+      self.assertAllEqual(y, tf.zeros_like(y))
+
+  @parameterized.named_parameters(*_LAYERS)
   def test_gets_a_gradient_in_training(self, make, shape, channel_axis):
     model, _, kernel = _wrapped(
       make, shape, channel_axis, recipe_lib.get("w4a4")
@@ -227,6 +239,15 @@ class StandaloneBatchNormalizationTest(
       standalone(x, training=False), plain(x, training=False), 1e-6, 1e-6
     )
     self.assertAllEqual(standalone(x, training=True), plain(x, training=True))
+
+  @parameterized.parameters(((5, 6, 7),), ((7,),))
+  def test_a_tiny_gain_is_as_good_as_zero(self, shape):
+    standalone, _ = self._layers(shape)
+    standalone.gamma.assign(tf.fill(shape[-1:], 1e-36))
+    x = _normal((4, *shape), seed=1)
+    self.assertAllEqual(
+      standalone(x, training=False), tf.broadcast_to(standalone.beta, x.shape)
+    )
 
   def test_configuration_survives_serialization(self):
     standalone, _ = self._layers((7,))

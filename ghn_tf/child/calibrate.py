@@ -17,6 +17,7 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
 from ghn_tf.child import ranges
+from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
 # Training images that a network is calibrated on by default.
@@ -62,7 +63,7 @@ def calibrate(
   biased ones within the batches, by which training normalized, not that of all
   images together. The keys are `<node>/moving_mean`, `<node>/moving_variance`
   and `<node>/range`, the latter [min, max] and only if the recipe rounds; it is
-  [0, 1] for an output that was always 0.
+  [0, 1] for an output that was always 0, or as good as that.
 
   Args:
     architecture: the network.
@@ -88,7 +89,7 @@ def calibrate(
   _check_finite(architecture, means)
   for node in architecture.nodes:
     key = ranges.name(node)
-    if key in means and means[key][0] == means[key][1]:
+    if key in means and np.ptp(means[key]) < fake_quant.LEAST_LIMIT:
       # Zeros alone have a range as well: a scale of 0 makes a broken file.
       means[key] = tf.constant([0.0, 1.0])
   return {**params, **means}

@@ -16,6 +16,10 @@ from ghn_tf.quant import recipe as recipe_lib
 
 _raw = tf.raw_ops
 
+# The least end of a range. The step of one narrower than 255 times the least
+# float32 is taken for 0 in part of TensorFlow's kernel, which gives NaN.
+LEAST_LIMIT = 1e-30
+
 
 def _add_noise(
   x: tf.Tensor, step: tf.Tensor, seed: tuple[int, int]
@@ -60,6 +64,7 @@ def quantize_kernel(
   axes = tuple(range(len(shape) - 1 if per_channel else len(shape)))
   magnitude = _raw.Abs(x=kernel)
   limit = _raw.Max(input=magnitude, axis=constants.constant(axes))
+  limit = _at_least(limit)
   num_bits = quantization.num_bits
   if noise_seed is not None:
     step = limit / (2 ** (num_bits - 1) - 1)
@@ -76,6 +81,11 @@ def quantize_kernel(
     num_bits=num_bits,
     narrow_range=True,
   )
+
+
+def _at_least(limit: tf.Tensor) -> tf.Tensor:
+  least = constants.constant(LEAST_LIMIT, limit.dtype)
+  return _raw.Maximum(x=limit, y=least)
 
 
 def _reshape(x: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
@@ -103,5 +113,5 @@ def quantize_activation(
     step = (high - low) / (2**num_bits - 1)
     return _add_noise(x, step, noise_seed)
   return _raw.FakeQuantWithMinMaxVars(
-    inputs=x, min=low, max=high, num_bits=num_bits
+    inputs=x, min=low, max=_at_least(high), num_bits=num_bits
   )

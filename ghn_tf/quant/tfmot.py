@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
+from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
 Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
@@ -57,7 +58,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
 
   def limit(self, kernel: tf.Tensor) -> tf.Tensor:
     """Returns the largest magnitude, [channels] or scalar."""
-    magnitude = tf.abs(kernel)
+    magnitude = tf.maximum(tf.abs(kernel), fake_quant.LEAST_LIMIT)
     if self.channel_axis is None or not self.per_channel:
       limit = tf.reduce_max(magnitude)
       if self.channel_axis is None:
@@ -177,7 +178,7 @@ class StandaloneBatchNormalization(keras.layers.BatchNormalization):
     if training:
       return super().call(inputs, training=True, **kwargs)
     gain = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
-    limit = tf.abs(gain)
+    limit = tf.maximum(tf.abs(gain), fake_quant.LEAST_LIMIT)
     kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
       tf.reshape(gain, (1, 1, -1)), -limit, limit, 8, narrow_range=True
     )
