@@ -1,10 +1,11 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Callable
+import contextlib
 import importlib.util
 import pathlib
 import subprocess
 import sys
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -14,17 +15,16 @@ import tf_keras as keras
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.child import calibrate
 from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.child import ranges
+from ghn_tf.edge import kernel_ranges
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
+from tests import drawings
 
 _Op = ops.Op
-_SHAPE = (8, 8, 6)
-_CLASSES = 5
 
 # Without TensorFlow or ai_edge_litert, beside which tflite_runtime corrupts
 # the heap: their C++ symbols clash.
@@ -46,120 +46,20 @@ np.save(sys.argv[3], np.stack(results))
 """
 
 
-def _images() -> np.ndarray:
-  rng = np.random.default_rng(9)
-  return rng.normal(size=(64, *_SHAPE)).astype(np.float32)
-
-
-def _params(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
-  """Random params with which outputs of all layers are about 1."""
-  rng = np.random.default_rng(0)
-  params = {}
-  for param in architecture.param_specs:
-    values = rng.normal(size=param.shape)
-    if param.kind in (spec.ParamKind.CONV_KERNEL, spec.ParamKind.DENSE_KERNEL):
-      values *= np.sqrt(2 / np.prod(param.shape[:-1]))
-    params[param.name] = tf.constant(values.astype(np.float32))
-  return params
-
-
-def _network(draw: Callable[[spec.Builder], int]) -> spec.Architecture:
-  """A drawing, ended by a pool and logits."""
-  builder = spec.Builder(_SHAPE)
-  x = draw(builder)
-  if len(builder.shape(x)) == 3:
-    x = builder.add(_Op.GLOBAL_AVG_POOL, x, name="pool")
-  builder.add(_Op.DENSE, x, name="logits", filters=_CLASSES, use_bias=True)
-  return builder.build("drawing")
-
-
-def _model(
-  architecture: spec.Architecture,
-  name: str,
-  params: dict[str, tf.Tensor] | None = None,
-) -> tuple[keras.Model, network.Params]:
-  recipe = recipe_lib.get(name)
-  calibrated = calibrate.calibrate(
-    architecture,
-    params or _params(architecture),
-    [tf.constant(_images())],
-    recipe=recipe,
-  )
-  return keras_io.to_keras(architecture, calibrated, recipe), calibrated
-
-
-def _codes(interpreter: tflite.Interpreter, model: keras.Model) -> np.ndarray:
-  """The logits of a Keras model as codes of its file."""
-  logits = model(_images(), training=False).numpy()
-  return (
-    np.round(logits / interpreter.output_scale) + interpreter.output_zero_point
-  )
-
-
-def _conv(b: spec.Builder, x: int, **attributes) -> int:
-  return b.add(_Op.CONV, x, filters=6, **attributes)
-
-
-def _conv_bn_relu(b: spec.Builder) -> int:
-  bn = b.add(_Op.BATCH_NORM, _conv(b, 0, kernel=(3, 3)))
-  return b.add(_Op.RELU, bn)
-
-
-def _depthwise(b: spec.Builder) -> int:
-  x = b.add(_Op.DEPTHWISE_CONV, 0, kernel=(3, 3), dilation=2)
-  return _conv(b, b.add(_Op.BATCH_NORM, x))
-
-
-def _average(b: spec.Builder, x: int) -> int:
-  return b.add(_Op.AVG_POOL, x, kernel=(2, 2), strides=(2, 2))
-
-
-def _average_relu(b: spec.Builder) -> int:
-  return _conv(b, b.add(_Op.RELU, _average(b, _conv(b, 0))))
-
-
-def _average_two_relus(b: spec.Builder) -> int:
-  x = _average(b, _conv(b, 0))
-  return b.add(_Op.CONCAT, b.add(_Op.RELU, x), _conv(b, b.add(_Op.RELU, x)))
-
-
-def _average_relu_concat(b: spec.Builder) -> int:
-  relu = b.add(_Op.RELU, _average(b, _conv(b, 0)))
-  return b.add(_Op.CONCAT, relu, _average(b, 0))
-
-
-def _two_relus(b: spec.Builder) -> int:
-  x = b.add(_Op.ADD, 0, _conv(b, 0))
-  left, right = (_conv(b, b.add(_Op.RELU, x)) for _ in range(2))
-  return b.add(_Op.ADD, left, right)
-
-
-def _concat_bn_relu(b: spec.Builder) -> int:
-  x = b.add(_Op.CONCAT, _conv(b, 0), b.add(_Op.MAX_POOL, 0, kernel=(3, 3)))
-  return b.add(_Op.RELU6, b.add(_Op.BATCH_NORM, x))
-
-
-def _dense_bn(b: spec.Builder) -> int:
-  x = b.add(_Op.DENSE, b.add(_Op.GLOBAL_AVG_POOL, 0), filters=9)
-  return b.add(_Op.RELU, b.add(_Op.BATCH_NORM, x))
-
-
-def _pad_crop(b: spec.Builder) -> int:
-  x = b.add(_Op.ZERO_PAD, 0, margins=(0, 1, 0, 1))
-  x = _conv(b, x, kernel=(3, 3), strides=(2, 2), padding="valid")
-  return b.add(_Op.FLATTEN, b.add(_Op.CROP, x, margins=(1, 0, 0, 1)))
-
-
 class ConvertTest(parameterized.TestCase):
   @parameterized.named_parameters(
-    ("conv_bn_relu", _conv_bn_relu, ["CONV_2D"]),
-    ("depthwise", _depthwise, ["DEPTHWISE_CONV_2D", "CONV_2D"]),
-    ("average_relu", _average_relu, ["CONV_2D", "AVERAGE_POOL_2D", "CONV_2D"]),
-    ("dense_bn", _dense_bn, None),
-    ("pad_crop", _pad_crop, None),
+    ("conv_bn_relu", drawings.conv_bn_relu, ["CONV_2D"]),
+    ("depthwise", drawings.depthwise, ["DEPTHWISE_CONV_2D", "CONV_2D"]),
+    (
+      "average_relu",
+      drawings.average_relu,
+      ["CONV_2D", "AVERAGE_POOL_2D", "CONV_2D"],
+    ),
+    ("dense_bn", drawings.dense_bn, None),
+    ("pad_crop", drawings.pad_crop, None),
   )
   def test_batch_norm_and_relu_are_fused(self, draw, expected):
-    model, _ = _model(_network(draw), "w8a8")
+    model, _ = drawings.model(drawings.network(draw), "w8a8")
     operators = tflite.operator_names(tflite.convert(model))
     self.assertNoCommonElements(
       operators,
@@ -170,45 +70,61 @@ class ConvertTest(parameterized.TestCase):
 
   @parameterized.product(
     draw=(
-      _conv_bn_relu,
-      _depthwise,
-      _average_relu,
-      _average_two_relus,
-      _average_relu_concat,
-      _two_relus,
-      _concat_bn_relu,
-      _dense_bn,
-      _pad_crop,
+      drawings.conv_bn_relu,
+      drawings.depthwise,
+      drawings.average_relu,
+      drawings.average_two_relus,
+      drawings.average_relu_concat,
+      drawings.two_relus,
+      drawings.concat_bn_relu,
+      drawings.dense_bn,
+      drawings.pad_crop,
     ),
     name=("w8a8", "w4a8"),
   )
   def test_a_file_agrees_with_its_model(self, draw, name):
-    model, _ = _model(_network(draw), name)
+    model, _ = drawings.model(drawings.network(draw), name)
     interpreter = tflite.Interpreter(tflite.convert(model))
     differences = np.abs(
-      interpreter.run(_images()) - _codes(interpreter, model)
+      interpreter.run(drawings.images()) - drawings.codes(interpreter, model)
     )
     # Up to four operators in a row, each rounding by itself: see
     # conformance_test. An average of two by two codes often ends in .5.
     self.assertLessEqual(differences.max(), 5)
     self.assertLess(differences.mean(), 1.5)
 
+  def test_a_bias_that_is_cut_off_is_an_error_that_names_it(self):
+    def build(b: spec.Builder) -> int:
+      return drawings.conv(b, b.input, name="tiny", use_bias=True)
+
+    architecture = drawings.network(build)
+    params = drawings.random_params(architecture)
+    params["tiny/kernel"] *= 1e-9
+    model, _ = drawings.model(architecture, "w8a8", params)
+    with mock.patch.object(kernel_ranges, "suited", contextlib.nullcontext):
+      with self.assertRaisesRegex(
+        tflite.ConversionError, r"beyond 32 bits, in \['drawing/quant_tiny"
+      ):
+        tflite.convert(model)
+
   def test_a_layer_that_gives_only_zeros_is_no_harm(self):
     def build(b: spec.Builder) -> int:
-      dead = _conv(b, b.input, name="dead", use_bias=True)
-      return _conv(b, b.add(_Op.RELU, dead))
+      dead = drawings.conv(b, b.input, name="dead", use_bias=True)
+      return drawings.conv(b, b.add(_Op.RELU, dead))
 
-    architecture = _network(build)
-    params = _params(architecture) | {"dead/bias": tf.fill((6,), -100.0)}
+    architecture = drawings.network(build)
+    params = drawings.random_params(architecture) | {
+      "dead/bias": tf.fill((6,), -100.0)
+    }
     for name in ("w8a8", "w4a8"):
-      model, _ = _model(architecture, name, params)
+      model, _ = drawings.model(architecture, name, params)
       interpreter = tflite.Interpreter(tflite.convert(model))
       np.testing.assert_array_equal(
-        interpreter.run(_images()), _codes(interpreter, model)
+        interpreter.run(drawings.images()), drawings.codes(interpreter, model)
       )
 
   def test_a_float_model_is_an_error_that_names_operators(self):
-    model, _ = _model(_network(_conv_bn_relu), "float")
+    model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "float")
     with self.assertRaisesRegex(
       tflite.ConversionError, r"'drawing' is not fully integer.*CONV_2D \("
     ):
@@ -218,7 +134,7 @@ class ConvertTest(parameterized.TestCase):
   def test_activations_of_few_bits_are_an_error_that_says_what_works(
     self, name, num_bits
   ):
-    model, _ = _model(_network(_conv_bn_relu), name)
+    model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), name)
     with self.assertRaisesRegex(
       tflite.ConversionError,
       rf"to {num_bits} bits.*Child.to_tflite\(\) and tools/to_tflite",
@@ -226,12 +142,12 @@ class ConvertTest(parameterized.TestCase):
       tflite.convert(model)
 
   def test_says_nothing_of_the_converter_s_own_deprecations(self):
-    model, _ = _model(_network(_conv_bn_relu), "w8a8")
+    model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "w8a8")
     with self.assertNoLogs("absl", "WARNING"):
       tflite.convert(model)
 
   def test_one_float_layer_is_named(self):
-    model, _ = _model(_network(_conv_bn_relu), "w8a8")
+    model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "w8a8")
     logits = keras.layers.Dense(3, name="extra")(model.output)
     with self.assertRaisesRegex(
       tflite.ConversionError, "fully integer; in float are .*FULLY_CONNECTED"
@@ -240,7 +156,7 @@ class ConvertTest(parameterized.TestCase):
     self.assertNotIn("CONV_2D", str(raised.exception))
 
   def test_what_the_converter_refuses_is_an_error(self):
-    image = keras.Input(_SHAPE)
+    image = keras.Input(drawings.SHAPE)
     model = keras.Model(
       image, keras.layers.Lambda(tf.linalg.svd)(image)[0], name="svd"
     )
@@ -251,8 +167,11 @@ class ConvertTest(parameterized.TestCase):
 
   @parameterized.parameters(("w8a8", 127), ("w4a8", 7), ("w2a2", 7))
   def test_kernels_have_the_bits_of_the_recipe(self, name, greatest):
-    architecture, recipe = _network(_conv_bn_relu), recipe_lib.get(name)
-    _, params = _model(architecture, name)
+    architecture, recipe = (
+      drawings.network(drawings.conv_bn_relu),
+      recipe_lib.get(name),
+    )
+    _, params = drawings.model(architecture, name)
     model = keras_io.to_keras(
       architecture, *int8_grid.on_int8(architecture, params, recipe)
     )
@@ -277,14 +196,14 @@ class ConvertTest(parameterized.TestCase):
     def build(b: spec.Builder) -> int:
       branches = []
       for name in ("left", "right"):
-        x = _conv(b, b.input, name=name, kernel=(3, 3))
+        x = drawings.conv(b, b.input, name=name, kernel=(3, 3))
         branches.append(b.add(_Op.BATCH_NORM, x, name=f"{name}_bn"))
       return b.add(_Op.ADD, *branches)
 
-    architecture = _network(build)
-    params = _params(architecture)
+    architecture = drawings.network(build)
+    params = drawings.random_params(architecture)
     params["right/kernel"] = params["left/kernel"]
-    model, _ = _model(architecture, "w4a8", params)
+    model, _ = drawings.model(architecture, "w4a8", params)
     before = [variable.numpy() for variable in model.variables]
     _, graph = tflite._main_graph(tflite.convert(model))
     for variable, value in zip(model.variables, before, strict=True):
@@ -297,8 +216,8 @@ class InterpreterTest(parameterized.TestCase):
   def _interpreter(
     self, name: str = "w8a8"
   ) -> tuple[tflite.Interpreter, network.Params, spec.Architecture]:
-    architecture = _network(lambda b: b.add(_Op.FLATTEN, 0))
-    model, params = _model(architecture, name)
+    architecture = drawings.network(lambda b: b.add(_Op.FLATTEN, 0))
+    model, params = drawings.model(architecture, name)
     return tflite.Interpreter(tflite.convert(model)), params, architecture
 
   def test_scales_are_those_of_the_calibrated_ranges(self):
@@ -329,7 +248,7 @@ class InterpreterTest(parameterized.TestCase):
 
   def test_one_layer_is_integer_arithmetic(self):
     interpreter, params, _ = self._interpreter()
-    images = _images()
+    images = drawings.images()
     kernel = params["logits/kernel"].numpy().astype(np.float64)
     scale = np.abs(kernel).max() / 127
     unit = interpreter.input_scale * scale  # of the accumulator
@@ -346,51 +265,54 @@ class InterpreterTest(parameterized.TestCase):
 
   def test_images_do_not_depend_on_their_batch(self):
     interpreter, *_ = self._interpreter()
-    images = _images()
+    images = drawings.images()
     np.testing.assert_array_equal(
       interpreter.run(images)[5:7], interpreter.run(images[5:7])
     )
 
   def test_accuracy_is_the_share_of_greatest_logits(self):
     interpreter, *_ = self._interpreter()
-    images = _images()[:8]
+    images = drawings.images()[:8]
     labels = interpreter.run(images).argmax(axis=-1)
     self.assertEqual(interpreter.accuracy(images, labels), 1)
-    labels[:2] = (labels[:2] + 1) % _CLASSES
+    labels[:2] = (labels[:2] + 1) % drawings.CLASSES
     self.assertEqual(interpreter.accuracy(images, labels), 0.75)
 
   def test_a_float_file_is_an_error(self):
-    model, _ = _model(_network(_conv_bn_relu), "float")
+    model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "float")
     content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     with self.assertRaisesRegex(ValueError, "is float32, expected int8"):
       tflite.Interpreter(content)
 
   def test_a_damaged_file_is_an_error(self):
-    model, _ = _model(_network(_conv_bn_relu), "w8a8")
+    model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "w8a8")
     with self.assertRaises(ValueError):
       tflite.Interpreter(tflite.convert(model)[:1000])
 
 
 class OtherRuntimeTest(parameterized.TestCase):
   @parameterized.product(
-    draw=(_conv_bn_relu, _depthwise, _concat_bn_relu), name=("w8a8", "w4a8")
+    draw=(drawings.conv_bn_relu, drawings.depthwise, drawings.concat_bn_relu),
+    name=("w8a8", "w4a8"),
   )
   def test_tflite_runtime_agrees(self, draw, name):
     if importlib.util.find_spec("tflite_runtime") is None:
       self.skipTest("tflite_runtime is not installed (Python < 3.12 only).")
-    model, _ = _model(_network(draw), name)
+    model, _ = drawings.model(drawings.network(draw), name)
     content = tflite.convert(model)
     interpreter = tflite.Interpreter(content)
     folder = pathlib.Path(self.create_tempdir().full_path)
     files = [folder / name for name in ("x.tflite", "in.npy", "out.npy")]
     files[0].write_bytes(content)
-    np.save(files[1], interpreter.quantize(_images()))
+    np.save(files[1], interpreter.quantize(drawings.images()))
     subprocess.run(
       [sys.executable, "-c", _RUN_IN_TFLITE_RUNTIME, *map(str, files)],
       check=True,
       timeout=120,
     )
-    differences = np.load(files[2]).astype(int) - interpreter.run(_images())
+    differences = np.load(files[2]).astype(int) - interpreter.run(
+      drawings.images()
+    )
     # Three operators in a row, whose fixed-point products are rounded once in
     # some kernels and twice in others.
     self.assertLessEqual(np.abs(differences).max(), 2)

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fully integer TFLite files: conversion, inspection and execution."""
 
-import collections
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Sequence
 import importlib
 from typing import Any
 import warnings
@@ -14,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 import tf_keras as keras
+
+from ghn_tf.edge import kernel_ranges
 
 # The successor of tflite-runtime first: it knows newer operator versions.
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
@@ -36,7 +36,8 @@ def convert(model: keras.Model) -> bytes:
 
   Raises:
     ConversionError: the model rounds activations to fewer than 8 bits, the
-      converter failed, or it left an operator in float.
+      converter failed, it left an operator in float, or a bias does not fit
+      into 32 bits.
   """
   # Only a static batch of 1 lets the converter fuse dilated convolutions.
   signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
@@ -51,7 +52,7 @@ def convert(model: keras.Model) -> bytes:
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
-    with warnings.catch_warnings(), _equal_kernels_told_apart(model):
+    with warnings.catch_warnings(), kernel_ranges.suited(model):
       warnings.simplefilter("ignore")
       content = _convert(concrete, is_float=not roundings)
   except Exception as error:  # The converter raises bare Exceptions.
@@ -66,6 +67,12 @@ def convert(model: keras.Model) -> bytes:
       f"The file of {model.name!r} is not fully integer; in float are"
       f" {operators}. Every tensor needs a range: was the model built by"
       " keras_io.to_keras with a recipe that rounds?"
+    )
+  if names := _cut_off_biases(content):
+    raise ConversionError(
+      f"The file of {model.name!r} would cut off biases beyond 32 bits, in"
+      f" {names}. Their kernels are of nearly 0, and have no range before them"
+      " by which to widen theirs: was the model built by keras_io.to_keras?"
     )
   return content
 
@@ -95,37 +102,16 @@ def _convert(concrete: Any, *, is_float: bool) -> bytes:
   return converter.convert()
 
 
-@contextlib.contextmanager
-def _equal_kernels_told_apart(model: keras.Model) -> Iterator[None]:
-  """Within it, no two layers with equal kernels have equal ranges.
-
-  The converter would merge them into one constant that it cannot fold BatchNorm
-  into, and store it with 8 bits, whatever the recipe. Each range after the
-  first is greater by units in the last place, far less than a rounding step.
-  """
-  copies: collections.Counter[bytes] = collections.Counter()
-  ranges: list[tuple[tf.Variable, np.ndarray]] = []
-  try:
-    for layer in model.layers:
-      named = {v.name.split("/")[-1].split(":")[0]: v for v in layer.weights}
-      ends = [
-        v for n, v in named.items() if n.endswith(("kernel_min", "kernel_max"))
-      ]
-      kernels = [v for n, v in named.items() if n.endswith("kernel")]
-      if not ends or not kernels:
-        continue
-      content = kernels[0].numpy().tobytes()
-      for end in ends if copies[content] else ():
-        value = end.numpy()
-        ranges.append((end, value))
-        for _ in range(copies[content]):
-          value = np.nextafter(value, np.copysign(np.float32(np.inf), value))
-        end.assign(value)
-      copies[content] += 1
-    yield
-  finally:
-    for variable, value in ranges:
-      variable.assign(value)
+def _cut_off_biases(content: bytes) -> list[str]:
+  """Returns the names of the tensors of which int32 cuts something off."""
+  model, graph = _main_graph(content)
+  found = []
+  for tensor in graph.tensors:
+    data = model.buffers[tensor.buffer].data
+    if tensor.type == schema.TensorType.INT32 and data is not None:
+      if np.abs(data.view("<i4").astype(np.int64)).max() >= 2**31 - 1:
+        found.append(tensor.name.decode())
+  return found
 
 
 def _operator_name(model: Any, operator: Any) -> str:
