@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One table: networks times recipes, and what the ways to run them share.
 
-A network with predicted parameters runs in three ways: `child.network`, the
-Keras model with TFMOT wrappers, and the integer file in the interpreter. The
-first two give the same logits. The file computes with integers, which differs:
+A network with predicted parameters runs in four ways: `child.network`, the
+Keras model with TFMOT wrappers, and the integer file in the interpreters of
+TFLite and of TFLite Micro. The first two give the same logits. The file
+computes with integers, which differs:
 
 *   A bias is rounded to a step of its operator's accumulator.
 *   A sum of products is brought to the output's scale in fixed point. XNNPACK
@@ -25,7 +26,7 @@ from collections.abc import Mapping
 import dataclasses
 import functools
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from absl.testing import absltest
@@ -51,12 +52,18 @@ from models import darts
 from models import ds_cnn
 from models import mobilenet
 from models import resnet
+from tests import micro
 from tests import stored_tensors
 
 _IMAGE_SHAPE = (32, 32, 3)
 _CALIBRATION_BATCHES = 2
 # Images whose every stored tensor is compared.
 _TRACED_IMAGES = 4
+# Images whose logits are compared in TFLite Micro, a hundred times as slow.
+_MICRO_IMAGES = 50
+
+# The columns of each recipe.
+_INTERPRETERS = {"TFLite": None, "TFLite Micro": micro.Interpreter}
 
 _MODELS = {
   "resnet8": resnet.resnet8,
@@ -130,18 +137,10 @@ _BOUNDS = {
   "convnets-0-9": (24, 41),
 }
 
-# The rest of the table takes half an hour.
+# The rest of the table takes most of an hour.
 _DEFAULT = (
-  "resnet8",
-  "resnet20",
-  "mobilenet_v1",
-  "mobilenet_v2",
-  "ds_cnn",
-  "darts",
-  "edge-0-0",
-  "edge-0-1",
-  "edge-0-7",
-  "edge-0-22",
+  *_MODELS,
+  *(f"edge-0-{index}" for index in (0, 1, 7, 22)),
   "convnets-0-0",
 )
 
@@ -217,7 +216,7 @@ def _logits(model: keras.Model) -> np.ndarray:
 
 
 def _operator_differences(
-  child: Child, content: bytes
+  child: Child, content: bytes, interpreter_class: Any
 ) -> list[tuple[np.ndarray, int]]:
   """Returns the differences in codes of all stored outputs, and their bounds.
 
@@ -226,7 +225,9 @@ def _operator_differences(
   """
   images = _images()[:_TRACED_IMAGES]
   tensors = stored_tensors.read(
-    content, tflite.Interpreter(content).quantize(images.numpy())
+    content,
+    tflite.Interpreter(content).quantize(images.numpy()),
+    interpreter_class,
   )
   differences: list[tuple[np.ndarray, int]] = []
   quantize = fake_quant.quantize_activation
@@ -303,13 +304,19 @@ class _Conformance(parameterized.TestCase):
       model = keras_io.to_keras(*stored)
     content = tflite.convert(model)
     self.assertEmpty(tflite.float_operators(content))
-    self._check_operators(stored, content)
-    if stored.recipe == child.recipe:
-      bound = _BOUNDS[name][recipe == "w4a8"]
-      self._check_logits(content, expected, bound)
+    for column, interpreter_class in _INTERPRETERS.items():
+      with self.subTest(column):
+        if interpreter_class is micro.Interpreter and not micro.IS_INSTALLED:
+          self.skipTest(micro.MISSING)
+        self._check_operators(stored, content, interpreter_class)
+        if stored.recipe == child.recipe and name in _BOUNDS:
+          bound = _BOUNDS[name][recipe == "w4a8"]
+          self._check_logits(content, expected, bound, interpreter_class)
 
-  def _check_operators(self, stored: Child, content: bytes) -> None:
-    differences = _operator_differences(stored, content)
+  def _check_operators(
+    self, stored: Child, content: bytes, interpreter_class: Any
+  ) -> None:
+    differences = _operator_differences(stored, content, interpreter_class)
     outputs = ranges.output_ranges(stored.architecture)
     rounding = [output for output in outputs if output and output.rounds]
     self.assertLen(differences, len(rounding))
@@ -320,10 +327,16 @@ class _Conformance(parameterized.TestCase):
     self.assertLess(moved.mean(), 0.1)
 
   def _check_logits(
-    self, content: bytes, expected: np.ndarray, bound: int
+    self,
+    content: bytes,
+    expected: np.ndarray,
+    bound: int,
+    interpreter_class: Any,
   ) -> None:
-    interpreter = tflite.Interpreter(content)
-    actual = interpreter.run(_images().numpy()).astype(int)
+    if interpreter_class is micro.Interpreter:
+      expected = expected[:_MICRO_IMAGES]
+    interpreter = tflite.Interpreter(content, interpreter_class)
+    actual = interpreter.run(_images()[: len(expected)].numpy()).astype(int)
     codes = (
       np.round(expected / interpreter.output_scale)
       + interpreter.output_zero_point
@@ -350,7 +363,11 @@ _DEFAULT_CELLS = [
 ]
 _REST_CELLS = [
   cell
-  for cell in itertools.product(_BOUNDS, _RECIPES)
+  for cell in (
+    *itertools.product(_BOUNDS, _RECIPES),
+    # Without bounds for the logits.
+    *((f"edge-0-{index}", "w8a8") for index in range(40, 100)),
+  )
   if cell not in _DEFAULT_CELLS
 ]
 

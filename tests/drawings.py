@@ -117,6 +117,25 @@ def concat_bn_relu(b: spec.Builder) -> int:
   return b.add(_Op.RELU6, b.add(_Op.BATCH_NORM, x))
 
 
+def _wide(b: spec.Builder) -> int:
+  """Outputs that go well beyond 6."""
+  x = conv(b, 0)
+  return b.add(_Op.ADD, x, x)
+
+
+def relu6(b: spec.Builder) -> int:
+  # Another reads what the RELU6 reads, so that it is an operator of its own.
+  x = _wide(b)
+  return b.add(_Op.ADD, x, conv(b, b.add(_Op.RELU6, x)))
+
+
+def relu6_concat(b: spec.Builder) -> int:
+  # On the range of the concat, which goes beyond 6.
+  x = _wide(b)
+  both = b.add(_Op.CONCAT, b.add(_Op.RELU6, x), conv(b, x))
+  return b.add(_Op.CONCAT, both, conv(b, x))
+
+
 def dense_bn(b: spec.Builder) -> int:
   x = b.add(_Op.DENSE, b.add(_Op.GLOBAL_AVG_POOL, 0), filters=9)
   return b.add(_Op.RELU, b.add(_Op.BATCH_NORM, x))

@@ -15,6 +15,7 @@ from ghn_tf.edge import kernel_ranges
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 from tests import drawings
+from tests import micro
 
 _Op = ops.Op
 _ALL, _ONE = slice(None), slice(1, 2)
@@ -117,12 +118,13 @@ class SuitedTest(parameterized.TestCase):
       np.testing.assert_array_equal(variable.numpy(), value)
     # Half of int32 is left to the products; scales are rounded to float32.
     self.assertLessEqual(_greatest_bias(content), 2**30 * (1 + 1e-5))
-    interpreter = tflite.Interpreter(content)
-    differences = interpreter.run(drawings.images()) - drawings.codes(
-      interpreter, model
-    )
-    # Rounding alone, of two or three operators in a row.
-    self.assertLessEqual(np.abs(differences).max(), 3)
+    for runtime in (None, micro.Interpreter if micro.IS_INSTALLED else None):
+      interpreter = tflite.Interpreter(content, runtime)
+      differences = interpreter.run(drawings.images()) - drawings.codes(
+        interpreter, model
+      )
+      # Rounding alone, of two or three operators in a row.
+      self.assertLessEqual(np.abs(differences).max(), 3)
 
   @parameterized.parameters(
     (_conv, "kernel"), (_conv_bn, "gamma"), (_dense_alone, "gamma")

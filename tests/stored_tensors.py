@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an integer file computes on the way to its logits."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ai_edge_litert import interpreter as litert
 import numpy as np
@@ -23,12 +23,16 @@ class Stored(NamedTuple):
   bound: int
 
 
-def read(content: bytes, images: np.ndarray) -> list[Stored]:
+def read(
+  content: bytes, images: np.ndarray, interpreter_class: Any = None
+) -> list[Stored]:
   """Returns every int8 tensor that a file computes.
 
   Args:
     content: of a `.tflite` file.
     images: [B, H, W, C], int8 codes.
+    interpreter_class: what runs it, with all tensors preserved; TFLite's own
+      kernels by default.
   """
   interpreter = litert.Interpreter(
     model_content=content,
@@ -55,6 +59,8 @@ def read(content: bytes, images: np.ndarray) -> list[Stored]:
   bounds[image["index"]] = 0
   bounds = {i: b for i, b in bounds.items() if details[i]["dtype"] == np.int8}
   found: dict[int, list[np.ndarray]] = {index: [] for index in bounds}
+  if interpreter_class:
+    interpreter = interpreter_class(model_content=content)
   for codes in images:
     interpreter.set_tensor(image["index"], codes[np.newaxis])
     interpreter.invoke()

@@ -23,6 +23,7 @@ from ghn_tf.edge import kernel_ranges
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 from tests import drawings
+from tests import micro
 
 _Op = ops.Op
 
@@ -79,6 +80,8 @@ class ConvertTest(parameterized.TestCase):
       drawings.concat_bn_relu,
       drawings.dense_bn,
       drawings.pad_crop,
+      drawings.relu6,
+      drawings.relu6_concat,
     ),
     name=("w8a8", "w4a8"),
   )
@@ -92,6 +95,16 @@ class ConvertTest(parameterized.TestCase):
     # conformance_test. An average of two by two codes often ends in .5.
     self.assertLessEqual(differences.max(), 5)
     self.assertLess(differences.mean(), 1.5)
+
+  @parameterized.parameters(
+    # The codes end at 6, and beyond.
+    (drawings.relu6, ["RELU"]),
+    (drawings.relu6_concat, ["RELU", "RELU6"]),
+  )
+  def test_only_a_relu_rescales_what_a_relu6_reads(self, draw, expected):
+    content = tflite.convert(drawings.model(drawings.network(draw), "w8a8")[0])
+    names = tflite.operator_names(content)
+    self.assertEqual([n for n in names if n.startswith("RELU")], expected)
 
   def test_a_bias_that_is_cut_off_is_an_error_that_names_it(self):
     def build(b: spec.Builder) -> int:
@@ -291,6 +304,30 @@ class InterpreterTest(parameterized.TestCase):
 
 
 class OtherRuntimeTest(parameterized.TestCase):
+  @parameterized.product(
+    draw=(
+      drawings.conv_bn_relu,
+      drawings.depthwise,
+      drawings.average_relu_concat,
+      drawings.concat_bn_relu,
+      drawings.pad_crop,
+      drawings.relu6,
+      drawings.relu6_concat,
+    ),
+    name=("w8a8", "w4a8"),
+  )
+  def test_tflite_micro_agrees(self, draw, name):
+    if not micro.IS_INSTALLED:
+      self.skipTest(micro.MISSING)
+    model, _ = drawings.model(drawings.network(draw), name)
+    interpreter = tflite.Interpreter(tflite.convert(model), micro.Interpreter)
+    differences = np.abs(
+      interpreter.run(drawings.images()) - drawings.codes(interpreter, model)
+    )
+    # As test_a_file_agrees_with_its_model.
+    self.assertLessEqual(differences.max(), 5)
+    self.assertLess(differences.mean(), 1.5)
+
   @parameterized.product(
     draw=(drawings.conv_bn_relu, drawings.depthwise, drawings.concat_bn_relu),
     name=("w8a8", "w4a8"),

@@ -3,6 +3,7 @@
 """Fully integer TFLite files: conversion, inspection and execution."""
 
 from collections.abc import Sequence
+import copy
 import importlib
 from typing import Any
 import warnings
@@ -11,6 +12,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 import tf_keras as keras
 
 from ghn_tf.edge import kernel_ranges
@@ -74,7 +76,7 @@ def convert(model: keras.Model) -> bytes:
       f" {names}. Their kernels are of nearly 0, and have no range before them"
       " by which to widen theirs: was the model built by keras_io.to_keras?"
     )
-  return content
+  return _tidied(content)
 
 
 def _check_activations(name: str, roundings: Sequence[tf.Operation]) -> None:
@@ -100,6 +102,65 @@ def _convert(concrete: Any, *, is_float: bool) -> bytes:
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
   return converter.convert()
+
+
+def _tidied(content: bytes) -> bytes:
+  """Returns a file as every runtime takes it, where the converter's is not."""
+  model = flatbuffer_utils.read_model_from_bytearray(content)
+  for graph in model.subgraphs:
+    _rescale_before_relu6(model, graph)
+  return flatbuffer_utils.convert_object_to_bytearray(model)
+
+
+def _rescale_before_relu6(model: Any, graph: Any) -> None:
+  """Brings what a RELU6 reads to the scale of its output by a RELU.
+
+  TFLite Micro's RELU6 clamps codes and leaves them in the scale of its input;
+  its RELU rescales, as both do in TFLite. Where the codes of the output end at
+  6, the RELU is all there is to do.
+  """
+  operators = []
+  for operator in graph.operators:
+    operators.append(operator)
+    if _operator_name(model, operator) != "RELU6":
+      continue
+    output = graph.tensors[operator.outputs[0]]
+    scale, zero_point = grid = _grid(output)
+    if grid == _grid(graph.tensors[operator.inputs[0]]):
+      continue
+    relu = copy.copy(operator)
+    relu.opcodeIndex = _relu_code(model)
+    operators[-1] = relu
+    if np.round(6 / scale) + zero_point < 127:
+      relu.outputs = operator.inputs = [len(graph.tensors)]
+      rescaled = copy.copy(output)
+      rescaled.name += b";rescaled"
+      rescaled.buffer = 0  # by convention an empty one
+      graph.tensors.append(rescaled)
+      operators.append(operator)
+  graph.operators = operators
+
+
+def _grid(tensor: Any) -> tuple[float, int]:
+  """Returns the scale and the zero point of an activation."""
+  (scale,), (zero_point,) = (
+    tensor.quantization.scale,
+    tensor.quantization.zeroPoint,
+  )
+  return scale, zero_point
+
+
+def _relu_code(model: Any) -> int:
+  """Returns the index of the operator code for RELU, if need be a new one."""
+  relu = schema.BuiltinOperator.RELU
+  for index, code in enumerate(model.operatorCodes):
+    if code.builtinCode == relu:
+      return index
+  code = schema.OperatorCodeT()
+  code.builtinCode = code.deprecatedBuiltinCode = relu
+  code.version = 2  # the first for int8
+  model.operatorCodes.append(code)
+  return len(model.operatorCodes) - 1
 
 
 def _cut_off_biases(content: bytes) -> list[str]:
