@@ -109,6 +109,7 @@ def _tidied(content: bytes) -> bytes:
   model = flatbuffer_utils.read_model_from_bytearray(content)
   for graph in model.subgraphs:
     _rescale_before_relu6(model, graph)
+  _drop_unused_codes(model)
   return flatbuffer_utils.convert_object_to_bytearray(model)
 
 
@@ -161,6 +162,20 @@ def _relu_code(model: Any) -> int:
   code.version = 2  # the first for int8
   model.operatorCodes.append(code)
   return len(model.operatorCodes) - 1
+
+
+def _drop_unused_codes(model: Any) -> None:
+  """Drops the operator codes that no operator has.
+
+  The converter leaves those of the float interface that it had at first. A
+  runtime that has the operators of the list, and no more, would have to have
+  them.
+  """
+  operators = [o for graph in model.subgraphs for o in graph.operators]
+  used = sorted({operator.opcodeIndex for operator in operators})
+  for operator in operators:
+    operator.opcodeIndex = used.index(operator.opcodeIndex)
+  model.operatorCodes = [model.operatorCodes[index] for index in used]
 
 
 def _cut_off_biases(content: bytes) -> list[str]:
