@@ -153,11 +153,7 @@ class KernelTest(tf.test.TestCase, parameterized.TestCase):
     tfmot.set_kernel_range(wrapper, kernel)
     path = f"{self.create_tempdir().full_path}/model.keras"
     model.save(path)
-    scope = {
-      "QuantizeWrapperV2": tfmot.Wrapper,
-      "KernelConfig": tfmot.KernelConfig,
-    }
-    again = keras.models.load_model(path, custom_objects=scope)
+    again = keras.models.load_model(path)
     x = _normal((2, 8, 8, 4), seed=1)
     self.assertAllEqual(again(x, training=False), model(x, training=False))
 

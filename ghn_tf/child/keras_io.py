@@ -216,14 +216,6 @@ def _set_weights(
     tfmot.set_kernel_range(layer, params[f"{node.name}/kernel"])
 
 
-def custom_objects() -> Mapping[str, type]:
-  """Returns the classes by which Keras reads files of quantize-aware models.
-
-  For `custom_objects=` of `keras.models.load_model`.
-  """
-  return {kind.__name__: kind for kind in tfmot.CUSTOM_CLASSES}
-
-
 def to_keras(
   architecture: spec.Architecture,
   params: network.Params,
@@ -236,8 +228,8 @@ def to_keras(
   activation passes a wrapper named `quant_<node>_range` that holds its range.
   The float recipe gives a plain Keras model.
 
-  A SavedModel of it loads by itself; a `.keras` or `.h5` file with
-  `keras.models.load_model(path, custom_objects=custom_objects())`.
+  `keras.models.load_model` reads it, saved as a `.keras` or `.h5` file or as a
+  SavedModel, where `ghn_tf.predictor` or this module was imported.
 
   Args:
     architecture: the network.

@@ -15,7 +15,13 @@ import tf_keras as keras
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
-Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
+# Under the names that these give, Keras finds the classes of a saved model.
+_registered = keras.saving.register_keras_serializable("ghn_tf")
+
+
+@_registered
+class Wrapper(tfmot.quantization.keras.QuantizeWrapperV2):
+  """TFMOT's wrapper of a layer, which Keras can read from a file by itself."""
 
 
 class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
@@ -117,6 +123,7 @@ class _Config(tfmot.quantization.keras.QuantizeConfig):
     return []
 
 
+@_registered
 class KernelConfig(_Config):
   """Rounds the kernel of a Conv2D, DepthwiseConv2D or Dense layer."""
 
@@ -145,6 +152,7 @@ class KernelConfig(_Config):
     return self.quantizer.get_config()
 
 
+@_registered
 class OutputConfig(_Config):
   """Rounds the output of a layer to an asymmetric grid."""
 
@@ -165,6 +173,7 @@ class OutputConfig(_Config):
     return {"num_bits": self.num_bits}
 
 
+@_registered
 class StandaloneBatchNormalization(keras.layers.BatchNormalization):
   """A BatchNormalization that no convolution absorbs.
 
@@ -191,15 +200,6 @@ class StandaloneBatchNormalization(keras.layers.BatchNormalization):
     )
     x = tf.nn.bias_add(x, self.beta - self.moving_mean * gain)
     return x if is_image else tf.reshape(x, (-1, channels))
-
-
-# What Keras has to know to read a model of these layers from a file.
-CUSTOM_CLASSES = (
-  Wrapper,
-  KernelConfig,
-  OutputConfig,
-  StandaloneBatchNormalization,
-)
 
 
 def quantize_kernel(
