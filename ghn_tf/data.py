@@ -150,9 +150,17 @@ def load(
   """
   if name == SAMPLE:
     return _load_sample(image_size)
-  if data_dir is not None:  # no shell expands ~ behind --data_dir=
-    data_dir = os.path.expanduser(data_dir)
-  return _load_tfds(name, data_dir, image_size, download, max_bytes)
+  builder = _builder(name, data_dir)
+  return _load_tfds(name, builder, image_size, download, max_bytes)
+
+
+def is_at_hand(name: str, data_dir: str | None = None) -> bool:
+  """Whether `load` finds a set without a download.
+
+  Raises:
+    ValueError: an unknown set.
+  """
+  return name == SAMPLE or _builder(name, data_dir).is_prepared()
 
 
 def training_batch(
@@ -264,20 +272,32 @@ def _resize(images: np.ndarray | tf.Tensor, size: int) -> tf.Tensor:
   return tf.saturate_cast(tf.round(resized), tf.uint8)
 
 
+def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+  if data_dir is not None:  # no shell expands ~ behind --data_dir=
+    data_dir = os.path.expanduser(data_dir)
+  try:
+    return tfds.builder(name, data_dir=data_dir)
+  # Of what is no name, names no set, or one without this version or option, and
+  # of a set that needs packages.
+  except (AssertionError, ImportError, TypeError, ValueError) as error:
+    advice = ""
+    if os.path.isdir(os.path.expanduser(name)):
+      advice = "; a folder that holds sets is what --data_dir names"
+    # The next lines, if any, are a grammar of names.
+    reason = str(error).partition("\n")[0].rstrip(".")
+    raise ValueError(
+      f"Unknown data set {name!r}: expected {SAMPLE!r} or a name in TensorFlow"
+      f" Datasets, such as 'cifar10'{advice}. ({reason}.)"
+    ) from error
+
+
 def _load_tfds(
   name: str,
-  data_dir: str | None,
+  builder: tfds.core.DatasetBuilder,
   image_size: int | None,
   download: bool,
   max_bytes: int,
 ) -> Dataset:
-  try:
-    builder = tfds.builder(name, data_dir=data_dir)
-  except tfds.core.registered.DatasetNotFoundError as error:
-    raise ValueError(
-      f"Unknown data set {name!r}: expected {SAMPLE!r} or a name in TensorFlow"
-      " Datasets, such as 'cifar10'."
-    ) from error
   if not builder.is_prepared():
     if not download:
       raise FileNotFoundError(

@@ -284,8 +284,23 @@ class TfdsTest(parameterized.TestCase):
     self.assertEmpty(os.listdir(folder))
 
   def test_an_unknown_set_is_refused(self):
-    with self.assertRaisesRegex(ValueError, "Unknown data set 'cifar11'"):
-      data.load("cifar11", self.data_dir)
+    for name in ("cifar11", "cifar-10", "tiny_images:9.9.9", "tiny_images/no"):
+      with self.assertRaisesRegex(ValueError, f"Unknown data set '{name}'"):
+        data.load(name, self.data_dir)
+
+  def test_a_folder_is_not_the_name_of_a_set(self):
+    with self.assertRaises(ValueError) as caught:
+      data.load(self.data_dir)
+    self.assertRegex(
+      str(caught.exception), "such as 'cifar10'; a folder .* is what --data_dir"
+    )
+    self.assertNotIn("\n", str(caught.exception), "TFDS shows its grammar.")
+
+  def test_what_can_be_loaded_is_at_hand(self):
+    self.assertTrue(data.is_at_hand(data.SAMPLE, "/nowhere"))
+    self.assertTrue(data.is_at_hand("tiny_images", self.data_dir))
+    folder = self.create_tempdir().full_path
+    self.assertFalse(data.is_at_hand("tiny_images", folder))
 
   def test_a_set_without_classes_is_refused(self):
     with self.assertRaisesRegex(ValueError, "not image classification"):
