@@ -94,12 +94,35 @@ class Predictor:
     self.ghn = ghn
     self.metadata = metadata
 
-  def load_data(self, name: str, data_dir: str | None = None) -> data.Dataset:
+  def own_dataset(
+    self, data_dir: str | None = None, *, download: bool = False
+  ) -> str:
+    """Returns the name of the data set that the GHN trained on.
+
+    Where that is CIFAR-10, and could not be loaded, it is the embedded sample.
+
+    Args:
+      data_dir: folder of TensorFlow Datasets; its own default if None.
+      download: whether a set that is not in data_dir may be downloaded.
+    """
+    name = self.metadata["training"]["dataset"]
+    if name == "cifar10" and not download:
+      return name if data.is_at_hand(name, data_dir) else data.SAMPLE
+    return name
+
+  def load_data(
+    self,
+    name: str | None = None,
+    data_dir: str | None = None,
+    *,
+    download: bool = False,
+  ) -> data.Dataset:
     """Returns a data set with images of the size that the GHN trained on.
 
     Args:
-      name: of the data set, as `data.load` takes it.
+      name: of the data set, as `data.load` takes it; `own_dataset` if None.
       data_dir: folder of TensorFlow Datasets; its own default if None.
+      download: whether a set that is not in data_dir may be downloaded.
 
     Raises:
       FileNotFoundError: the set is not in data_dir.
@@ -109,7 +132,10 @@ class Predictor:
     # Imported weights do not tell whether their images had been resized.
     height, _, _ = self.metadata["images"]["shape"]
     image_size = self.metadata["training"].get("image_size", height)
-    dataset = data.load(name, data_dir, image_size=image_size)
+    name = name or self.own_dataset(data_dir, download=download)
+    dataset = data.load(
+      name, data_dir, image_size=image_size, download=download
+    )
     self._check_fits(
       f"Data set {name!r}", dataset.image_shape, dataset.num_classes
     )

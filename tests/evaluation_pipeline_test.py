@@ -13,6 +13,7 @@ import apache_beam
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import prism_runner
 
+from ghn_tf import data
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks as networks_lib
@@ -117,7 +118,9 @@ class JobTest(absltest.TestCase):
   def test_a_process_loads_it_once(self):
     job = pipeline.Job("quickstart", recipes=("float", "w8a8"))
     other = pipeline.Job("quickstart", num_images=3)
-    self.assertIs(job.load(), other.load())
+    self.assertEqual(other.resolved().dataset, data.SAMPLE)
+    for mine, others in zip(job.load(), other.resolved().load(), strict=True):
+      self.assertIs(mine, others)
 
 
 class OptionsTest(absltest.TestCase):

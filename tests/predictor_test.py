@@ -232,6 +232,22 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     dataset = imported.load_data(data.SAMPLE)
     self.assertEqual(dataset.image_shape, (24, 24, 3))
 
+  def test_images_are_those_of_training_where_they_can_be_had(self):
+    own = self.predictor.load_data()
+    self.assertEqual((own.name, len(own.test)), (data.SAMPLE, 500))
+    folder = self.create_tempdir().full_path
+    training = {**self.predictor.metadata["training"], "dataset": "cifar10"}
+    trained = predictor_lib.Predictor(
+      self.predictor.ghn, {**self.predictor.metadata, "training": training}
+    )
+    self.assertEqual(trained.own_dataset(folder), data.SAMPLE)
+    self.assertEqual(trained.own_dataset(folder, download=True), "cifar10")
+    with mock.patch.object(data, "is_at_hand", return_value=True):
+      self.assertEqual(trained.own_dataset(folder), "cifar10")
+    training["dataset"] = "mnist"  # of which there is no sample
+    with self.assertRaisesRegex(FileNotFoundError, "'mnist' is not prepared"):
+      trained.load_data(data_dir=folder)
+
   def test_a_keras_3_model_is_an_error_that_says_what_to_do(self):
     keras_3 = importlib.import_module("keras")
     model = keras_3.Sequential([keras_3.Input((32, 32, 3))])

@@ -19,12 +19,17 @@ CONFIG = training_config.TrainConfig(
 
 
 def make(
-  workdir: str, num_classes: int = 10, image_size: int | None = None
+  workdir: str,
+  num_classes: int = 10,
+  image_size: int | None = None,
+  trained_on: str = data.SAMPLE,
 ) -> str:
   """Writes the checkpoint of step 0 and returns its path."""
   dataset = dataclasses.replace(
     data.load(data.SAMPLE, image_size=image_size), num_classes=num_classes
   )
-  config = dataclasses.replace(CONFIG, image_size=image_size)
+  config = dataclasses.replace(
+    CONFIG, image_size=image_size, dataset=trained_on
+  )
   state = training_state.create(config, dataset)
   return training_state.save(state, workdir)

@@ -176,9 +176,9 @@ class EvaluateTest(parameterized.TestCase):
       self.assertIn(network["name"], done.stdout)
     self.assertGreaterEqual(report["seconds"], report["evaluation_seconds"])
 
-  def test_images_are_of_the_size_of_training(self):
+  def test_says_which_images_and_takes_them_in_the_size_of_training(self):
     folder = self.create_tempdir().full_path
-    small_run.make(folder, image_size=16)
+    small_run.make(folder, image_size=16, trained_on="cifar10")
     target = self.create_tempfile("network.json", _architecture(16)).full_path
     done = programs.run_python(
       "tools/evaluate.py",
@@ -186,9 +186,12 @@ class EvaluateTest(parameterized.TestCase):
       "--unseen=0",
       f"--target={target}",
       "--num_images=20",
+      f"--data_dir={self.create_tempdir().full_path}",
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertIn("written", done.stdout)
+    self.assertIn("on 20 test images of cifar10_sample", done.stdout)
+    self.assertIn("trained on cifar10, which is not at hand", done.stdout)
     self.assertRegex(done.stderr, r"Network 1 of 1, written: w8a8 [\d.]+ %,")
     self.assertNotIn("NetworkReport", done.stderr)
 

@@ -58,12 +58,16 @@ _TARGET = flags.DEFINE_multi_string(
 )
 _DATASET = flags.DEFINE_string(
   "dataset",
-  data.SAMPLE,
-  f"Images: {data.SAMPLE} or a name in TensorFlow Datasets. Its training"
-  " split calibrates, its test split measures.",
+  None,
+  f"Images: {data.SAMPLE} or a name in TensorFlow Datasets. Its training split"
+  " calibrates, its test split measures. By default those of training, or"
+  f" {data.SAMPLE} where these are CIFAR-10 and not in --data_dir.",
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Whether a data set that is missing may be downloaded."
 )
 _NUM_IMAGES = flags.DEFINE_integer(
   "num_images",
@@ -121,6 +125,7 @@ def _job() -> pipeline.Job:
     checkpoint=source,
     dataset=_DATASET.value,
     data_dir=_DATA_DIR.value,
+    download=_DOWNLOAD.value,
     recipes=tuple(dict.fromkeys([*_RECIPES.value, "w8a8"])),
     num_images=_NUM_IMAGES.value,
   )
@@ -135,10 +140,17 @@ def _report(
   """Prints the reports, and writes them where the flags say."""
   trained = predictor.metadata.get("seconds", 0.0)  # imported: none
   num_images = min(_NUM_IMAGES.value or len(dataset.test), len(dataset.test))
+  own = predictor.metadata["training"]["dataset"]
+  note = ""
+  if not _DATASET.value and dataset.name != own:
+    note = (
+      f"It was trained on {own}, which is not at hand: name the folder that"
+      " holds it with\n--data_dir, or allow a --download.\n"
+    )
   print(
     f"Top-1 accuracy in % on {num_images} test images of {dataset.name}, with"
     " stored\nstatistics as deployed; tflite_w8a8 is the int8 file in the"
-    f" interpreter.\n\n{table(reports)}\n\nTrained for"
+    f" interpreter.\n{note}\n{table(reports)}\n\nTrained for"
     f" {predictor.metadata.get('step', 0)} steps in {trained:.0f} s, measured"
     f" in {seconds:.0f} s."
   )

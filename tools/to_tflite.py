@@ -61,12 +61,17 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 _DATASET = flags.DEFINE_string(
   "dataset",
-  data.SAMPLE,
+  None,
   "Images to calibrate on (training split) and to measure accuracy on (test"
-  f" split): {data.SAMPLE} or a name in TensorFlow Datasets.",
+  f" split): {data.SAMPLE} or a name in TensorFlow Datasets. By default those"
+  f" of training, or {data.SAMPLE} where these are CIFAR-10 and not in"
+  " --data_dir.",
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Whether a data set that is missing may be downloaded."
 )
 _CALIBRATION_IMAGES = flags.DEFINE_integer(
   "calibration_images",
@@ -160,7 +165,9 @@ def export() -> None:
   output, sidecar = _outputs()
   architecture = targets.load(_TARGET.value)
   predictor = predictor_lib.load(_CHECKPOINT.value)
-  dataset = predictor.load_data(_DATASET.value, _DATA_DIR.value)
+  dataset = predictor.load_data(
+    _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
+  )
   child = predictor.child(
     architecture,
     _RECIPE.value,

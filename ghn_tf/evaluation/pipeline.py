@@ -42,15 +42,18 @@ class Job:
 
   Attributes:
     checkpoint: of the hypernetwork, as `predictor.load` takes it.
-    dataset: name of the images, as `data.load` takes it.
+    dataset: name of the images, as `data.load` takes it; those of training if
+      None (`Predictor.own_dataset`).
     data_dir: folder of TensorFlow Datasets; its own default if None.
+    download: whether images that are not in it may be downloaded.
     recipes: names, w8a8 among them.
     num_images: number of test images; all if None.
   """
 
   checkpoint: str
-  dataset: str = data.SAMPLE
+  dataset: str | None = None
   data_dir: str | None = None
+  download: bool = False
   recipes: tuple[str, ...] = ("w8a8",)
   num_images: int | None = None
 
@@ -62,15 +65,29 @@ class Job:
       FileNotFoundError: the data set is not in data_dir.
       ValueError: it cannot be loaded, or has other classes.
     """
-    return _load(self.checkpoint, self.dataset, self.data_dir)
+    return _predictor(self.checkpoint), _dataset(
+      self.checkpoint, self.resolved().dataset, self.data_dir, self.download
+    )
+
+  def resolved(self) -> "Job":
+    """Returns the job with the name of its images, if it lacks that."""
+    name = self.dataset or _predictor(self.checkpoint).own_dataset(
+      self.data_dir, download=self.download
+    )
+    return dataclasses.replace(self, dataset=name)
 
 
 @functools.lru_cache(maxsize=1)
-def _load(
-  checkpoint: str, dataset: str, data_dir: str | None
-) -> tuple[predictor_lib.Predictor, data.Dataset]:
-  predictor = predictor_lib.load(checkpoint)
-  return predictor, predictor.load_data(dataset, data_dir)
+def _predictor(checkpoint: str) -> predictor_lib.Predictor:
+  return predictor_lib.load(checkpoint)
+
+
+@functools.lru_cache(maxsize=1)
+def _dataset(
+  checkpoint: str, name: str | None, data_dir: str | None, download: bool
+) -> data.Dataset:
+  predictor = _predictor(checkpoint)
+  return predictor.load_data(name, data_dir, download=download)
 
 
 class _Measure(beam.DoFn):
@@ -134,6 +151,7 @@ def run(
     (index, serialization.to_json(architecture))
     for index, architecture in enumerate(architectures)
   ]
+  job = job.resolved()  # here and now: workers may not find the same
   cloud = options.view_as(pipeline_options.GoogleCloudOptions)
   path = filesystems.FileSystems.join(
     cloud.temp_location or tempfile.gettempdir(),
