@@ -204,7 +204,7 @@ class Predictor:
     else:
       architecture, model = keras_io.from_keras(target), target
     self.check_network(architecture)
-    if isinstance(recipe, str):
+    if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)
     batches = self._calibration_batches(architecture, calibration_images)
     (params,) = self.ghn([architecture])
@@ -354,10 +354,9 @@ def _pixels(images: Any) -> np.ndarray:
 
 
 def _is_told(run: checkpoint.Metadata) -> bool:
-  """Whether a run tells what it drew; that of imported weights does not."""
-  training = run["training"]
-  stored = training.get("architectures")
-  return "space" in training and (
+  """Whether a run tells what it drew, and that can be drawn again."""
+  stored = run["training"].get("architectures")
+  return training_state.is_told(run) and (
     stored is None or pathlib.Path(stored).expanduser().is_dir()
   )
 
@@ -370,7 +369,8 @@ def load(source: str) -> Predictor:
       checkpoint), or the name of a pretrained hypernetwork.
 
   Raises:
-    CheckpointError: there is none, or it is damaged.
+    CheckpointError: there is none, or it is damaged or of a later version.
   """
   path, arrays, metadata = checkpoint.find(source)
+  training_state.check_metadata(path, metadata)
   return Predictor(ghn_model.from_arrays(path, arrays, metadata), metadata)

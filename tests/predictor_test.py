@@ -205,6 +205,11 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "held out 2 architectures, got 3"):
       self.predictor.held_out(3)
 
+  def test_a_recipe_has_a_name(self):
+    for recipe in (None, "w3a3"):
+      with self.assertRaisesRegex(ValueError, f"recipe {recipe!r}; expected"):
+        self.predictor.child(resnet.resnet8(), recipe)
+
   def test_number_of_classes_must_be_the_hypernetworks(self):
     with self.assertRaisesRegex(
       ValueError, "Network 'resnet8' has 7 classes, but .* trained for 10"
@@ -275,6 +280,39 @@ class LoadTest(absltest.TestCase):
       checkpoint.CheckpointError, "has no checkpoints"
     ):
       predictor_lib.load(self.create_tempdir().full_path)
+
+  def test_no_name_is_no_checkpoint(self):
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, "no checkpoint ''.*'quickstart'"
+    ):
+      predictor_lib.load("")
+
+  def test_what_a_checkpoint_must_tell_is_named(self):
+    path = small_run.make(self.create_tempdir().full_path)
+    arrays, told = checkpoint.load(path)
+    training = told["training"]
+    for changes, message in (
+      ({"images": None}, "lack images.mean, images.shape, images.std"),
+      ({"training": {"space": "edge"}}, "lack training.dataset"),
+      ({"format": "ghn_tf/99"}, "format 'ghn_tf/99', expected 'ghn_tf/1'"),
+      ({"training": training | {"width": 3}}, r"later version.*\['width'\]"),
+      ({"training": training | {"space": "wide"}}, "later version.*'wide'"),
+    ):
+      checkpoint.save(path, arrays, told | changes)
+      with self.assertRaisesRegex(
+        checkpoint.CheckpointError, message
+      ) as caught:
+        predictor_lib.load(path)
+      self.assertIn(path, str(caught.exception))
+
+  def test_an_option_that_a_checkpoint_lacks_has_its_default(self):
+    path = small_run.make(self.create_tempdir().full_path)
+    arrays, told = checkpoint.load(path)
+    del told["training"]["quantization_mode"]
+    checkpoint.save(path, arrays, told)
+    predictor = predictor_lib.load(path)
+    (architecture,) = predictor.held_out(1)
+    self.assertTrue(predictor.is_unseen(architecture))
 
   def test_truncated_checkpoint(self):
     path = pathlib.Path(small_run.make(self.create_tempdir().full_path))

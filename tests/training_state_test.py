@@ -192,6 +192,76 @@ class OpenRunTest(parameterized.TestCase):
     other = os.path.join(self.workdir, "other")
     self.assertEqual(value(open_run(other, path).ghn), 0.5)
 
+  def _change(self, path: str, arrays=(), **metadata) -> None:
+    """Writes a checkpoint again, without arrays and with other metadata."""
+    kept, told = checkpoint.load(path)
+    for prefix in arrays:
+      kept = {n: a for n, a in kept.items() if not n.startswith(prefix)}
+    checkpoint.save(path, kept, told | metadata)
+
+  def _training(self, path: str, **changes):
+    """The options of a checkpoint with changes; None is for none."""
+    training = checkpoint.load(path)[1]["training"] | changes
+    return {n: v for n, v in training.items() if n not in changes or v}
+
+  @parameterized.parameters(
+    # A run of a version without averages had no other weights than these.
+    ("updated_ghn/", "lacks updated_ghn.* another --workdir"),
+    ("optimizer/", "lacks optimizer.* another --workdir"),
+    ("optimizer/003", "optimizer/003 is missing.* the checkpoint before"),
+    ("ghn/encoder/gru/bias", "encoder/gru/bias is missing"),
+  )
+  def test_a_run_does_not_go_on_without_an_array(self, prefix, message):
+    path = self._save(2, 0.25)
+    self._change(path, [prefix])
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, f"{path}.*{message}"
+    ):
+      open_run(self.workdir)
+
+  def test_a_run_does_not_go_on_with_an_array_of_another_shape(self):
+    path = self._save(2, 0.25)
+    arrays, metadata = checkpoint.load(path)
+    arrays["optimizer/001"] = np.zeros((2, 3), np.float32)
+    checkpoint.save(path, arrays, metadata)
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, r"optimizer/001 has shape \[2, 3\] instead of"
+    ):
+      open_run(self.workdir)
+
+  def test_another_format_is_refused(self):
+    path = self._save(2, 0.25)
+    self._change(path, format="ghn_tf/99")
+    for arguments in ([self.workdir], [f"{self.workdir}/new", path]):
+      with self.assertRaisesRegex(
+        checkpoint.CheckpointError, "format 'ghn_tf/99', expected 'ghn_tf/1'"
+      ):
+        open_run(*arguments)
+
+  def test_an_option_that_a_checkpoint_lacks_has_its_default(self):
+    path = self._save(2, 0.25)
+    self._change(path, training=self._training(path, recipe=None))
+    self.assertEqual(open_run(self.workdir).step, 2)
+    with self.assertRaisesRegex(ValueError, "recipe is 'float' there and"):
+      open_run(self.workdir, recipe="w4a4")
+
+  def test_an_option_of_a_later_version_is_refused_by_name(self):
+    path = self._save(2, 0.25)
+    training = self._training(path, width=3)
+    run = training_state.lineage(checkpoint.load(path)[1])[0]
+    for metadata in (
+      {"training": training},
+      {"ancestors": [run | {"training": training}]},
+      {"ghn": checkpoint.load(path)[1]["ghn"] | {"width": 3}},
+    ):
+      later = self._save(2, 0.25, self.create_tempdir().full_path)
+      self._change(later, **metadata)
+      for arguments in ([os.path.dirname(later)], [self.workdir + "/a", later]):
+        with self.assertRaisesRegex(
+          checkpoint.CheckpointError, r"later version .*\['width'\] are unknown"
+        ):
+          open_run(*arguments)
+
   def test_opening_makes_no_folder(self):
     workdir = os.path.join(self.workdir, "run")
     open_run(workdir)

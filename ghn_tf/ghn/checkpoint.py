@@ -7,16 +7,24 @@ uncompressed, with one more member, "index.json": an object of the names of the
 "arrays" and the "metadata". NumPy and unzip read it without us, and nothing in
 it is pickled. Damage shows: the zip container has a checksum of each member,
 and the index the names of all.
+
+The metadata hold options of dataclasses, and what a version of this package may
+change is: it may add an option whose default leaves all as it was. A checkpoint
+without the option is then read with that default; one with an option that a
+version does not know was written by a later version, and is refused. Whatever
+else changes in arrays or metadata gets another format (`model.FORMAT`), and a
+checkpoint of another format is refused.
 """
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 import io
 import json
 import os
 import pathlib
 import re
 import struct
-from typing import Any
+from typing import Any, TypeVar
 import zipfile
 
 from absl import logging
@@ -24,6 +32,7 @@ import numpy as np
 
 from ghn_tf import files
 
+T = TypeVar("T")
 Metadata = dict[str, Any]
 PRETRAINED_DIR = pathlib.Path(__file__).parent / "pretrained"
 _FILE = re.compile(r"checkpoint-(\d+)\.npz")
@@ -128,6 +137,32 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
   return archive.read(info)
 
 
+def options(path: str | os.PathLike[str], kind: type[T], told: Any) -> T:
+  """Returns the options that a checkpoint tells; see the module.
+
+  Args:
+    path: of the checkpoint, for the message.
+    kind: a dataclass whose fields have defaults.
+    told: an object of its fields, as the metadata hold them.
+
+  Raises:
+    CheckpointError: among them is one that this version does not know, or a
+      value that it does not take.
+  """
+  known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+  try:
+    if not isinstance(told, dict):
+      raise ValueError(f"expected an object of options, got {told!r}")
+    if unknown := sorted(told.keys() - known):
+      raise ValueError(f"the options {unknown} are unknown here")
+    return kind(**told)
+  except (TypeError, ValueError) as error:
+    raise CheckpointError(
+      f"{path} is damaged or of a later version of ghn_tf, which you need to"
+      f" read it: {str(error).rstrip('.')}."
+    ) from error
+
+
 def run_path(workdir: str, step: int) -> str:
   """Returns where a run's checkpoint of a step is."""
   return os.path.join(workdir, f"checkpoint-{step:08d}.npz")
@@ -158,18 +193,18 @@ def find(source: str) -> tuple[str, dict[str, np.ndarray], Metadata]:
   Raises:
     CheckpointError: there is none, or it is damaged.
   """
-  path = pathlib.Path(source)
-  if not path.exists() and source in pretrained_names():
-    path = PRETRAINED_DIR / f"{source}.npz"
-  if path.is_dir():
+  path = os.fspath(source)
+  if not os.path.exists(source) and source in pretrained_names():
+    path = str(PRETRAINED_DIR / f"{source}.npz")
+  if os.path.isdir(path):
     if paths := run_paths(source):
       return load_newest(paths)
     raise CheckpointError(
       f"The folder {source} has no checkpoints; is it the --workdir of a"
       " training run?"
     )
-  if path.exists():
-    return str(path), *load(path)
+  if os.path.exists(path):
+    return path, *load(path)
   raise CheckpointError(
     f"There is no checkpoint {source!r}: expected a file, the workdir of a"
     f" training run, or one of the names {pretrained_names()}."

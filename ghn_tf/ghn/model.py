@@ -203,10 +203,25 @@ def from_checkpoint(path: str | os.PathLike[str]) -> GHN:
   """Returns the hypernetwork that a checkpoint holds.
 
   Raises:
-    checkpoint.CheckpointError: the file is missing, damaged, or holds no
-      hypernetwork of this format.
+    checkpoint.CheckpointError: the file is missing or damaged, or see `config`.
   """
   return from_arrays(path, *checkpoint.load(path))
+
+
+def config(
+  path: str | os.PathLike[str], metadata: checkpoint.Metadata
+) -> GhnConfig:
+  """Returns the sizes of the hypernetwork in a checkpoint of these metadata.
+
+  Raises:
+    checkpoint.CheckpointError: it is of another format or a later version.
+  """
+  if metadata.get("format") != FORMAT:
+    raise checkpoint.CheckpointError(
+      f"{path} has the format {metadata.get('format')!r}, expected {FORMAT!r};"
+      " use the version of ghn_tf that wrote it."
+    )
+  return checkpoint.options(path, GhnConfig, metadata.get("ghn"))
 
 
 def from_arrays(
@@ -217,15 +232,11 @@ def from_arrays(
   """Returns the hypernetwork in a checkpoint that was loaded from a path.
 
   Raises:
-    checkpoint.CheckpointError: it holds no hypernetwork of this format.
+    checkpoint.CheckpointError: see `config`; or its arrays do not fit.
   """
-  if metadata.get("format") != FORMAT:
-    raise checkpoint.CheckpointError(
-      f"{path} has the format {metadata.get('format')!r}, expected {FORMAT!r}."
-    )
+  ghn = GHN(config(path, metadata))
   prefix = "ghn/"
   try:
-    ghn = GHN(GhnConfig(**metadata["ghn"]))
     ghn.set_arrays(
       {
         name.removeprefix(prefix): array
@@ -233,8 +244,8 @@ def from_arrays(
         if name.startswith(prefix)
       }
     )
-  except (KeyError, TypeError, ValueError) as error:
+  except ValueError as error:
     raise checkpoint.CheckpointError(
-      f"{path} does not hold a hypernetwork of this version: {error}"
+      f"{path} does not hold its hypernetwork: {error}"
     ) from error
   return ghn

@@ -91,6 +91,11 @@ class TrainState:
     return means
 
 
+# What the metadata of a checkpoint tell of each run; a dot is for an object.
+_TOLD = frozenset(
+  ("step", "training.dataset", "images.shape", "images.mean", "images.std")
+)
+_TIMES = ("seconds", "processor_seconds")
 _COUNTERS = (
   *("step", "num_skipped", "num_skipped_in_row", "num_oversized"),
   *("best_step", "best_accuracy", "sums", "num_summed"),
@@ -133,7 +138,7 @@ def open_run(
 
   Raises:
     CheckpointError: init_checkpoint cannot be read, none of those in the
-      workdir, or the newest of them is not of a run.
+      workdir, or the newest of them is not of a run or of this version.
     ValueError: a checkpoint of another configuration, or a workdir that is a
       file.
   """
@@ -148,16 +153,49 @@ def open_run(
     _restore(state, path, arrays, metadata)
   elif init_checkpoint:
     path, arrays, metadata = checkpoint.find(init_checkpoint)
+    check_metadata(path, metadata)
+    told = {"ghn": dataclasses.asdict(model.config(path, metadata))}
     expected = {"ghn": _ghn_fields(state)}
-    _check_equal(path, metadata, expected, "--init_checkpoint")
+    _check_equal(path, told, expected, "--init_checkpoint")
+    weights = model.from_arrays(path, arrays, metadata).get_arrays()
     for ghn in (state.ghn, state.averaged_ghn):
-      ghn.set_arrays(_under("ghn", arrays))
+      ghn.set_arrays(weights)
     state.ancestors = lineage(metadata)
     logging.info("Begin with the hypernetwork in %s.", path)
   if is_chief:
     for partial in folder.glob(".checkpoint-*.npz.*"):  # of `files.write`
       partial.unlink()
   return state
+
+
+def check_metadata(path: str, metadata: checkpoint.Metadata) -> None:
+  """Raises CheckpointError unless a checkpoint is of this format and version.
+
+  Args:
+    path: of the checkpoint, for the message.
+    metadata: of the checkpoint, which must tell of its runs what users need.
+  """
+  model.config(path, metadata)
+  for run in [*metadata.get("ancestors", []), metadata]:
+    told = {*run}
+    for part in ("training", "images"):
+      if isinstance(run.get(part), dict):
+        told |= {f"{part}.{name}" for name in run[part]}
+    if lacking := sorted(_TOLD - told):
+      raise checkpoint.CheckpointError(
+        f"The metadata of {path} lack {', '.join(lacking)}; write what training"
+        " and tools/import_ghn2.py write."
+      )
+    if is_told(run):
+      checkpoint.options(path, training_config.TrainConfig, run["training"])
+
+
+def is_told(run: Mapping[str, Any]) -> bool:
+  """Whether a run of `lineage` tells how it drew networks.
+
+  That of imported weights does not.
+  """
+  return "space" in run["training"]
 
 
 def lineage(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -181,13 +219,6 @@ def save(state: TrainState, workdir: str) -> str:
   Raises:
     OSError: it cannot be written; what was there before still is.
   """
-  arrays = {
-    f"{part}/{name}": array
-    for part, ghn in _hypernetworks(state).items()
-    for name, array in ghn.get_arrays().items()
-  }
-  for index, variable in enumerate(state.optimizer.variables):
-    arrays[f"optimizer/{index:03d}"] = variable.numpy()
   dataset = state.dataset
   metadata = {
     "format": model.FORMAT,
@@ -205,7 +236,7 @@ def save(state: TrainState, workdir: str) -> str:
     "counters": {name: getattr(state, name) for name in _COUNTERS},
   }
   path = checkpoint.run_path(workdir, state.step)
-  checkpoint.save(path, arrays, metadata)
+  checkpoint.save(path, _arrays(state), metadata)
   # A damaged one of a later step, which was ignored, counts as none to keep.
   paths = checkpoint.run_paths(workdir)
   older = paths[paths.index(path) :][state.config.keep_checkpoints :]
@@ -221,37 +252,66 @@ def _restore(
   state: TrainState,
   path: str,
   arrays: Mapping[str, np.ndarray],
-  metadata: Mapping[str, Any],
+  metadata: checkpoint.Metadata,
 ) -> None:
-  """Continues from a checkpoint of the same run."""
-  moments = _under("optimizer", arrays)
-  if not moments:
+  """Continues from a checkpoint of the same run; on an error, not at all."""
+  check_metadata(path, metadata)
+  own = _arrays(state)
+  fields = {**metadata, **metadata.get("counters", {})}
+  lacking = {name.partition("/")[0] for name in own}
+  lacking -= {name.partition("/")[0] for name in arrays}
+  lacking |= {*_COUNTERS, *_TIMES} - fields.keys()
+  if lacking:
     raise checkpoint.CheckpointError(
       f"{path} holds a hypernetwork without the state of a run that could go"
-      " on. To begin with it, use another --workdir, and"
+      f" on; it lacks {', '.join(sorted(lacking))}. To begin with the"
+      " hypernetwork, use another --workdir, and"
       f" --init_checkpoint={path}."
     )
+  training = checkpoint.options(
+    path, training_config.TrainConfig, metadata["training"]
+  )
   _check_equal(
     path,
-    metadata,
+    {
+      "ghn": dataclasses.asdict(model.config(path, metadata)),
+      "training": dataclasses.asdict(training),
+    },
     {"ghn": _ghn_fields(state), "training": state.config.decisive_fields()},
     "--workdir",
   )
+  shapes = {name: array.shape for name, array in own.items()}
+  if problems := model.misfits(arrays, shapes):
+    raise checkpoint.CheckpointError(
+      f"{path} does not hold the state of its run: {'; '.join(problems)}. Move"
+      " it away to go on from the checkpoint before."
+    )
   for part, ghn in _hypernetworks(state).items():
     ghn.set_arrays(_under(part, arrays))
+  moments = _under("optimizer", arrays)
   for index, variable in enumerate(state.optimizer.variables):
     variable.assign(moments[f"{index:03d}"])
-  for name in _COUNTERS:
-    setattr(state, name, metadata["counters"][name])
-  state.seconds = metadata["seconds"]
-  state.processor_seconds = metadata["processor_seconds"]
+  for name in (*_COUNTERS, *_TIMES):
+    setattr(state, name, fields[name])
   state.ancestors = metadata.get("ancestors", [])
   logging.info("Go on from %s.", path)
 
 
+def _arrays(state: TrainState) -> dict[str, np.ndarray]:
+  """Returns a copy of all weights and moments, by their names in a file."""
+  arrays = {
+    f"{part}/{name}": array
+    for part, ghn in _hypernetworks(state).items()
+    for name, array in ghn.get_arrays().items()
+  }
+  for index, variable in enumerate(state.optimizer.variables):
+    arrays[f"optimizer/{index:03d}"] = variable.numpy()
+  return arrays
+
+
 def _check_equal(
   path: str,
-  metadata: Mapping[str, Any],
+  told: Mapping[str, Mapping[str, Any]],
   expected: Mapping[str, Mapping[str, Any]],
   flag: str,
 ) -> None:
@@ -259,15 +319,15 @@ def _check_equal(
 
   Args:
     path: of the checkpoint.
-    metadata: of the checkpoint.
-    expected: fields by name in the parts of the metadata to compare.
+    told: its options, by part of the metadata and name.
+    expected: those that must be the same.
     flag: that named the checkpoint.
   """
   differences = [
-    f"{name} is {metadata.get(part, {}).get(name)!r} there and {value!r} here"
+    f"{name} is {told[part][name]!r} there and {value!r} here"
     for part, fields in expected.items()
     for name, value in fields.items()
-    if metadata.get(part, {}).get(name) != value
+    if told[part][name] != value
   ]
   if differences:
     raise ValueError(
