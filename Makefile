@@ -38,7 +38,7 @@ demo: $(RUN_STAMP)
 	$(PY) -m ghn_tf.train --flagfile=ghn_tf/configs/quickstart.flags \
 	  --workdir=demo/run
 	$(PY) tools/evaluate.py --checkpoint=demo/run --unseen=8 \
-	  --target=models.resnet:resnet8 --output=demo/report.json
+	  --target=models.resnet:resnet8 --output=demo/report.json --overwrite
 
 test: $(DEV_STAMP)
 	$(PY) -m pytest -n 2

@@ -28,18 +28,26 @@ def _telling(path: pathlib.Path) -> Iterator[None]:
     ) from error
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(
+  path: str | os.PathLike[str], *, overwrite: bool = True
+) -> None:
   """Makes the folder of a file, and raises unless the file can be written.
 
   Call it before the work whose result the file gets.
 
   Args:
     path: of the file; what is there stays.
+    overwrite: whether it may be replaced then.
 
   Raises:
+    FileExistsError: there is a file that may not be replaced.
     OSError: the folder cannot be made or written, or the path is a folder.
   """
   path = pathlib.Path(path)
+  if path.is_file() and not overwrite:
+    raise FileExistsError(
+      f"{path} exists; choose another --output or --overwrite."
+    )
   with _telling(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent):

@@ -28,6 +28,17 @@ class CheckWritableTest(absltest.TestCase):
     self.assertEqual(path.read_text(), "content")
     self.assertEqual(os.listdir(self.folder), ["file"])
 
+  def test_a_file_that_may_not_be_replaced_is_an_error(self):
+    path = self.folder / "file"
+    files.check_writable(path, overwrite=False)
+    path.write_text("content")
+    files.check_writable(path, overwrite=True)
+    with self.assertRaisesRegex(
+      FileExistsError, f"{path} exists; choose another --output or --overwrite"
+    ):
+      files.check_writable(path, overwrite=False)
+    self.assertEqual(path.read_text(), "content")
+
   def test_a_file_in_the_place_of_a_folder_is_an_error(self):
     (self.folder / "file").touch()
     for path in ("file/output", "file/folder/output"):

@@ -160,6 +160,11 @@ class ProgramTest(parameterized.TestCase):
     self.assertIn("pip install torch", result.stderr)
     self.assertFalse(self.output.exists())
 
+  def test_a_file_that_is_not_there_needs_no_pytorch(self):
+    result = self._run(self.folder / "no_such.pt")
+    self.assertEqual(result.returncode, 1)
+    self.assertIn("no_such.pt' (--input)", result.stderr)
+
   def test_output_that_cannot_be_written_is_told_before_all_else(self):
     self.output = self.folder / "torch.py" / "ghn2.npz"
     result = self._run(self.folder / "no_such.npz")

@@ -91,6 +91,19 @@ class LearningCurveTest(parameterized.TestCase):
     for path in (workdir, f"{workdir}/", f"{workdir}/../edge"):
       self.assertEqual(learning_curve.read(path).name, "edge")
 
+  def test_runs_of_one_folder_name_are_told_apart(self):
+    for parent in ("a", "b"):
+      (self.folder / parent).mkdir()
+    runs = [
+      self._run(*_RECORDS, name=name) for name in ("a/run", "b/run", "other")
+    ]
+    self.assertEqual(
+      [curve.name for curve in learning_curve.read_all(runs)],
+      ["a/run", "b/run", "other"],
+    )
+    with self.assertRaisesRegex(ValueError, f"{runs[0]}/ is named twice"):
+      learning_curve.read_all([f"{runs[0]}/", runs[0]])
+
   @parameterized.parameters(
     ([], "no records yet; they come every --log_every_steps"),
     ([_record(40, loss=2.0)], "no evaluation up to step 40; .* every 50 steps"),

@@ -254,17 +254,23 @@ class EvaluateTest(parameterized.TestCase):
     self.assertIn(message, done.stderr)
     self.assertNotIn("Traceback", done.stderr)
 
-  def test_output_that_cannot_be_written_is_told_before_all_else(self):
-    file = self.create_tempfile("file").full_path
+  @parameterized.parameters(
+    ("/report.json", "Cannot write .*{file}/report.json"),
+    ("", "{file} exists; choose another --output or --overwrite"),
+  )
+  def test_output_that_cannot_be_written_is_told_before_all_else(
+    self, output: str, message: str
+  ):
+    file = self.create_tempfile("file", "report").full_path
     done = programs.run_python(
       "tools/evaluate.py",
       "--checkpoint=/nowhere",
       "--target=no_such:one",
-      f"--output={file}/report.json",
+      f"--output={file}{output}",
     )
     self.assertEqual(done.returncode, 1)
-    self.assertIn("Cannot write ", done.stderr)
-    self.assertIn(f"{file}/report.json", done.stderr)
+    self.assertRegex(done.stderr, message.format(file=file))
+    self.assertEqual(pathlib.Path(file).read_text(), "report")
 
   def test_the_target_is_never_replaced(self):
     target = self.create_tempfile("network.json", _architecture()).full_path

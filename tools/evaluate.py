@@ -82,6 +82,9 @@ _RECIPES = flags.DEFINE_multi_enum(
   "Recipe to predict in, besides w8a8; may be given several times.",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
 
 
 def table(reports: list[networks_lib.NetworkReport]) -> str:
@@ -174,7 +177,7 @@ def evaluate() -> None:
   options = beam.options()
   if _OUTPUT.value:
     targets.check_output(_OUTPUT.value, *_TARGET.value)
-    files.check_writable(_OUTPUT.value)
+    files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
   networks = [targets.load(target) for target in _TARGET.value]
   job = _job()
   predictor, dataset = job.load()

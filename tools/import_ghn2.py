@@ -39,6 +39,9 @@ _INPUT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
   "output", None, "Checkpoint to write; its name ends in .npz.", required=True
 )
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
 # The images that the public GHN-2 were trained on.
 _IMAGES = {
   "cifar10": {
@@ -67,6 +70,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   readers = {".npz": _read_npz, ".pt": _read_pt}
   if path.suffix not in readers:
     raise ValueError(f"--input must end in .npz or .pt, got {str(path)!r}.")
+  if not path.is_file():
+    raise FileNotFoundError(f"There is no file {str(path)!r} (--input).")
   try:
     return readers[path.suffix](path)
   except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError) as error:
@@ -123,7 +128,7 @@ def import_ghn2() -> None:
     raise ValueError(
       f"{output} is the --input itself; choose another --output."
     )
-  files.check_writable(output)
+  files.check_writable(output, overwrite=_OVERWRITE.value)
   config, arrays = ghn2_weights.convert(read(source))
   checkpoint.save(
     output,

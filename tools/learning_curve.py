@@ -38,7 +38,7 @@ def run() -> None:
   if _OUTPUT.value:
     pictures.file_format(_OUTPUT.value)
     files.check_writable(_OUTPUT.value)
-  curves = [learning_curve.read(workdir) for workdir in _RUN.value]
+  curves = learning_curve.read_all(_RUN.value)
   print(*map(learning_curve.table, curves), sep="\n\n")
   if _OUTPUT.value:
     pictures.save(learning_curve.figure(curves), _OUTPUT.value)

@@ -143,8 +143,8 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
   """Returns the file to write and its description, both of which may be.
 
   Raises:
-    ValueError: one exists, without --overwrite, or is what --target names.
-    OSError: one cannot be written.
+    ValueError: one is what --target names.
+    OSError: one cannot be written, or exists without --overwrite.
   """
   output = pathlib.Path(_OUTPUT.value)
   if output.suffix != ".tflite":
@@ -152,11 +152,7 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
   sidecar = output.with_suffix(".json")
   for path in (output, sidecar):
     targets.check_output(path, _TARGET.value)
-    if path.exists() and not _OVERWRITE.value:
-      raise ValueError(
-        f"{path} exists; choose another --output or --overwrite."
-      )
-    files.check_writable(path)
+    files.check_writable(path, overwrite=_OVERWRITE.value)
   return output, sidecar
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import json
 import os
+import pathlib
 
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
@@ -100,6 +101,27 @@ def read(workdir: str) -> Curve:
     evaluations,
     (min(memory), max(memory)) if memory else None,
   )
+
+
+def read_all(workdirs: Sequence[str]) -> list[Curve]:
+  """Returns the curves of runs; `read` says what is raised.
+
+  Runs whose folders have the same name are named by more of their paths.
+
+  Raises:
+    ValueError: a run is there twice.
+  """
+  paths = [pathlib.Path(os.path.abspath(workdir)).parts for workdir in workdirs]
+  curves = []
+  for workdir, path in zip(workdirs, paths, strict=True):
+    if paths.count(path) > 1:
+      raise ValueError(f"The run {workdir} is named twice.")
+    length = 1
+    while sum(other[-length:] == path[-length:] for other in paths) > 1:
+      length += 1
+    name = os.path.join(*path[-length:])
+    curves.append(dataclasses.replace(read(workdir), name=name))
+  return curves
 
 
 def _training_config(workdir: str) -> Mapping[str, int]:
