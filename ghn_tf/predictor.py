@@ -14,6 +14,7 @@ import functools
 import pathlib
 from typing import Any
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -28,6 +29,7 @@ from ghn_tf.edge import tflite
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import extent
 from ghn_tf.training import config as training_config
 from ghn_tf.training import meta_batch
 from ghn_tf.training import state as training_state
@@ -220,10 +222,24 @@ class Predictor:
   ) -> keras.Model:
     """Returns a target as a quantize-aware Keras model; see `child`.
 
+    A line of the log tells where it lies `outside` of training.
     `keras_io.to_keras` says how it is saved and loaded.
     """
     child = self.child(target, recipe, calibration_images=calibration_images)
+    if outside := self.outside(child.architecture):
+      logging.warning(extent.tell(child.architecture.name, outside))
     return child.to_keras()
+
+  def outside(self, architecture: spec.Architecture) -> extent.Outside | None:
+    """Returns in which measures a network is unlike those of training.
+
+    These are the networks that the last run could draw. None where the
+    checkpoint does not tell them.
+    """
+    if not _is_told(self.metadata):
+      return None
+    source = self._histories[-1].batches.source
+    return extent.outside(architecture, source.extent)
 
   def held_out(self, number: int) -> tuple[spec.Architecture, ...]:
     """Returns sampled architectures that its training run never drew.

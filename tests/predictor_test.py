@@ -125,6 +125,27 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "'float' rounds nothing"):
       child.to_tflite()
 
+  def test_predicting_tells_what_lies_outside_of_training(self):
+    with self.assertLogs("absl", "WARNING") as logs:
+      self.predictor.predict(resnet.resnet8())
+    self.assertLen(logs.output, 1)
+    self.assertIn(
+      "'resnet8' lies outside of those that the hypernetwork was trained on, so"
+      " its accuracy may be that of chance: multiply accumulates 12,501,632"
+      " (1,000,000 to 2,500,000).",
+      logs.output[0],
+    )
+    (inside,) = self.predictor.held_out(1)
+    self.assertEqual(self.predictor.outside(inside), {})
+    with self.assertNoLogs("absl", "WARNING"):
+      self.predictor.predict(inside)
+
+  def test_imported_weights_do_not_tell_what_lies_outside(self):
+    metadata = {**self.predictor.metadata, "training": {"dataset": "cifar10"}}
+    imported = predictor_lib.Predictor(self.predictor.ghn, metadata)
+    (architecture,) = self.predictor.held_out(1)
+    self.assertIsNone(imported.outside(architecture))
+
   def test_held_out_architectures_are_unseen(self):
     for architecture in self.predictor.held_out(2):
       self.assertTrue(self.predictor.is_unseen(architecture))
@@ -195,9 +216,14 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     (architecture,) = stored.held_out(1)
     self.assertEqual(architecture.name, "small-val-0")
     self.assertTrue(stored.is_unseen(architecture))
+    # Their own measures count, and not those of the space of the run.
+    resnet8 = keras_io.from_keras(resnet.resnet8())
+    outside = stored.outside(resnet8) or {}
+    self.assertLess(outside["multiply_accumulates"]["greatest"], 4_000_000)
     training["architectures"] = "/nowhere"
     gone = predictor_lib.Predictor(self.predictor.ghn, metadata)
     self.assertFalse(gone.is_unseen(architecture))
+    self.assertIsNone(gone.outside(architecture))
     with self.assertRaisesRegex(ValueError, "not in '/nowhere' any more"):
       gone.held_out(1)
 

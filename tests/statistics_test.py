@@ -3,15 +3,12 @@
 """Tests of the numbers by which sets of architectures are compared."""
 
 from absl.testing import absltest
-from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.report import statistics
 from ghn_tf.spaces import space
-
-_WITH_KERNEL = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV, ops.Op.DENSE)
 
 
 def _example() -> spec.Architecture:
@@ -40,43 +37,6 @@ def _flat() -> spec.Architecture:
   x = builder.add(ops.Op.FLATTEN, builder.input)
   builder.add(ops.Op.DENSE, x, filters=5)
   return builder.build("flat")
-
-
-def _random(seed: int) -> spec.Architecture:
-  """A random graph, small enough to list all its paths."""
-  rng = np.random.default_rng(seed)
-  builder = spec.Builder((4, 4, 2))
-  built = [builder.input]
-  for _ in range(12):
-    op = rng.choice([ops.Op.ADD, ops.Op.CONV, ops.Op.RELU])
-    inputs = rng.choice(built, 2 if op == ops.Op.ADD else 1)
-    attributes = {"filters": 2} if op == ops.Op.CONV else {}
-    built.append(
-      builder.add(ops.Op(op), *(int(i) for i in inputs), **attributes)
-    )
-  x = builder.add(ops.Op.FLATTEN, built[-1])
-  return builder.build("random", x)
-
-
-def _paths(architecture: spec.Architecture, index: int) -> list[list[ops.Op]]:
-  """All paths from the image to a node, as operations."""
-  node = architecture.nodes[index]
-  paths = [path for i in node.inputs for path in _paths(architecture, i)]
-  return [[*path, node.op] for path in paths or [[]]]
-
-
-class DepthTest(parameterized.TestCase):
-  def test_counts_kernels_and_not_nodes(self):
-    # conv, depthwise, conv, dense; the other branch has more nodes.
-    self.assertEqual(statistics.depth(_example()), 4)
-    self.assertEqual(statistics.depth(_flat()), 1)
-
-  @parameterized.parameters(range(20))
-  def test_is_the_most_of_all_paths(self, seed: int):
-    architecture = _random(seed)
-    paths = _paths(architecture, len(architecture.nodes) - 1)
-    counts = [sum(op in _WITH_KERNEL for op in path) for path in paths]
-    self.assertEqual(statistics.depth(architecture), max(counts))
 
 
 class MeasureTest(absltest.TestCase):

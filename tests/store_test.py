@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from ghn_tf.convnets250k import dataset
 from ghn_tf.convnets250k import records
 from ghn_tf.convnets250k import store
+from ghn_tf.spaces import extent
 from ghn_tf.spaces import splits
 from tests import small_collection
 
@@ -209,6 +210,10 @@ class StoredCollectionTest(absltest.TestCase):
     self.assertEqual(self.source.train(3, seed=1).fingerprint, orders[0][3])
     other = [self.source.train(i, seed=2).fingerprint for i in range(_SIZE)]
     self.assertNotEqual(orders[0], other)
+
+  def test_the_extent_is_that_of_all_up_to_a_thousand(self):
+    stored = map(self.source.train, range(_SIZE))
+    self.assertEqual(self.source.extent, extent.of(stored))
 
   def test_validation(self):
     held_out = self.source.validation(2)

@@ -76,6 +76,16 @@ class ToTfliteTest(absltest.TestCase):
     )
     self.assertEqual(described["versions"]["ghn_tf"], ghn_tf.__version__)
     self.assertNotIn("mode", described["recipe"])
+    with self.subTest("tells where the network lies outside of training"):
+      outside = {
+        "value": 12_501_632,
+        "least": 1_000_000,
+        "greatest": small_run.CONFIG.max_macs,
+      }
+      self.assertEqual(
+        described["outside_of_training"], {"multiply_accumulates": outside}
+      )
+      self.assertIn("accumulates 12,501,632 (1,000,000 to 2,5", done.stderr)
     with self.subTest("its formula gives the codes that the file takes"):
       names = ("mean", "std", "scale", "zero_point")
       values = {name: np.array(described["input"][name]) for name in names}
@@ -174,6 +184,10 @@ class EvaluateTest(parameterized.TestCase):
         ("float", "w8a8", "w4a4", "w2a2", "tflite_w8a8"), network["accuracy"]
       )
       self.assertIn(network["name"], done.stdout)
+    inside, resnet8, _ = (n["outside"] for n in report["networks"])
+    self.assertEqual(inside, {})
+    self.assertEqual(resnet8["multiply_accumulates"]["value"], 12_501_632)
+    self.assertIn("'resnet8' lies outside of those that", done.stdout)
     self.assertGreaterEqual(report["seconds"], report["evaluation_seconds"])
 
   def test_says_which_images_and_takes_them_in_the_size_of_training(self):

@@ -35,6 +35,7 @@ from ghn_tf.evaluation import networks as networks_lib
 from ghn_tf.evaluation import pipeline
 from ghn_tf.ghn import checkpoint
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import extent
 from tools import beam
 from tools import program
 
@@ -150,10 +151,15 @@ def _report(
       f"It was trained on {own}, which is not at hand: name the folder that"
       " holds it with\n--data_dir, or allow a --download.\n"
     )
+  outside = "".join(
+    f"{extent.tell(report.name, report.outside)}\n\n"
+    for report in reports
+    if report.outside
+  )
   print(
     f"Top-1 accuracy in % on {num_images} test images of {dataset.name}, with"
     " stored\nstatistics as deployed; tflite_w8a8 is the int8 file in the"
-    f" interpreter.\n{note}\n{table(reports)}\n\nTrained for"
+    f" interpreter.\n{note}\n{table(reports)}\n\n{outside}Trained for"
     f" {predictor.metadata.get('step', 0)} steps in {trained:.0f} s, measured"
     f" in {seconds:.0f} s."
   )

@@ -32,6 +32,7 @@ from ghn_tf import targets
 from ghn_tf.child import calibrate
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import extent
 from tools import program
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -105,6 +106,7 @@ def describe(
       "checkpoint": _CHECKPOINT.value,
       "step": predictor.metadata["step"],
     },
+    "outside_of_training": predictor.outside(architecture),
     "recipe": recipe,
     "input": {
       "shape": [1, *architecture.input_shape],
@@ -177,6 +179,8 @@ def export() -> None:
   except OSError:  # never a file beside the description of another
     output.unlink()
     raise
+  if outside := description["outside_of_training"]:
+    logging.warning(extent.tell(architecture.name, outside))
   logging.info(
     "%s: %d bytes, top-1 %.1f %% on %d test images of %s; see %s",
     output,

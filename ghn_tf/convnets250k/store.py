@@ -30,6 +30,7 @@ import tensorflow_datasets as tfds
 
 from ghn_tf.arch import spec
 from ghn_tf.convnets250k import records
+from ghn_tf.spaces import extent as extent_lib
 
 T = TypeVar("T")
 
@@ -37,6 +38,8 @@ T = TypeVar("T")
 _HEADER, _FOOTER = 12, 4
 _BLOCK = 1 << 10  # records whose lengths are checked together
 _SEARCHED = 1 << 14  # bytes searched at a time, behind a damaged length
+# Of a set's architectures, at most so many are read to tell its extent.
+_MEASURED = 1000
 _POLYNOMIAL = np.uint32(0x82F63B78)  # of CRC-32C, its lowest power first
 
 
@@ -196,6 +199,12 @@ class StoredCollection:
     `train` is not searched, which would take minutes.
     """
     return architecture.fingerprint not in self._held_out
+
+  @functools.cached_property
+  def extent(self) -> extent_lib.Extent:
+    """How far the architectures of `train` reach, every n-th is measured."""
+    step = -(-len(self._train) // _MEASURED)
+    return extent_lib.of(self._train[::step])
 
   @functools.cached_property
   def _held_out(self) -> frozenset[str]:

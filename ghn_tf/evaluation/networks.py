@@ -14,6 +14,7 @@ from ghn_tf.child import accuracy
 from ghn_tf.child import calibrate
 from ghn_tf.child import network
 from ghn_tf.edge import tflite
+from ghn_tf.spaces import extent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,8 @@ class NetworkReport:
   Attributes:
     name: of the network.
     unseen: whether training is known not to have drawn it.
+    outside: in which measures it is unlike the networks of training; None if
+      these are not known.
     macs: multiply-accumulates for one image.
     num_params: number of parameters.
     accuracy: top-1 with stored statistics, as deployed, by recipe; files
@@ -34,6 +37,7 @@ class NetworkReport:
 
   name: str
   unseen: bool
+  outside: extent.Outside | None
   macs: int
   num_params: int
   accuracy: dict[str, float]
@@ -90,6 +94,7 @@ def evaluate_network(
   return NetworkReport(
     architecture.name,
     predictor.is_unseen(architecture),
+    predictor.outside(architecture),
     architecture.macs,
     architecture.num_params,
     stored,

@@ -9,25 +9,9 @@ import dataclasses
 
 import numpy as np
 
+from ghn_tf.arch import measures
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-
-_WITH_KERNEL = frozenset(
-  (ops.Op.CONV, ops.Op.DEPTHWISE_CONV, ops.Op.DENSE),
-)
-
-
-def depth(architecture: spec.Architecture) -> int:
-  """Returns the largest number of layers with a kernel on any one path.
-
-  Convolutions, depthwise convolutions and dense layers have a kernel.
-  """
-  depths: list[int] = []
-  for node in architecture.nodes:
-    above = max([depths[i] for i in node.inputs], default=0)
-    depths.append(above + (node.op in _WITH_KERNEL))
-  # Every node lies on a path to the last one.
-  return depths[-1]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +50,7 @@ def measure(architectures: Iterable[spec.Architecture]) -> Statistics:
     rows.extend(
       (
         len(architecture.nodes),
-        depth(architecture),
+        measures.depth(architecture),
         architecture.macs,
         architecture.num_params,
       )

@@ -27,6 +27,7 @@ from ghn_tf.arch import spec
 from ghn_tf.spaces import convnets as convnets_space
 from ghn_tf.spaces import edge as edge_space
 from ghn_tf.spaces import exclusion as exclusion_lib
+from ghn_tf.spaces import extent as extent_lib
 from ghn_tf.spaces import families
 from ghn_tf.spaces import space as space_lib
 
@@ -161,6 +162,11 @@ class Collection:
     return architecture not in self.exclusion and not space_lib.violations(
       self._limited, architecture
     )
+
+  @functools.cached_property
+  def extent(self) -> extent_lib.Extent:
+    """How far the architectures of `train` reach in each measure."""
+    return extent_lib.of_space(self._limited)
 
   @functools.cached_property
   def _limited(self) -> space_lib.SearchSpace:

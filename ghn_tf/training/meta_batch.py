@@ -9,6 +9,7 @@ from typing import Protocol
 from absl import logging
 
 from ghn_tf.arch import spec
+from ghn_tf.spaces import extent as extent_lib
 
 
 class Source(Protocol):
@@ -19,6 +20,10 @@ class Source(Protocol):
 
   def validation(self, number: int) -> tuple[spec.Architecture, ...]:
     """Returns so many architectures, none isomorphic to a training one."""
+
+  @property
+  def extent(self) -> extent_lib.Extent:
+    """How far the training architectures reach in each measure."""
 
   def may_train_on(self, architecture: spec.Architecture) -> bool:
     """Whether training may give an architecture isomorphic to this one."""
