@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ghn_tf import data
+from tests import numbered_images
 from tests import reference_data
 
 
@@ -76,83 +77,16 @@ class TinyPairs(TinyImages):
   LABEL = tfds.features.Scalar(np.int64)
 
 
-def numbered(number: int, size: int = 6) -> data.Dataset:
-  """A set whose labels are the places of the images."""
-  images = np.random.default_rng(0).integers(
-    1, 256, (number, size, size, 3), dtype=np.uint8
-  )
-  split = data.Split(images, np.arange(number, dtype=np.int32))
-  return data.Dataset("numbered", split, split, split, number)
-
-
-class TrainingBatchTest(parameterized.TestCase):
-  def test_is_a_pure_function_of_seed_and_step(self):
-    dataset = numbered(10)
-    first = data.training_batch(dataset, 3, 7, 4)
-    data.training_batch(dataset, 3, 0, 4)
-    again = data.training_batch(numbered(10), 3, 7, 4)
-    np.testing.assert_array_equal(first[0], again[0])
-    np.testing.assert_array_equal(first[1], again[1])
-
-  @parameterized.parameters((4, 7), (3, 8))
-  def test_another_seed_or_step_gives_another_batch(self, seed, step):
-    dataset = numbered(10)
-    first, _ = data.training_batch(dataset, 3, 7, 4)
-    other, _ = data.training_batch(dataset, seed, step, 4)
-    self.assertFalse(np.array_equal(first, other))
-
-  def test_each_epoch_has_every_image_once_in_an_order_of_its_own(self):
-    # 10 images in batches of 4: the third batch ends one epoch and begins the
-    # next, and a batch of 25 spans three.
-    steps = [data.training_batch(numbered(10), 0, s, 4)[1] for s in range(5)]
-    labels = np.concatenate(steps)
-    self.assertCountEqual(labels[:10], range(10))
-    self.assertCountEqual(labels[10:], range(10))
-    self.assertFalse(np.array_equal(labels[:10], labels[10:]))
-    long, _ = np.unique(
-      data.training_batch(numbered(10), 0, 0, 25)[1][:20], return_counts=True
-    )
-    np.testing.assert_array_equal(long, range(10))
-
-  def test_images_are_crops_of_the_padded_image_or_its_mirror(self):
-    dataset = numbered(3, size=5)
-    seen = set()
-    for step in range(60):
-      images, labels = data.training_batch(dataset, 0, step, 3)
-      for image, label in zip(images, labels, strict=True):
-        seen.add(self._find(dataset, image, label))
-    # All 9 offsets down, all 9 across, and both directions occur.
-    self.assertLen({top for top, _, _ in seen}, 9)
-    self.assertLen({left for _, left, _ in seen}, 9)
-    self.assertLen({flip for _, _, flip in seen}, 2)
-
-  def _find(self, dataset, image, label):
-    padded = np.pad(dataset.train.images[label], [(4, 4), (4, 4), (0, 0)])
-    for top in range(9):
-      for left in range(9):
-        crop = padded[top : top + 5, left : left + 5]
-        for flip in (False, True):
-          expected = dataset.normalize(crop[:, ::-1] if flip else crop)
-          if np.array_equal(expected, image):
-            return top, left, flip
-    self.fail(f"image {label} is no crop of its source")
-
-  def test_has_the_types_that_a_network_takes(self):
-    images, labels = data.training_batch(numbered(10), 0, 0, 4)
-    self.assertEqual((images.dtype, images.shape), (np.float32, (4, 6, 6, 3)))
-    self.assertEqual((labels.dtype, labels.shape), (np.int32, (4,)))
-
-
 class DatasetTest(absltest.TestCase):
   def test_mean_and_std_are_those_of_the_training_pixels(self):
-    dataset = numbered(20)
+    dataset = numbered_images.make(20)
     pixels = dataset.train.images / 255
     # float64 sums over 720 pixels in two orders.
     np.testing.assert_allclose(dataset.mean, pixels.mean((0, 1, 2)), 1e-12)
     np.testing.assert_allclose(dataset.std, pixels.std((0, 1, 2)), 1e-12)
 
   def test_normalized_training_pixels_have_mean_0_and_std_1(self):
-    dataset = numbered(50)
+    dataset = numbered_images.make(50)
     pixels = dataset.normalize(dataset.train.images).astype(np.float64)
     # Scale and offset are rounded to the 7 digits of float32.
     np.testing.assert_allclose(pixels.mean((0, 1, 2)), 0, atol=1e-6)
@@ -163,24 +97,6 @@ class DatasetTest(absltest.TestCase):
     split = data.Split(images, np.zeros(4, np.int32))
     dataset = data.Dataset("constant", split, split, split, 1)
     np.testing.assert_allclose(dataset.normalize(images), 0, atol=1e-7)
-
-
-class EvaluationBatchesTest(parameterized.TestCase):
-  @parameterized.parameters((None, [4, 4, 2]), (5, [4, 1]), (100, [4, 4, 2]))
-  def test_yields_the_images_once_and_in_order(self, limit, sizes):
-    dataset = numbered(10)
-    batches = list(data.evaluation_batches(dataset, "test", 4, limit))
-    self.assertEqual([len(labels) for _, labels in batches], sizes)
-    labels = np.concatenate([labels for _, labels in batches])
-    np.testing.assert_array_equal(labels, range(sum(sizes)))
-    np.testing.assert_array_equal(
-      np.concatenate([images for images, _ in batches]),
-      dataset.normalize(dataset.test.images[: sum(sizes)]),
-    )
-
-  def test_refuses_an_unknown_split(self):
-    with self.assertRaisesRegex(ValueError, "'dev'.*'train', 'validation'"):
-      next(data.evaluation_batches(numbered(10), "dev", 4))
 
 
 class SampleTest(absltest.TestCase):

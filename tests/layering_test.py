@@ -41,6 +41,7 @@ _GROUND = (
   "ghn_tf.constants",
   "ghn_tf.data",
   "ghn_tf.files",
+  "ghn_tf.image_batches",
 )
 _MIDDLE = (
   *_GROUND,
@@ -79,6 +80,9 @@ _LAYERS = {
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
   "ghn_tf.files": Layer(),
+  "ghn_tf.image_batches": Layer(
+    ("ghn_tf.data",), ("numpy",), (*_TENSORFLOW, "tensorflow_datasets")
+  ),
   # Which are drawn? How are numbers rounded, and parameters predicted?
   "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.quant": Layer(("ghn_tf.constants", "ghn_tf.quant"), _TENSORFLOW),

@@ -6,7 +6,7 @@ from absl.testing import absltest
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf import data
+from ghn_tf import image_batches
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
@@ -31,7 +31,7 @@ class TrainerTest(tf.test.TestCase):
       losses = []
       for number, params in enumerate(state.ghn(architectures), 2):
         architecture = architectures[number - 2]
-        images, labels = data.training_batch(state.dataset, 0, number, 6)
+        images, labels = image_batches.training(state.dataset, 0, number, 6)
         logits = network.apply(
           architecture,
           params,
@@ -152,7 +152,7 @@ class TrainerTest(tf.test.TestCase):
       trainer = trainer_lib.Trainer(state)
       # The same architectures and images in every step and for each seed.
       architectures = trainer.meta_batches.batch(0)
-      batch = data.training_batch(state.dataset, 0, 0, 6)
+      batch = image_batches.training(state.dataset, 0, 0, 6)
       params = state.ghn(architectures)
       result = []
       for state.step in (0, 1, 0):

@@ -39,6 +39,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 # ruff: noqa: E402
 from ghn_tf import data
 from ghn_tf import files
+from ghn_tf import image_batches
 from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
@@ -194,7 +195,7 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
   ) -> Callable[[], Any]:
     images, labels = map(
       tf.constant,
-      data.training_batch(
+      image_batches.training(
         state.dataset, config.seed, number, config.image_batch_size
       ),
     )

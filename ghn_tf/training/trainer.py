@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import data
+from ghn_tf import image_batches
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
@@ -160,7 +161,7 @@ class Trainer:
     children = self.pool.run(
       architectures,
       params,
-      lambda number: data.training_batch(
+      lambda number: image_batches.training(
         state.dataset, config.seed, number, config.image_batch_size
       ),
       seed=config.seed,
@@ -286,7 +287,7 @@ class Trainer:
       return {}
     size, limit = network.BATCH_SIZE, state.config.evaluation_images
     batches = [
-      *data.evaluation_batches(state.dataset, "validation", size, limit)
+      *image_batches.evaluation(state.dataset, "validation", size, limit)
     ]
     recipes = {r.name: r for r in (recipe_lib.get("float"), self.recipe)}
     share = [held_out[i] for i in self.workers.share(len(held_out))]
