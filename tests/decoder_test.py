@@ -34,6 +34,7 @@ def _decoder(**arguments) -> decoder.Decoder:
     "tap_features": 10,
     "kernel_features": 16,
     "vector_features": 12,
+    "bounded_kernels": False,
     "rng": np.random.default_rng(0),
   }
   return decoder.Decoder(**(defaults | arguments))
@@ -93,7 +94,11 @@ def _linear(arrays, name: str, x: tf.Tensor) -> tf.Tensor:
 
 
 def _oracle(
-  arrays, param: spec.ParamSpec, is_classifier: bool, row: tf.Tensor
+  arrays,
+  param: spec.ParamSpec,
+  is_classifier: bool,
+  is_bounded: bool,
+  row: tf.Tensor,
 ) -> tf.Tensor:
   """Decodes the largest tensor, [out, in, h, w], and tiles and crops that."""
   if len(param.shape) == 1:
@@ -111,6 +116,9 @@ def _oracle(
     kernel = _linear(arrays, "kernel/classes", tf.nn.relu(kernel))
   kernel = tf.transpose(kernel, (3, 2, 0, 1))
   c_out, c_in, height, width = graph.shape_of(param)
+  if is_bounded and not is_classifier:
+    decoded = kernel[:c_out, :c_in, :height, :width]  # before it is repeated
+    kernel /= tf.sqrt(1 + tf.reduce_mean(decoded**2))
   kernel = tf.tile(kernel, [99, 99, 1, 1])[:c_out, :c_in, :height, :width]
   is_dense = param.kind is spec.ParamKind.DENSE_KERNEL
   beta = 1 if not is_dense and (c_in == 1 or height < width) else 2
@@ -124,13 +132,14 @@ def _oracle(
       return tf.transpose(kernel[:, :, 0, 0])
 
 
-def _expected(layer, embeddings, architectures):
+def _expected(layer, embeddings, architectures, is_bounded=False):
   return [
     {
       param.name: _oracle(
         layer.arrays,
         param,
         param.node == architecture.classifier,
+        is_bounded,
         embeddings[node],
       )
       for param, node in zip(architecture.param_specs, nodes, strict=True)
@@ -154,15 +163,16 @@ def _loss(params) -> tf.Tensor:
 
 
 class DecoderTest(tf.test.TestCase, parameterized.TestCase):
-  def test_is_the_largest_tensor_tiled_cropped_and_normalized(self):
-    layer = _decoder()
+  @parameterized.parameters(False, True)
+  def test_is_the_largest_tensor_tiled_cropped_and_normalized(self, is_bounded):
+    layer = _decoder(bounded_kernels=is_bounded)
     architectures = [_EVERYTHING, _SMALL]
     embeddings = _embeddings(architectures)
     variables = [embeddings, *layer.trainable_variables]
     with tf.GradientTape(persistent=True) as tape:
       tape.watch(embeddings)
       actual = layer(embeddings, architectures)
-      expected = _expected(layer, embeddings, architectures)
+      expected = _expected(layer, embeddings, architectures, is_bounded)
       losses = _loss(actual), _loss(expected)
     for ours, theirs in zip(actual, expected, strict=True):
       self.assertEqual(list(ours), list(theirs))

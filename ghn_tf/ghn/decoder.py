@@ -42,6 +42,8 @@ class Decoder(keras.layers.Layer):
     tap_features: width of the first layer of the kernel part.
     kernel_features: width of its second layer.
     vector_features: width of the first layer of the vector part.
+    bounded_kernels: whether kernels are divided by sqrt(1 + mean square), so
+      that none has a larger scale than the normalization below says.
     rng: source of the initial values.
   """
 
@@ -55,11 +57,13 @@ class Decoder(keras.layers.Layer):
     tap_features: int,
     kernel_features: int,
     vector_features: int,
+    bounded_kernels: bool,
     rng: np.random.Generator,
   ):
     super().__init__(name="decoder")
     self._max_kernel = max_kernel
     self._num_classes = num_classes
+    self._bounded_kernels = bounded_kernels
     taps = (max_kernel, max_kernel, tap_features)
     channels = (max_channels, max_channels)
     values = {}
@@ -86,6 +90,7 @@ class Decoder(keras.layers.Layer):
         tf.TensorSpec([None, dim], tf.float32),  # embeddings
         tf.TensorSpec([2], tf.int32),  # box
         *(indices, indices, indices),  # of kernels: nodes, taps, counts
+        tf.TensorSpec([None, 2], tf.int32),  # extents
         tf.TensorSpec([None], tf.float32),  # scales
         indices,  # of vectors: nodes
         tf.TensorSpec([None], tf.bool),  # is_gamma
@@ -197,6 +202,7 @@ class Decoder(keras.layers.Layer):
     kernel_nodes: tf.Tensor,
     taps: tf.Tensor,
     counts: tf.Tensor,
+    extents: tf.Tensor,
     scales: tf.Tensor,
     vector_nodes: tf.Tensor,
     is_gamma: tf.Tensor,
@@ -210,6 +216,7 @@ class Decoder(keras.layers.Layer):
       kernel_nodes: the node of each kernel, in the order of what is returned.
       taps: [T], see `_hidden`.
       counts: number of taps of each size of channels, and of class kernels.
+      extents: [T, 2], how many of the decoded c_in and c_out each tap needs.
       scales: [T], factor of each tap.
       vector_nodes: the node of each vector.
       is_gamma: whether it is a scale.
@@ -224,10 +231,14 @@ class Decoder(keras.layers.Layer):
     layers = self._output_layers()
     sizes = [*self._layout.channels, self._layout.channels[-1]]
     decoded: list[tf.Tensor] = []
-    for (kernel, bias), rows, scale, channels in zip(
+    numbers = taps // tf.reduce_prod(box)  # of the kernel of each tap
+    num_kernels = tf.size(kernel_nodes)
+    for (kernel, bias), rows, number, extent, scale, channels in zip(
       [*layers, layers[-1]],
-      tf.split(hidden, counts, num=len(sizes)),
-      tf.split(scales, counts, num=len(sizes)),
+      *(
+        tf.split(values, counts, num=len(sizes))
+        for values in (hidden, numbers, extents, scales)
+      ),
       sizes,
       strict=True,
     ):
@@ -238,6 +249,8 @@ class Decoder(keras.layers.Layer):
         kernels = self._linear("kernel/classes", kernels)
         channels = channels[0], self._num_classes
       kernels = tf.reshape(kernels, [-1, *channels])
+      if self._bounded_kernels and not is_class_kernel:
+        kernels = _bounded(kernels, number, extent, num_kernels)
       decoded.append(kernels * scale[:, None, None])
     vectors = self._vectors(tf.gather(embeddings, vector_nodes), is_gamma)
     biases = self._class_biases(tf.gather(embeddings, class_bias_nodes))
@@ -260,3 +273,34 @@ class Decoder(keras.layers.Layer):
     """Returns a bias [classes] for each embedding."""
     offset = tf.nn.relu(self._pairs(embeddings)[:, 1])
     return tf.tanh(self._linear("vector/classes", offset) / 5)
+
+
+def _bounded(
+  kernels: tf.Tensor,
+  number: tf.Tensor,
+  extent: tf.Tensor,
+  num_kernels: tf.Tensor,
+) -> tf.Tensor:
+  """Returns kernels / sqrt(1 + the mean square of each), [T, c_in, c_out].
+
+  Args:
+    kernels: one tap a row.
+    number: [T], of the kernel that a tap belongs to.
+    extent: [T, 2], how many of c_in and c_out count.
+    num_kernels: number of all kernels; some may have no taps here.
+  """
+  c_in, c_out = kernels.shape[1:]
+  counts = tf.logical_and(
+    (tf.range(c_in) < extent[:, :1])[:, :, None],
+    (tf.range(c_out) < extent[:, 1:])[:, None, :],
+  )
+  squares = tf.reduce_sum(
+    tf.square(kernels) * tf.cast(counts, tf.float32), [1, 2]
+  )
+  sizes = tf.cast(tf.reduce_prod(extent, axis=1), tf.float32)
+  total, size = (
+    tf.math.unsorted_segment_sum(values, number, num_kernels)
+    for values in (squares, sizes)
+  )
+  mean = tf.gather(tf.math.divide_no_nan(total, size), number)
+  return kernels * tf.math.rsqrt(1 + mean)[:, None, None]

@@ -174,6 +174,7 @@ class Layout:
     for number, request in enumerate(kernels):
       taps.append(_taps(request.shape[:2], tuple(box)) + number * np.prod(box))
       counts[self.position(request)] += request.num_taps
+    extents = [np.minimum(r.shape[2:], self._max_channels) for r in kernels]
     scales = [kernel_scale(r.param) for r in kernels]
     vectors = of[Part.VECTOR]
     is_gamma = [r.param.kind is spec.ParamKind.GAMMA for r in vectors]
@@ -186,6 +187,11 @@ class Layout:
       nodes(kernels),
       np.concatenate(taps).astype(np.int32),
       np.array(counts, np.int32),
+      np.repeat(
+        np.array(extents, np.int32).reshape(-1, 2),
+        [r.num_taps for r in kernels],
+        axis=0,
+      ),
       np.repeat(scales, [r.num_taps for r in kernels]).astype(np.float32),
       nodes(vectors),
       np.array(is_gamma, bool),

@@ -22,6 +22,9 @@ from ghn_tf.ghn import graph as graph_lib
 FORMAT = "ghn_tf/1"
 
 
+_SWITCHES = ("layer_norm", "traits", "bounded_kernels")
+
+
 @dataclasses.dataclass(frozen=True)
 class GhnConfig:
   """Sizes of a hypernetwork; the defaults are GHN-2's for CIFAR-10.
@@ -38,6 +41,8 @@ class GhnConfig:
     layer_norm: whether embeddings are normalized.
     traits: whether nodes tell activations, strides, dilation, windows of pools
       and resolution (`graph.TRAITS`), which GHN-2 does not see.
+    bounded_kernels: whether kernels keep below He's scale, on which networks
+      without BatchNorm depend.
     tap_features: width of the first layer of the kernel part.
     kernel_features: width of its second layer.
     vector_features: width of the first layer of the vector part.
@@ -54,13 +59,14 @@ class GhnConfig:
   num_rounds: int = 1
   layer_norm: bool = True
   traits: bool = False
+  bounded_kernels: bool = False
   tap_features: int = 128
   kernel_features: int = 256
   vector_features: int = 64
 
   def __post_init__(self):
     for name, value in dataclasses.asdict(self).items():
-      expected = bool if name in ("layer_norm", "traits") else int
+      expected = bool if name in _SWITCHES else int
       if type(value) is not expected or (expected is int and value < 1):
         raise ValueError(
           f"{name} must be {'a bool' if expected is bool else 'an int >= 1'},"
@@ -120,6 +126,7 @@ class GHN(keras.Model):
       tap_features=config.tap_features,
       kernel_features=config.kernel_features,
       vector_features=config.vector_features,
+      bounded_kernels=config.bounded_kernels,
       rng=rng,
     )
     self.built = True  # all variables exist, whatever will be called

@@ -104,6 +104,10 @@ class TrainConfig:
     "Whether it sees activations, strides, dilation, windows of pools and"
     " resolution, each from zero on; as in --ghn if None.",
   )
+  bounded_kernels: bool | None = _option(
+    None,
+    "Whether kernels keep below He's scale; as in --ghn if None.",
+  )
   recipe: str = _option(
     "float",
     "Quantization that the children are trained in.",
@@ -142,7 +146,7 @@ class TrainConfig:
     1e-3, "Largest step size of the optimizer.", minimum=0
   )
   matrix_rate: float = _option(
-    0.5,
+    0.2,
     "Root mean square of Muon's update of a matrix, in learning rates.",
     minimum=0,
   )
@@ -177,7 +181,7 @@ class TrainConfig:
     maximum=1 - 1e-6,
   )
   clip_network_norm: float = _option(
-    5.0,
+    1.0,
     "Largest norm of the gradient of one network's parameters, so that none"
     " decides a step alone.",
     minimum=1e-6,
@@ -256,7 +260,7 @@ class TrainConfig:
     """Returns the sizes of the hypernetwork for a number of classes."""
     names = (
       *("hidden_dim", "max_channels", "max_kernel", "max_distance"),
-      "traits",
+      *("traits", "bounded_kernels"),
     )
     changes = {name: getattr(self, name) for name in names}
     return dataclasses.replace(
