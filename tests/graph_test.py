@@ -314,5 +314,25 @@ def _labelled(types, edges, names):
   return {(label(u), label(v), d) for (u, v), d in edges.items()}
 
 
+class BoundsTest(absltest.TestCase):
+  def test_too_many_edges_are_an_error(self):
+    # Skips of all lengths bring all of 4,500 nodes close to each other.
+    builder = spec.Builder((1, 1, 1))
+    ends = [builder.input]
+    for i in range(2_250):
+      norm = builder.add(ops.Op.BATCH_NORM, ends[-1])
+      skip = ends[max(0, i - 2 ** (i % 11))]
+      ends.append(builder.add(ops.Op.ADD, norm, skip))
+    builder.add(ops.Op.GLOBAL_AVG_POOL, ends[-1])
+    architecture = builder.build("close")
+    with self.assertRaisesRegex(
+      ValueError,
+      r"'close' has 10,\d+,\d+ pairs of nodes up to 50 apart, more than the"
+      " 8,388,608 that a hypernetwork takes; make it smaller, or",
+    ):
+      graph.encode([architecture])
+    graph.encode([architecture], max_distance=2)
+
+
 if __name__ == "__main__":
   absltest.main()

@@ -1,6 +1,8 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import inspect
 import os
+import sys
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -208,6 +210,21 @@ class FromKerasTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(architecture.nodes, 3)
 
 
+class NamesTest(absltest.TestCase):
+  def test_names_are_those_that_layers_may_have(self):
+    for name in ("a/b", "a.b", ".a", "1a", "a-b", "a>b", "A_", "a//"):
+      model = _model(_layers.ReLU(name=name), _layers.Flatten())
+      self.assertEqual(keras_io.from_keras(model).nodes[1].name, name)
+    for name in ("_a", "/a", ">a", "a b", "a:b", "a,b", "a\\b", "é", "a\n"):
+      with self.assertRaises((ValueError, tf.errors.InvalidArgumentError)):
+        model = _model(_layers.Conv2D(2, 1, name=name))
+        model.predict(np.ones((1, *_SHAPE)), verbose=0)
+      builder = spec.Builder((4, 4, 3))
+      builder.add(ops.Op.FLATTEN, builder.input, name=name)
+      with self.assertRaisesRegex(ValueError, "but Keras names layers with"):
+        builder.build("network")
+
+
 class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*_MODELS)
   def test_a_model_survives_the_round_trip(self, build):
@@ -243,6 +260,21 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     for key, value in params.items():
       if not key.endswith("/range"):
         self.assertAllEqual(found[key], value)
+
+  def test_a_network_is_as_deep_as_it_likes(self):
+    builder = spec.Builder((1, 1, 1))
+    x = builder.input
+    for _ in range(200):
+      x = builder.add(ops.Op.RELU, x)
+    builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    architecture = builder.build("Глубокая сеть")
+    # Keras follows the layers by recursion.
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 150)
+    self.addCleanup(sys.setrecursionlimit, limit)
+    network = keras_io.to_keras(architecture, {}, _FLOAT)
+    self.assertEqual(sys.getrecursionlimit(), len(inspect.stack()) + 150)
+    self.assertAllEqual(network(tf.ones((1, 1, 1, 1))), [[1.0]])
 
   def test_ranges_and_kernels_sit_in_wrappers_named_by_node(self):
     builder = spec.Builder(_SHAPE)

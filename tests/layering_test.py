@@ -36,8 +36,9 @@ _TENSORFLOW = ("absl.logging", "numpy", "tensorflow", "tf_keras")
 _TFMOT = "tensorflow_model_optimization"
 # The floors of the house: what stands on one may know those below it, as far as
 # the table says. ghn and child know nothing of each other.
+_ARCH = ("ghn_tf.arch", "ghn_tf.strict_json")
 _GROUND = (
-  "ghn_tf.arch",
+  *_ARCH,
   "ghn_tf.constants",
   "ghn_tf.data",
   "ghn_tf.files",
@@ -72,7 +73,7 @@ _ALL = (
 # A module belongs to the longest name here that it equals or is below of.
 _LAYERS = {
   # What is a network? Files, small tensors, images. What does a file cost?
-  "ghn_tf.arch": Layer(("ghn_tf.arch",), ("numpy",)),
+  "ghn_tf.arch": Layer(_ARCH, ("numpy",)),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
   "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
   "ghn_tf.edge": Layer(
@@ -83,34 +84,37 @@ _LAYERS = {
   "ghn_tf.image_batches": Layer(
     ("ghn_tf.data",), ("numpy",), (*_TENSORFLOW, "tensorflow_datasets")
   ),
+  "ghn_tf.strict_json": Layer(),
   # Which are drawn? How are numbers rounded, and parameters predicted?
-  "ghn_tf.spaces": Layer(("ghn_tf.arch", "ghn_tf.spaces"), ("numpy",)),
+  "ghn_tf.spaces": Layer((*_ARCH, "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.quant": Layer(("ghn_tf.constants", "ghn_tf.quant"), _TENSORFLOW),
   "ghn_tf.quant.recipe": Layer(),
   "ghn_tf.quant.tfmot": Layer(
     ("ghn_tf.constants", "ghn_tf.quant"), (*_TENSORFLOW, _TFMOT)
   ),
   "ghn_tf.ghn": Layer(
-    ("ghn_tf.arch", "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn"),
+    (*_ARCH, "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn"),
     (*_TENSORFLOW, "tensorflow_gnn"),
   ),
-  "ghn_tf.ghn.checkpoint": Layer(("ghn_tf.files",), ("absl.logging", "numpy")),
-  "ghn_tf.ghn.graph": Layer(("ghn_tf.arch",), ("numpy", "tensorflow_gnn")),
+  "ghn_tf.ghn.checkpoint": Layer(
+    ("ghn_tf.files", "ghn_tf.strict_json"), ("absl.logging", "numpy")
+  ),
+  "ghn_tf.ghn.graph": Layer(_ARCH, ("numpy", "tensorflow_gnn")),
   # Running a network with given parameters. The stored set.
   "ghn_tf.child": Layer(
-    ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
     _TENSORFLOW,
   ),
   "ghn_tf.child.keras_io": Layer(
-    ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
     _TENSORFLOW,
     (_TFMOT,),
   ),
   "ghn_tf.convnets250k": Layer(
-    ("ghn_tf.arch", "ghn_tf.convnets250k", "ghn_tf.spaces"),
+    (*_ARCH, "ghn_tf.convnets250k", "ghn_tf.spaces"),
     (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets"),
   ),
-  "ghn_tf.convnets250k.records": Layer(("ghn_tf.arch",), (), ("numpy",)),
+  "ghn_tf.convnets250k.records": Layer(_ARCH, (), ("numpy",)),
   # How does a hypernetwork learn?
   "ghn_tf.training": Layer(
     (*_MIDDLE, "ghn_tf.training"), _TENSORFLOW, _TRAINED_WITH
@@ -124,12 +128,12 @@ _LAYERS = {
     (*_MIDDLE, "ghn_tf.edge", "ghn_tf.training"), _TENSORFLOW, _PREDICTED_WITH
   ),
   "ghn_tf.targets": Layer(
-    ("ghn_tf.arch", "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
     (),
     (*_TENSORFLOW, _TFMOT),
   ),
   "ghn_tf.report": Layer(
-    ("ghn_tf.arch", "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics"),
+    (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics"),
     ("matplotlib", "numpy"),
     (*_TENSORFLOW, "psutil", "tqdm"),
   ),
@@ -163,7 +167,7 @@ _LAYERS = {
     (*_PREDICTED_WITH, "apache_beam", "matplotlib"),
   ),
   "tools.import_ghn2": Layer(
-    ("ghn_tf.arch", "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn")
+    (*_ARCH, "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn")
     + ("tools.program",),
     ("absl", "numpy", "torch"),
     (*_TENSORFLOW, "tensorflow_gnn"),

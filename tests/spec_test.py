@@ -156,6 +156,11 @@ class BuilderTest(absltest.TestCase):
       ],
     )
 
+  def test_has_one_input(self):
+    builder = spec.Builder((8, 8, 3))
+    with self.assertRaisesRegex(ValueError, "has its input already"):
+      builder.add(ops.Op.INPUT, builder.input)
+
   def test_knows_shapes_at_once(self):
     builder = spec.Builder((8, 8, 3))
     x = builder.add(ops.Op.CONV, builder.input, filters=4, strides=(2, 2))
@@ -224,8 +229,8 @@ class ValidationTest(parameterized.TestCase):
     ),
     ("no_filters", _changed(1, filters=0), "needs filters >= 1, got 0"),
     ("no_kernel", _changed(1, kernel=(0, 3)), "needs kernel, strides and dil"),
-    ("no_strides", _changed(1, strides=(1, 0)), "strides and dilation >= 1"),
-    ("no_dilation", _changed(1, dilation=0), "strides and dilation >= 1"),
+    ("no_strides", _changed(1, strides=(1, 0)), "strides and dilation from 1"),
+    ("no_dilation", _changed(1, dilation=0), "strides and dilation from 1"),
     (
       "strided_dilation",
       _changed(1, strides=(2, 2), dilation=2),
@@ -239,7 +244,7 @@ class ValidationTest(parameterized.TestCase):
         _INPUT,
         ops.Node("crop", ops.Layer(ops.Op.CROP, margins=(0, -1, 0, 0)), (0,)),
       ],
-      "needs margins >= 0",
+      "needs margins from 0 to 32,768, got",
     ),
     (
       "epsilon",
@@ -280,6 +285,8 @@ class ValidationTest(parameterized.TestCase):
       r"Nodes \['conv'\] .* do not reach the output 'pool'",
     ),
     ("image_output", _NODES[:2], "must end in logits"),
+    ("a_space", _changed(1, name="a b"), r"named \['a b'\], but Keras names"),
+    ("a_dash_first", _changed(1, name="-a"), "a letter, digit or point first"),
   )
   def test_wrong_nodes(self, nodes, message):
     with self.assertRaisesRegex(ValueError, message):

@@ -7,6 +7,8 @@ import enum
 import math
 from typing import Any, NamedTuple
 
+from ghn_tf.arch import bounds
+
 
 class Op(enum.StrEnum):
   """The operations an architecture is made of, with their Keras layers."""
@@ -132,14 +134,21 @@ def _window_size(size: int, layer: Layer, axis: int) -> int:
   return (size - reach) // layer.strides[axis] + 1
 
 
+def _padded_size(size: int, layer: Layer, axis: int) -> int:
+  """Input length along one axis, padded and cut into dilated images."""
+  if layer.padding == "same":
+    size += (layer.kernel[axis] - 1) * layer.dilation
+  return -(-size // layer.dilation) * layer.dilation
+
+
 def output_shape(
   layer: Layer, inputs: Sequence[tuple[int, ...]]
 ) -> tuple[int, ...]:
   """Returns the shape of a layer's output, without the batch dimension.
 
   Args:
-    layer: the layer; not INPUT.
-    inputs: shapes of its inputs, [H, W, C] or [C].
+    layer: the layer.
+    inputs: shapes of its inputs, [H, W, C] or [C]; of INPUT, its own.
 
   Raises:
     ValueError: the input shapes do not fit the operation. The message goes on
@@ -150,6 +159,8 @@ def output_shape(
     raise ValueError(f"needs an input of shape [H, W, C], got {list(shape)}.")
   match layer.op:
     case Op.CONV | Op.DEPTHWISE_CONV | Op.MAX_POOL | Op.AVG_POOL:
+      padded = [_padded_size(shape[axis], layer, axis) for axis in (0, 1)]
+      bounds.check_values("pad its input to", [*padded, shape[2]])
       channels = layer.filters if layer.op is Op.CONV else shape[2]
       result: tuple[int, ...] = (
         _window_size(shape[0], layer, 0),
@@ -188,7 +199,7 @@ def output_shape(
           f" channels, got {[list(s) for s in inputs]}."
         )
       result = (*shape[:-1], sum(s[-1] for s in inputs))
-    case _:  # BATCH_NORM, RELU, RELU6
+    case _:  # INPUT, BATCH_NORM, RELU, RELU6
       result = shape
   if min(result) < 1:
     raise ValueError(
@@ -196,6 +207,7 @@ def output_shape(
       f" {list(result)} from inputs {[list(s) for s in inputs]}; use fewer"
       " strides, smaller windows or a larger input."
     )
+  bounds.check_values("give", result)
   return result
 
 
@@ -239,9 +251,10 @@ def check_layer(layer: Layer, arity: int) -> None:
       )
   if layer.op in (Op.CONV, Op.DENSE) and layer.filters < 1:
     raise ValueError(f"needs filters >= 1, got {layer.filters}.")
-  if min(*layer.kernel, *layer.strides, layer.dilation) < 1:
+  window = (*layer.kernel, *layer.strides, layer.dilation)
+  if not 1 <= min(window) <= max(window) <= bounds.MAX_WINDOW:
     raise ValueError(
-      f"needs kernel, strides and dilation >= 1, got"
+      f"needs kernel, strides and dilation from 1 to {bounds.MAX_WINDOW:,}, got"
       f" {layer.kernel}, {layer.strides}, {layer.dilation}."
     )
   if layer.dilation > 1 and layer.strides != (1, 1):
@@ -258,7 +271,9 @@ def check_layer(layer: Layer, arity: int) -> None:
     raise ValueError(
       f'has padding {layer.padding!r}, expected "same" or "valid".'
     )
-  if min(layer.margins) < 0:
-    raise ValueError(f"needs margins >= 0, got {layer.margins}.")
+  if not 0 <= min(layer.margins) <= max(layer.margins) <= bounds.MAX_WINDOW:
+    raise ValueError(
+      f"needs margins from 0 to {bounds.MAX_WINDOW:,}, got {layer.margins}."
+    )
   if not (math.isfinite(layer.epsilon) and layer.epsilon > 0):
     raise ValueError(f"needs epsilon > 0, got {layer.epsilon}.")

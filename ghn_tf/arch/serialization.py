@@ -2,12 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Architectures as JSON text, both ways."""
 
+import collections
 from collections.abc import Mapping, Sequence
+import heapq
 import json
+import reprlib
 from typing import Any
 
+from ghn_tf import strict_json
+from ghn_tf.arch import bounds
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+
+# Of an architecture's text, which is read as a whole: 1,024 for each node,
+# where those of our own take less than 200.
+MAX_CHARACTERS = 1024 * bounds.MAX_NODES
+
+# Wrong values in messages, whatever their length and depth.
+_SHORT = reprlib.Repr()
+_SHORT.maxdict = _SHORT.maxlist = 10
+_SHORT.maxlong = _SHORT.maxstring = 100
+_show = _SHORT.repr
 
 
 def to_json(architecture: spec.Architecture) -> str:
@@ -36,28 +51,35 @@ def from_json(text: str) -> spec.Architecture:
   """Reads what `to_json` wrote; nodes may stand in any order.
 
   Raises:
-    ValueError: not JSON, a missing or unknown field or operation, a cycle,
-      or a shape that does not follow from the nodes.
+    ValueError: not JSON or too long, a missing, repeated or unknown field or
+      operation, a cycle, or a shape that does not follow from the nodes.
   """
+  if len(text) > MAX_CHARACTERS:
+    raise ValueError(
+      f"Not an architecture: it has more than {MAX_CHARACTERS:,} characters,"
+      f" and {bounds.MAX_NODES:,} nodes need less; is it another file?"
+    )
   try:
-    record = json.loads(text)
-  except (json.JSONDecodeError, RecursionError) as error:
+    record = strict_json.loads(text)
+  except ValueError as error:
     raise ValueError(f"Not an architecture in JSON: {error}") from error
   known = ("name", "input_shape", "nodes")
   name, input_shape, nodes = _fields(record, "an architecture", known)
   if unknown := sorted(record.keys() - set(known)):
     raise ValueError(
-      f"The architecture has the unknown fields {unknown}; known are"
+      f"The architecture has the unknown fields {_show(unknown)}; known are"
       f" {list(known)}."
     )
   if not isinstance(name, str):
     raise ValueError(
-      f"The name of an architecture must be a string, got {name!r}."
+      f"The name of an architecture must be a string, got {_show(name)}."
     )
   if not isinstance(nodes, list) or not nodes:
-    raise ValueError(f"nodes must be a list of nodes, got {nodes!r}.")
+    raise ValueError(f"nodes must be a list of nodes, got {_show(nodes)}.")
   height, width, channels = _integers(input_shape, "input_shape", 3)
-  ordered = _topological([_check_record(node) for node in nodes])
+  records = [_check_record(node) for node in nodes]
+  bounds.check_size(len(records), sum(len(r["inputs"]) for r in records))
+  ordered = _topological(records)
   position = {node["name"]: i for i, node in enumerate(ordered)}
   architecture = spec.Architecture(
     name,
@@ -67,18 +89,18 @@ def from_json(text: str) -> spec.Architecture:
   for node, shape in zip(ordered, architecture.shapes, strict=True):
     if "shape" in node and node["shape"] != list(shape):
       raise ValueError(
-        f"Node {node['name']!r} states the shape {node['shape']}, but its"
-        f" inputs give {list(shape)}; correct one of them."
+        f"Node {node['name']!r} states the shape {_show(node['shape'])}, but"
+        f" its inputs give {list(shape)}; correct one of them."
       )
   return architecture
 
 
 def _fields(record: Any, what: str, names: Sequence[str]) -> list[Any]:
   if not isinstance(record, dict):
-    raise ValueError(f"Expected {what} as a JSON object, got {record!r}.")
+    raise ValueError(f"Expected {what} as a JSON object, got {_show(record)}.")
   missing = [name for name in names if name not in record]
   if missing:
-    raise ValueError(f"{what} lacks the fields {missing}: {record!r:.200}")
+    raise ValueError(f"{what} lacks the fields {missing}: {_show(record)}")
   return [record[name] for name in names]
 
 
@@ -89,7 +111,7 @@ def _integers(value: Any, what: str, length: int) -> tuple[int, ...]:
     or not all(type(v) is int for v in value)
   ):
     raise ValueError(
-      f"{what} must be a list of {length} integers, got {value!r}."
+      f"{what} must be a list of {length} integers, got {_show(value)}."
     )
   return tuple(value)
 
@@ -98,57 +120,62 @@ def _check_record(record: Any) -> dict[str, Any]:
   """Raises ValueError unless a JSON node has known fields and operation."""
   name, op, inputs = _fields(record, "a node", ("name", "op", "inputs"))
   if not isinstance(name, str):
-    raise ValueError(f"The name of a node must be a string, got {name!r}.")
+    raise ValueError(f"The name of a node must be a string, got {_show(name)}.")
   if op not in list(ops.Op):
     raise ValueError(
-      f"Node {name!r} has the unknown operation {op!r}; known are"
+      f"Node {_show(name)} has the unknown operation {_show(op)}; known are"
       f" {[o.value for o in ops.Op]}."
     )
   known = {"name", "op", "inputs", "shape", *ops.ATTRIBUTES[ops.Op(op)]}
   if unknown := sorted(set(record) - known):
     raise ValueError(
-      f"Node {name!r} ({op}) has the unknown fields {unknown}; known are"
-      f" {sorted(known)}."
+      f"Node {_show(name)} ({op}) has the unknown fields {_show(unknown)};"
+      f" known are {sorted(known)}."
     )
   if not isinstance(inputs, list) or not all(
     isinstance(i, str) for i in inputs
   ):
     raise ValueError(
-      f"Node {name!r} must list its inputs by name, got {inputs!r}."
+      f"Node {_show(name)} must list its inputs by name, got {_show(inputs)}."
     )
   return record
 
 
 def _topological(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-  """Orders JSON nodes, each after its inputs; keeps their order else."""
-  names = [record["name"] for record in records]
-  known = set(names)
-  if len(known) < len(names):
-    twice = sorted(name for name in known if names.count(name) > 1)
-    raise ValueError(f"Several nodes have the names {twice}; make them unique.")
-  ordered: list[dict[str, Any]] = []
-  done: set[str] = set()
-  waiting = list(records)
-  for record in records:
+  """Orders JSON nodes, each after its inputs; keeps an order that is right."""
+  position = {record["name"]: i for i, record in enumerate(records)}
+  if len(position) < len(records):
+    names = collections.Counter(record["name"] for record in records)
+    twice = sorted(name for name, number in names.items() if number > 1)
+    raise ValueError(
+      f"Several nodes have the names {_show(twice)}; make them unique."
+    )
+  readers: list[list[int]] = [[] for _ in records]
+  missing = [len(record["inputs"]) for record in records]
+  for i, record in enumerate(records):
     for source in record["inputs"]:
-      if source not in known:
+      if source not in position:
         raise ValueError(
-          f"Node {record['name']!r} reads {source!r}, which does not exist."
+          f"Node {_show(record['name'])} reads {_show(source)}, which does not"
+          " exist."
         )
-  while waiting:
-    rest = []
-    for record in waiting:
-      if done.issuperset(record["inputs"]):
-        ordered.append(record)
-        done.add(record["name"])
-      else:
-        rest.append(record)
-    if len(rest) == len(waiting):
-      raise ValueError(
-        "The nodes form a cycle, among"
-        f" {[record['name'] for record in rest]}; a network has none."
-      )
-    waiting = rest
+      readers[position[source]].append(i)
+  ordered: list[dict[str, Any]] = []
+  ready = [i for i, number in enumerate(missing) if not number]  # a heap
+  while ready:
+    i = heapq.heappop(ready)
+    ordered.append(records[i])
+    for reader in readers[i]:
+      missing[reader] -= 1
+      if not missing[reader]:
+        heapq.heappush(ready, reader)
+  if len(ordered) < len(records):
+    rest = [
+      r["name"] for r, number in zip(records, missing, strict=True) if number
+    ]
+    raise ValueError(
+      f"The nodes form a cycle, among {_show(rest)}; a network has none."
+    )
   return ordered
 
 
@@ -161,15 +188,17 @@ def _node_from_record(
     if name not in record:
       continue
     value, default = record[name], ops.DEFAULTS[name]
+    what = f"{name} of node {_show(record['name'])}"
     if isinstance(default, tuple):
-      what = f"{name} of node {record['name']!r}"
       value = _integers(value, what, len(default))
     elif isinstance(default, float) and type(value) is int:
-      value = float(value)
+      try:
+        value = float(value)
+      except OverflowError as error:
+        raise ValueError(f"{what} is too large: {_show(value)}.") from error
     elif type(value) is not type(default):
       raise ValueError(
-        f"{name} of node {record['name']!r} must be"
-        f" {type(default).__name__}, got {value!r}."
+        f"{what} must be {type(default).__name__}, got {_show(value)}."
       )
     values[name] = value
   inputs = tuple(position[source] for source in record["inputs"])

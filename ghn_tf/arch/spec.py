@@ -8,17 +8,23 @@ path between the two. Shapes, parameters and multiply-accumulates follow from
 the nodes and are never stored beside them.
 """
 
+import collections
 from collections.abc import Sequence
 import dataclasses
 import enum
 import functools
 import hashlib
 import math
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ghn_tf.arch import bounds
 from ghn_tf.arch import ops
+
+# TensorFlow's rule for scopes, which layers are.
+_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*")
 
 
 class ParamKind(enum.StrEnum):
@@ -72,10 +78,13 @@ class Architecture:
         f"Architecture {self.name!r} needs an input_shape [H, W, C] of"
         f" positive sizes, got {list(self.input_shape)}."
       )
+    bounds.check_size(
+      len(self.nodes), sum(len(node.inputs) for node in self.nodes)
+    )
     self._check_names()
     for index, node in enumerate(self.nodes):
       ops.check_place(index, node, len(self.nodes))
-    self._check_logits()
+    self._check_facts()
     unread = [
       node.name
       for node, readers in zip(self.nodes[:-1], self.consumers, strict=False)
@@ -83,7 +92,7 @@ class Architecture:
     ]
     if unread:
       raise ValueError(
-        f"Nodes {unread} of architecture {self.name!r} do not reach the"
+        f"Nodes {unread[:9]} of architecture {self.name!r} do not reach the"
         f" output {self.nodes[-1].name!r}; remove them."
       )
 
@@ -104,7 +113,7 @@ class Architecture:
       name=name, input_shape=input_shape, nodes=nodes, _facts=facts
     )
     self._check_names()
-    self._check_logits()
+    self._check_facts()
     return self
 
   def _check_names(self) -> None:
@@ -113,16 +122,24 @@ class Architecture:
         f"Architecture {self.name!r} needs an input and at least one more"
         f" node, got {len(self.nodes)} nodes."
       )
-    names = {node.name for node in self.nodes}
-    if len(names) < len(self.nodes) or "" in names:
-      listed = [node.name for node in self.nodes]
-      wrong = sorted(n for n in names if not n or listed.count(n) > 1)
+    names = [node.name for node in self.nodes]
+    if len(set(names)) < len(names):
+      numbers = collections.Counter(names)
+      twice = [name for name, number in numbers.items() if number > 1]
       raise ValueError(
-        f"Architecture {self.name!r} has nodes named {wrong}, but names must be"
-        " unique and not empty."
+        f"Architecture {self.name!r} has several nodes named {twice[:9]}, but"
+        " names must be unique."
+      )
+    if not all(map(_NAME.fullmatch, names)):
+      wrong = [name for name in names if not _NAME.fullmatch(name)]
+      raise ValueError(
+        f"Architecture {self.name!r} has nodes named {wrong[:9]}, but Keras"
+        " names layers with A-Z, a-z, 0-9 and _./>- alone, a letter, digit or"
+        " point first; rename them."
       )
 
-  def _check_logits(self) -> None:
+  def _check_facts(self) -> None:
+    bounds.check_params(self.num_params)
     if len(self.shapes[-1]) != 1:
       raise ValueError(
         f"Architecture {self.name!r} must end in logits of shape [classes],"
@@ -240,7 +257,7 @@ def _layer_facts(layer: ops.Layer, *inputs: tuple[int, ...]) -> _Facts:
   label = int.from_bytes(digest.digest(), "little")
   if layer.op is ops.Op.INPUT:
     ops.check_layer(layer, 0)
-    return _Facts(inputs[0], (), 0, 0, label)
+    return _Facts(ops.output_shape(layer, inputs), (), 0, 0, label)
   ops.check_layer(layer, len(inputs))
   shape = ops.output_shape(layer, inputs)
   c_in, c_out = inputs[0][-1], shape[-1]
@@ -274,8 +291,9 @@ def _mix(label: int, other: int) -> int:
   return label ^ (label >> 29)
 
 
-# Of the names that a builder gives; an enum's own formatting is slow.
+# An enum's formatting and look-up are slow. Of the names that a builder gives:
 _PREFIXES = {op: f"{op.value}_" for op in ops.Op}
+_INPUT = ops.Op.INPUT
 
 
 class Builder:
@@ -294,6 +312,7 @@ class Builder:
     self._input_shape = input_shape
     self._nodes = [ops.Node(name, ops.Layer(ops.Op.INPUT))]
     self._facts = [_infer(self._nodes[0], [input_shape])]
+    self._num_inputs = 0
 
   @property
   def input(self) -> int:
@@ -323,6 +342,12 @@ class Builder:
     """Appends a layer as a node and returns its index; see `add`."""
     facts = self._facts
     index = len(facts)
+    if layer.op is _INPUT:
+      raise ValueError("A builder has its input already; add other nodes.")
+    self._num_inputs += len(inputs)
+    # Checked here first, as calls cost and spaces make millions of nodes.
+    if index >= bounds.MAX_NODES or self._num_inputs > bounds.MAX_INPUTS:
+      bounds.check_size(index + 1, self._num_inputs)
     for source in inputs:
       if not 0 <= source < index:
         raise ValueError(

@@ -6,7 +6,10 @@ A layer and the node it stands for have the same name, which is what joins
 predicted params to layers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import re
+import sys
 from typing import Any
 
 import tf_keras as keras
@@ -275,10 +278,22 @@ def to_keras(
         tfmot.set_output_range(range_layers[owner], *params[key])
     outputs.append(x)
   logits = training.dropped("", outputs[-1:])
-  return keras.Model(image, logits[0], name=_model_name(architecture))
+  with _recursion(3 * len(architecture.nodes)):
+    return keras.Model(image, logits[0], name=_model_name(architecture))
+
+
+@contextlib.contextmanager
+def _recursion(depth: int) -> Iterator[None]:
+  """Allows calls of that depth: Keras follows a model's layers by recursion."""
+  limit = sys.getrecursionlimit()
+  sys.setrecursionlimit(limit + depth)
+  try:
+    yield
+  finally:
+    sys.setrecursionlimit(limit)
 
 
 def _model_name(architecture: spec.Architecture) -> str:
   # TensorFlow scopes allow no spaces or leading punctuation.
-  name = "".join(c if c.isalnum() else "_" for c in architecture.name)
+  name = re.sub("[^A-Za-z0-9]", "_", architecture.name)
   return name.lstrip("_") or "network"

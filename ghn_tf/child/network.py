@@ -174,7 +174,7 @@ def run(
     """Seed for the kernel (tensor 0) or the output (tensor 1) of a node."""
     if noise_seed is None:
       return None
-    # 2**20 exceeds twice the nodes of any network, so no two seeds collide.
+    # 2**20 exceeds 2 * bounds.MAX_NODES, so no two seeds collide.
     return noise_seed[0], noise_seed[1] * 2**20 + 2 * index + tensor
 
   for index, node in enumerate(architecture.nodes):

@@ -80,6 +80,9 @@ _ACTIVATIONS = {ops.Op.RELU: 1, ops.Op.RELU6: 2}
 # GHN-2 gives every pool this shape, whatever its window.
 _POOL_SHAPE = (1, 1, 3, 3)
 _NO_SHAPE = (0, 0, 0, 0)
+# Of one network. So many take 17 s and 1 GB on 2 cores; the longest sequence of
+# cells that `bounds.MAX_NODES` allows has fewer.
+MAX_EDGES = 1 << 23
 # The edges of a cached network of 600 nodes take up to 2 MB.
 _CACHE_SIZE = 128
 
@@ -95,7 +98,7 @@ def encode(
       of the networks alone.
 
   Raises:
-    ValueError: no architecture, or max_distance < 1.
+    ValueError: no architecture, one with too many edges, or max_distance < 1.
   """
   if not architectures:
     raise ValueError("encode needs at least one architecture, got none.")
@@ -278,7 +281,15 @@ def _edges(architecture: spec.Architecture, max_distance: int) -> np.ndarray:
       row = distance[inputs, :node].min(axis=0) + 1
       np.minimum(row, far, out=distance[node, :node])
     distance[node, node] = 0
-  target, source = np.nonzero((distance > 0) & (distance < far))
+  is_edge = (distance > 0) & (distance < far)
+  if (number := np.count_nonzero(is_edge)) > MAX_EDGES:
+    raise ValueError(
+      f"Architecture {architecture.name!r} has {number:,} pairs of nodes up to"
+      f" {max_distance} apart, more than the {MAX_EDGES:,} that a hypernetwork"
+      " takes; make it smaller, or use a hypernetwork with a smaller"
+      " max_distance."
+    )
+  target, source = np.nonzero(is_edge)
   return np.stack([source, target, distance[target, source]]).astype(np.int32)
 
 

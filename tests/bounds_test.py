@@ -1,0 +1,62 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from absl.testing import absltest
+
+from ghn_tf.arch import bounds
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+
+
+class BoundsTest(absltest.TestCase):
+  """What the readers of JSON and of records refuse is in their tests."""
+
+  def test_number_of_nodes(self):
+    builder = spec.Builder((1, 1, 1))
+    for _ in range(bounds.MAX_NODES - 1):
+      builder.add(ops.Op.RELU, builder.input)
+    with self.assertRaisesRegex(
+      ValueError,
+      "8,193 nodes are too many: a network may have 8,192; make it smaller",
+    ):
+      builder.add(ops.Op.RELU, builder.input)
+
+  def test_number_of_inputs(self):
+    builder = spec.Builder((1, 1, 1))
+    for _ in range(2):
+      builder.add(ops.Op.CONCAT, *[builder.input] * (bounds.MAX_INPUTS // 2))
+    with self.assertRaisesRegex(ValueError, "65,537 inputs of nodes are too m"):
+      builder.add(ops.Op.RELU, builder.input)
+
+  def test_values_of_an_image(self):
+    builder = spec.Builder((512, 512, 64))
+    with self.assertRaisesRegex(
+      ValueError,
+      r"\(concat\) would give the shape \[512, 512, 128\], which has more than"
+      " 16,777,216 values; use smaller images",
+    ):
+      builder.add(ops.Op.CONCAT, builder.input, builder.input)
+
+  def test_a_padded_window(self):
+    # With a dilation, the image is padded and cut in a tensor of its own.
+    builder = spec.Builder((32, 32, 64))
+    window = {"kernel": (3, 3), "dilation": 240}
+    with self.assertRaisesRegex(
+      ValueError, r"pad its input to the shape \[720, 720, 64\]"
+    ):
+      builder.add(ops.Op.DEPTHWISE_CONV, builder.input, **window)
+    builder.add(
+      ops.Op.DEPTHWISE_CONV, builder.input, kernel=(3, 3), dilation=99
+    )
+
+  def test_number_of_parameters(self):
+    builder = spec.Builder((1, 1, 1 << 14))
+    x = builder.add(ops.Op.FLATTEN, builder.input)
+    x = builder.add(ops.Op.DENSE, x, filters=1 << 14)
+    builder.build("largest")
+    builder.add(ops.Op.DENSE, x, filters=1)
+    with self.assertRaisesRegex(ValueError, "268,451,840 parameters are too"):
+      builder.build("larger")
+
+
+if __name__ == "__main__":
+  absltest.main()
