@@ -5,6 +5,7 @@ import zlib
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from ghn_tf.arch import bounds
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.convnets250k import records
@@ -18,7 +19,7 @@ def _everything() -> spec.Architecture:
   x = builder.add(
     ops.Op.CONV,
     builder.input,
-    filters=300,
+    filters=130,
     kernel=(7, 1),
     strides=(2, 1),
     padding="valid",
@@ -37,7 +38,7 @@ def _everything() -> spec.Architecture:
   y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
   x = builder.add(ops.Op.FLATTEN, builder.add(ops.Op.CONV, x, filters=1))
   x = builder.add(ops.Op.CONCAT, x, y)
-  builder.add(ops.Op.DENSE, x, filters=70_000, use_bias=True)
+  builder.add(ops.Op.DENSE, x, filters=20_000, use_bias=True)
   return builder.build("everything")
 
 
@@ -118,10 +119,80 @@ class RecordsTest(parameterized.TestCase):
       "reads node -1",
     ),
     ("nothing_but_an_image", [1, 0, 8, 8, 3, 0, 0], "at least one more node"),
+    ("an_empty_image", [1, 0, 8, 0, 3, 1, 9, 1, 0, 1], "empty output shape"),
+    ("a_second_image", [1, 0, 8, 8, 3, 1, 0, 1, 0, 1], "has its input already"),
+    ("more", [1, 0, 8, 8, 3, 1, 9, 1, 0, 1, 7], "goes on after its end"),
+    ("half_a_number", [1, 0, 8, 8, 3, 1, 9, 1, 0, 1, 128], "number is cut off"),
   )
   def test_wrong_content_is_an_error(self, numbers, message):
     with self.assertRaisesRegex(ValueError, f"'a' .*{message}"):
       records.decode(zlib.compress(bytes(numbers)), "a")
+
+  def test_bytes_behind_a_record_are_an_error(self):
+    record = records.encode(space.sample(space.SPACES["tiny"], 0, 0))
+    with self.assertRaisesRegex(ValueError, "goes on after its end"):
+      records.decode(record + b"\0", "a")
+
+
+def _leb128(number: int) -> list[int]:
+  result = []
+  while number > 127:
+    result.append(number & 127 | 128)
+    number >>= 7
+  return [*result, number]
+
+
+class BoundsTest(parameterized.TestCase):
+  """Few bytes must not cost much; each of these took seconds or gigabytes."""
+
+  @parameterized.named_parameters(
+    # 410 bytes: shifting the number on took time in its length squared.
+    (
+      "an_endless_number",
+      [1, 0, *[255] * 400_000],
+      "a number of more than 5 bytes",
+    ),
+    (
+      "layers",
+      [1, 0, 8, 8, 3, *_leb128(1 << 30), *[9] * 100_000],
+      r"1,073,741,824 nodes are too many: a network may have 8,192",
+    ),
+    (
+      "nodes",
+      [1, 0, 8, 8, 3, 1, 9, *_leb128(1 << 20), *[0] * 1_000_000],
+      "1,048,576 nodes are too many",
+    ),
+    (
+      "inputs",
+      [1, 0, 1, 1, 1, 1, 11, 1, 0, *_leb128(500_000), *[1] * 500_000],
+      "500,000 inputs of nodes are too many: a network may have 65,536",
+    ),
+    (
+      "a_long_record",
+      [0] * (1 << 24),
+      "it holds 1,048,576 bytes or more, and 8,192 nodes take less",
+    ),
+    (
+      "channels",  # 40 concats, each of the one before with itself
+      [1, 0, 8, 8, 3, 1, 11, 40, *[0] * 40, *[2, 1, 1] * 40],
+      r"would give the shape \[8, 8, 393216\], which has more than 16,777,216",
+    ),
+  )
+  def test_what_is_too_large_is_an_error(self, numbers, message):
+    with self.assertRaisesRegex(ValueError, message):
+      records.decode(zlib.compress(bytes(numbers)), "a")
+
+  def test_the_largest_network_survives(self):
+    builder = spec.Builder((1, 1, 1))
+    x = 0
+    for size in range(1, bounds.MAX_NODES // 2):  # each with a layer of its own
+      x = builder.add(ops.Op.CONCAT, *[x] * 14)
+      x = builder.add(ops.Op.CONV, x, filters=1, kernel=(size, 1))
+    builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    architecture = builder.build("a")
+    self.assertLen(architecture.nodes, bounds.MAX_NODES)
+    again = records.decode(records.encode(architecture), "again")
+    self.assertEqual(again.fingerprint, architecture.fingerprint)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import struct
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -183,6 +184,24 @@ class StoreTest(parameterized.TestCase):
     self._check(0, "missing or damaged", [])
     os.unlink(self.file)
     self._check(0, "the file is missing", [])
+
+  def test_a_file_of_false_starts_is_read_once(self):
+    # Good headers, each followed by what was once searched 16 KB far.
+    content, places = self._bytes(), self._places()
+    header = content[places[5] : places[5] + 12]
+    self.file.write_bytes(bytes(header + bytes(9)) * 20_000)
+    is_header, rows = store._is_header, 0
+
+    def counted(candidates: np.ndarray) -> np.ndarray:
+      nonlocal rows
+      rows += len(candidates)
+      return is_header(candidates)
+
+    with mock.patch.object(store, "_is_header", counted):
+      stored = store.Store(self.copy, "train")
+    self.assertLess(rows, 2 * self.file.stat().st_size)
+    with self.assertRaisesRegex(ValueError, "missing or damaged"):
+      _ = stored[0]
 
   def test_wrong_folders_and_splits(self):
     with self.assertRaisesRegex(ValueError, "holds no data set.*make_archit"):

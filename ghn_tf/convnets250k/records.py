@@ -18,6 +18,7 @@ import struct
 from typing import Any
 import zlib
 
+from ghn_tf.arch import bounds
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
@@ -42,8 +43,11 @@ _OPS = (
 )
 _CODES = {op: code for code, op in enumerate(_OPS)}
 _PADDINGS = ("same", "valid")
-# No architecture comes near; a damaged number must not fill the memory.
-_MAX_BYTES = 1 << 24
+# Of a number: LEB128 has 7 bits in each, and half an epsilon has 32.
+_MAX_NUMBER_BYTES = 5
+# Of a record uncompressed, which can be a thousand times as long as compressed:
+# 128 for each node, where a convolution of its own with eight inputs takes 40.
+_MAX_BYTES = 128 * bounds.MAX_NODES
 
 
 def encode(architecture: spec.Architecture, index: int = 0) -> bytes:
@@ -87,8 +91,15 @@ def content(record: bytes) -> bytes:
     uncompressed = stream.decompress(record, _MAX_BYTES)
   except zlib.error as error:
     raise ValueError(f"The record is damaged: {error}.") from error
+  if len(uncompressed) == _MAX_BYTES:
+    raise ValueError(
+      f"The record is damaged: it holds {_MAX_BYTES:,} bytes or more, and"
+      f" {bounds.MAX_NODES:,} nodes take less."
+    )
   if not stream.eof:
     raise ValueError("The record is damaged: it ends too early.")
+  if stream.unused_data:
+    raise ValueError("The record is damaged: it goes on after its end.")
   return uncompressed
 
 
@@ -113,7 +124,10 @@ def decode(record: bytes, name: str) -> spec.Architecture:
   numbers = _from_bytes(content(record))
   try:
     _read_index(numbers)
-    return _decode(numbers, name)
+    architecture = _decode(numbers, name)
+    if next(numbers, None) is not None:
+      raise ValueError("it goes on after its end.")
+    return architecture
   except (StopIteration, IndexError, struct.error, ValueError) as error:
     reason = error if isinstance(error, ValueError) else "it is damaged."
     raise ValueError(
@@ -133,14 +147,20 @@ def _read_index(numbers: Iterator[int]) -> int:
 
 def _decode(numbers: Iterator[int], name: str) -> spec.Architecture:
   builder = spec.Builder((next(numbers), next(numbers), next(numbers)))
-  table = [_read_layer(numbers) for _ in range(next(numbers))]
-  layers = [table[next(numbers)] for _ in range(next(numbers))]
+  table = [_read_layer(numbers) for _ in range(_read_count(numbers))]
+  layers = [table[next(numbers)] for _ in range(_read_count(numbers))]
   for index, layer in enumerate(layers, 1):
     arity = 2 if layer.op is ops.Op.ADD else 1
     if layer.op is ops.Op.CONCAT:
       arity = next(numbers)
     builder.place(layer, *[index - next(numbers) for _ in range(arity)])
   return builder.build(name)
+
+
+def _read_count(numbers: Iterator[int]) -> int:
+  count = next(numbers)
+  bounds.check_size(count, 0)
+  return count
 
 
 def _read_layer(numbers: Iterator[int]) -> ops.Layer:
@@ -168,7 +188,7 @@ def _from_numbers(name: str, numbers: Iterator[int]) -> Any:
     return struct.unpack("<d", pair)[0]
   default = ops.DEFAULTS[name]
   if isinstance(default, tuple):
-    return tuple(next(numbers) for _ in default)
+    return tuple([next(numbers) for _ in default])
   return type(default)(next(numbers))
 
 
@@ -191,6 +211,12 @@ def _from_bytes(payload: bytes) -> Iterator[int]:
     number |= (byte & 127) << shift
     if byte > 127:
       shift += 7
+      if shift == 7 * _MAX_NUMBER_BYTES:
+        raise ValueError(
+          f"it has a number of more than {_MAX_NUMBER_BYTES} bytes."
+        )
     else:
       yield number
       number = shift = 0
+  if shift:
+    raise ValueError("its last number is cut off.")

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 # TFRecord: length (8 bytes), its checksum (4), data, its checksum (4).
 _HEADER, _FOOTER = 12, 4
-_BLOCK = 1 << 10  # records whose lengths are checked together
+_BLOCK = 1 << 10  # records whose lengths are checked together, at most
 _SEARCHED = 1 << 14  # bytes searched at a time, behind a damaged length
 # Of a set's architectures, at most so many are read to tell its extent.
 _MEASURED = 1000
@@ -241,15 +241,22 @@ class _Shard:
     )
     is_whole = len(runs) == 1 and ends[-1:].sum() == len(self._content)
     if is_whole and len(starts) == num_records:
+      self._places = np.arange(num_records)
       self._starts, self._ends = starts, ends
       return
     # Something is missing, so every record that is there says which it is.
-    self._starts, self._ends = np.full((2, num_records), -1, np.int64)
+    spans: dict[int, tuple[int, int]] = {}
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
       with contextlib.suppress(ValueError):
         place = records.index(self._record(start, end)) - first
         if 0 <= place < num_records:
-          self._starts[place], self._ends[place] = start, end
+          spans[place] = start, end
+    self._places = np.array(sorted(spans), np.int64)
+    self._starts, self._ends = (
+      np.array([spans[place] for place in self._places.tolist()], np.int64)
+      .reshape(-1, 2)
+      .T
+    )
 
   def read(self, place: int) -> bytes:
     """Returns the record of an architecture.
@@ -259,10 +266,10 @@ class _Shard:
     """
     if not self.path.is_file():
       raise ValueError("the file is missing.")
-    start, end = int(self._starts[place]), int(self._ends[place])
-    if end < 0:
+    which = int(np.searchsorted(self._places, place))
+    if which == len(self._places) or self._places[which] != place:
       raise ValueError("it is missing or damaged.")
-    record = self._record(start, end)
+    record = self._record(int(self._starts[which]), int(self._ends[which]))
     if (index := records.index(record)) != self._first + place:
       raise ValueError(f"architecture {index} is in its place.")
     return record
@@ -291,26 +298,27 @@ def _runs(content: mmap.mmap | bytes) -> Iterator[np.ndarray]:
   A record whose length is damaged hides where the next one starts, which is
   found by the checksum of its own length.
   """
+  headers = _Headers(content)
   start: int | None = 0
   while start is not None:
     run = _run(content, start)
     yield run
-    start = _next_start(content, int(run[-1]) + 1)
+    start = headers.next(int(run[-1]) + 1)
 
 
 def _run(content: mmap.mmap | bytes, start: int) -> np.ndarray:
   """Returns where good records one after the other start, and the end."""
   starts = [start]
   size = len(content)
+  block_size = 1
   while True:
     # Behind a wrong length nothing is where it seems to be, so they are checked
-    # before going far.
+    # before going as far again as they were good.
     headers = bytearray()
     block = [starts[-1]]
-    while len(block) <= _BLOCK and block[-1] + _HEADER <= size:
+    while len(block) <= block_size and block[-1] + _HEADER <= size:
       header = content[block[-1] : block[-1] + _HEADER]
-      length = struct.unpack("<Q", header[:8])[0]
-      end = block[-1] + _HEADER + length + _FOOTER
+      end = block[-1] + _length(header)
       if end > size:
         break
       headers += header
@@ -318,23 +326,44 @@ def _run(content: mmap.mmap | bytes, start: int) -> np.ndarray:
     good = _is_header(np.frombuffer(headers, np.uint8).reshape(-1, _HEADER))
     num_good = len(good) if good.all() else int(good.argmin())
     starts += block[1 : num_good + 1]
-    if num_good < _BLOCK:
+    if num_good < block_size:
       return np.array(starts)
+    block_size = min(2 * block_size, _BLOCK)
 
 
-def _next_start(content: mmap.mmap | bytes, start: int) -> int | None:
-  """Returns where the first good record at or after a place starts."""
-  for begin in range(start, len(content) - _HEADER + 1, _SEARCHED):
-    window = content[begin : begin + _SEARCHED + _HEADER - 1]
+class _Headers:
+  """Where in a file bytes are a length and its checksum, found as asked for."""
+
+  def __init__(self, content: mmap.mmap | bytes):
+    self._content = content
+    self._begin = -1  # of the bytes that were searched last
+    self._places = np.empty(0, np.int64)
+
+  def next(self, start: int) -> int | None:
+    """Returns the first place from a start on where a record fits."""
+    size = len(self._content)
+    first = start - start % _SEARCHED
+    for begin in range(first, size - _HEADER + 1, _SEARCHED):
+      if begin != self._begin:
+        self._search(begin)
+      for place in map(int, self._places[self._places >= start]):
+        end = place + _length(self._content[place : place + _HEADER])
+        if end <= size:
+          return place
+    return None
+
+  def _search(self, begin: int) -> None:
+    window = self._content[begin : begin + _SEARCHED + _HEADER - 1]
     rows = np.lib.stride_tricks.sliding_window_view(
       np.frombuffer(window, np.uint8), _HEADER
     )
-    for offset in np.flatnonzero(_is_header(rows)).tolist():
-      place = begin + offset
-      length = struct.unpack("<Q", content[place : place + 8])[0]
-      if place + _HEADER + length + _FOOTER <= len(content):
-        return place
-  return None
+    self._begin = begin
+    self._places = begin + np.flatnonzero(_is_header(rows))
+
+
+def _length(header: bytes) -> int:
+  """Returns the bytes that a record takes, by its header."""
+  return _HEADER + struct.unpack("<Q", header[:8])[0] + _FOOTER
 
 
 def _is_header(rows: np.ndarray) -> np.ndarray:
@@ -345,11 +374,17 @@ def _is_header(rows: np.ndarray) -> np.ndarray:
 
 def _masked_crc(rows: np.ndarray) -> np.ndarray:
   """Returns TFRecord's checksums of rows of bytes: CRC-32C, rotated."""
-  table = np.arange(256, dtype=np.uint32)
-  for _ in range(8):
-    table = np.where(table & 1, table >> 1 ^ _POLYNOMIAL, table >> 1)
+  table = _crc_table()
   crc = np.full(len(rows), 0xFFFFFFFF, np.uint32)
   for column in rows.T:
     crc = table[(crc ^ column) & 0xFF] ^ (crc >> 8)
   crc = ~crc
   return ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)
+
+
+@functools.cache
+def _crc_table() -> np.ndarray:
+  table = np.arange(256, dtype=np.uint32)
+  for _ in range(8):
+    table = np.where(table & 1, table >> 1 ^ _POLYNOMIAL, table >> 1)
+  return table
