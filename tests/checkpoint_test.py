@@ -7,7 +7,9 @@ import os
 import pathlib
 import pickle
 import stat
+import struct
 from unittest import mock
+import warnings
 import zipfile
 
 from absl.testing import absltest
@@ -23,6 +25,12 @@ _ARRAYS: dict[str, np.ndarray] = {
   "file": np.array([True, False]),  # a parameter's name in numpy.savez
 }
 _METADATA = {"format": "test/1", "step": 7, "names": ["ä", None], "rate": 0.1}
+
+
+def _npy(shape: bytes, data: bytes) -> bytes:
+  """An array of float32 as NumPy writes it, with a shape of its own."""
+  header = b"{'descr': '<f4', 'fortran_order': False, 'shape': %b, }\n" % shape
+  return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + data
 
 
 class CheckpointTest(parameterized.TestCase):
@@ -117,6 +125,125 @@ class CheckpointTest(parameterized.TestCase):
     ):
       checkpoint.load(self.path)
     load.assert_not_called()
+
+  def _write(
+    self, members: list[tuple[str, bytes]], compression: int = 0
+  ) -> None:
+    with (
+      warnings.catch_warnings(),
+      zipfile.ZipFile(self.path, "w", compression) as file,
+    ):
+      warnings.simplefilter("ignore")  # of names that stand twice
+      for name, content in members:
+        file.writestr(name, content)
+
+  @parameterized.named_parameters(
+    (
+      "an_array",  # of 365 bytes in all, which asked for 400 TB
+      [
+        ("index.json", b'{"arrays": ["a"], "metadata": {}}'),
+        ("a.npy", _npy(b"(100000000000000,)", b"1234")),
+      ],
+      r"a claims the shape \[100000000000000\] of <f4 in 4 bytes",
+    ),
+    (
+      "more_than_it_claims",
+      [
+        ("index.json", b'{"arrays": ["a"], "metadata": {}}'),
+        ("a.npy", _npy(b"()", b"12345678")),
+      ],
+      r"a claims the shape \[\] of <f4 in 8 bytes",
+    ),
+    (
+      "a_program_in_a_header",
+      [
+        ("index.json", b'{"arrays": ["a"], "metadata": {}}'),
+        ("a.npy", _npy(b"(" + b"-" * 300 + b"1,)", b"1234")),
+      ],
+      "a is not an array of numbers as NumPy writes it",
+    ),
+    (
+      "a_member_twice",
+      [("index.json", b'{"arrays": [], "metadata": {}}')] * 2,
+      "it has 2 members of 1 names",
+    ),
+    (
+      "an_array_twice",
+      [
+        ("index.json", b'{"arrays": ["a", "a"], "metadata": {}}'),
+        ("a.npy", _npy(b"()", b"1234")),
+      ],
+      "index.json does not name each of its arrays once",
+    ),
+    (
+      "an_array_that_is_not_named",
+      [
+        ("index.json", b'{"arrays": [], "metadata": {}}'),
+        ("a.npy", _npy(b"()", b"1234")),
+      ],
+      "index.json does not name each of its arrays once",
+    ),
+    (
+      "an_array_that_is_not_there",
+      [("index.json", b'{"arrays": ["a"], "metadata": {}}')],
+      "it lacks 'a.npy'",
+    ),
+    (
+      "a_field_twice",
+      [("index.json", b'{"arrays": [], "metadata": {"a": 1, "a": 2}}')],
+      "two fields have the name 'a'",
+    ),
+    ("a_list", [("index.json", b"[]")], "index.json is no object"),
+    (
+      "metadata",
+      [("index.json", b'{"arrays": [], "metadata": []}')],
+      "the metadata in index.json are no object",
+    ),
+    (
+      "names",
+      [("index.json", b'{"arrays": [1], "metadata": {}}')],
+      "the arrays in index.json are no list of names",
+    ),
+    (
+      "a_long_index",
+      [("index.json", b'{"arrays": [], "metadata": {}}' + b" " * (1 << 24))],
+      "index.json has 16,777,246 bytes, more than 16,777,216",
+    ),
+  )
+  def test_a_claim_that_does_not_hold_is_found(self, members, message):
+    self._write(members)
+    with self.assertRaisesRegex(checkpoint.CheckpointError, message):
+      checkpoint.load(self.path)
+
+  def test_compressed_and_overlapping_members_are_refused(self):
+    index = b'{"arrays": [], "metadata": {}}'
+    self._write([("index.json", index)], zipfile.ZIP_DEFLATED)
+    with self.assertRaisesRegex(checkpoint.CheckpointError, "is compressed"):
+      checkpoint.load(self.path)
+    # A thousand entries of the directory share one member's bytes.
+    self._write([("index.json", index + b" " * 10_000)])
+    content = self.path.read_bytes()
+    start = content.index(b"PK\1\2")
+    end = content.index(b"PK\5\6")
+    entry, tail = content[start:end], bytearray(content[end:])
+    tail[8:12] = struct.pack("<HH", 1000, 1000)
+    tail[12:16] = struct.pack("<I", 1000 * len(entry))
+    entries = [
+      entry.replace(b"index.json", b"%010d" % number) for number in range(1000)
+    ]
+    self.path.write_bytes(content[:start] + b"".join(entries) + tail)
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, "its members claim 10,030,000 bytes of 66,"
+    ):
+      checkpoint.load(self.path)
+
+  def test_a_file_that_is_too_large_is_refused(self):
+    with open(self.path, "wb") as file:
+      file.truncate(checkpoint.MAX_BYTES + 1)  # a hole
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError, "2,147,483,649 bytes, more than the 2,147,483"
+    ):
+      checkpoint.load(self.path)
 
   @parameterized.parameters(
     (np.array([None]),),

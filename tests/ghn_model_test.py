@@ -129,6 +129,26 @@ class ConfigTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, f"{next(iter(changes))} must be"):
       model.GhnConfig(**changes)
 
+  @parameterized.parameters(
+    ({"num_rounds": 10**9}, "num_rounds must be at most 16, got 1000000000"),
+    ({"max_distance": 254}, "max_distance must be at most 253, got 254"),
+    (
+      {"hidden_dim": 10**6},
+      r"hidden_dim \* hidden_dim, the size of an array, must be at most"
+      " 16,777,216, got 1,000,000,000,000",
+    ),
+    ({"max_kernel": 2000}, r"hidden_dim \* max_kernel \* max_kernel \* tap"),
+    ({"tap_features": 10**6}, "tap_features, the size of an array"),
+    ({"kernel_features": 10**6}, "kernel_features, the size of an array"),
+    ({"max_channels": 10**5}, "max_channels, the size of an array"),
+    ({"num_classes": 10**6}, "num_classes, the size of an array"),
+    ({"vector_features": 10**6}, "vector_features, the size of an array"),
+  )
+  def test_sizes_have_bounds(self, changes, message):
+    # A checkpoint of a few bytes may claim any.
+    with self.assertRaisesRegex(ValueError, message):
+      model.GhnConfig(**changes)
+
 
 class GhnTest(tf.test.TestCase, parameterized.TestCase):
   def test_every_parameter_is_predicted_once_in_its_shape(self):

@@ -6,7 +6,7 @@ A checkpoint has named arrays and JSON metadata. It is an .npz file,
 uncompressed, with one more member, "index.json": an object of the names of the
 "arrays" and the "metadata". NumPy and unzip read it without us, and nothing in
 it is pickled. Damage shows: the zip container has a checksum of each member,
-and the index the names of all.
+and the index the names of all. Nothing in it can claim more than the file has.
 
 The metadata hold options of dataclasses, and what a version of this package may
 change is: it may add an option whose default leaves all as it was. A checkpoint
@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -31,6 +32,7 @@ from absl import logging
 import numpy as np
 
 from ghn_tf import files
+from ghn_tf import strict_json
 
 T = TypeVar("T")
 Metadata = dict[str, Any]
@@ -39,6 +41,20 @@ _FILE = re.compile(r"checkpoint-(\d+)\.npz")
 _INDEX = "index.json"
 # Booleans, integers and floats; not objects, which would have to be pickled.
 _KINDS = "biuf"
+# Of a file, which is read as a whole. A run of "ghn2" takes 26 MB, and one of a
+# hypernetwork with fifty times as many weights fits.
+MAX_BYTES = 1 << 31
+# Of the index: in memory JSON can take 50 times its length.
+MAX_INDEX_BYTES = 1 << 24
+# How an array begins (version 1.0 of NumPy's format). NumPy evaluates it as
+# Python, which takes more than it should and raises what it likes.
+_SIZE = rb"(?:0|[1-9]\d{0,18})"
+_HEADER = re.compile(
+  rb"\x93NUMPY\x01\x00(..)\{'descr': '([<>|][biuf]\d\d?)', 'fortran_order':"
+  rb" (?:True|False), 'shape': \((|%b,|(?:%b, ){1,31}%b)\), \} *\n"
+  % (_SIZE, _SIZE, _SIZE),
+  re.DOTALL,
+)
 
 
 class CheckpointError(ValueError):
@@ -61,7 +77,13 @@ def save(
     OSError: the file cannot be written; what was there before still is.
     ValueError: an array or metadata that a checkpoint cannot hold.
   """
-  files.write(path, _pack(arrays, metadata))
+  content = _pack(arrays, metadata)
+  if len(content) > MAX_BYTES:
+    raise ValueError(
+      f"The arrays take {len(content):,} bytes; a checkpoint holds"
+      f" {MAX_BYTES:,}."
+    )
+  files.write(path, content)
 
 
 def load(
@@ -74,28 +96,25 @@ def load(
   """
   path = os.fspath(path)
   try:
+    if (num_bytes := os.path.getsize(path)) > MAX_BYTES:
+      raise ValueError(
+        f"it has {num_bytes:,} bytes, more than the {MAX_BYTES:,} that a"
+        " checkpoint may have"
+      )
     with zipfile.ZipFile(path) as archive:
-      members = {
-        info.filename: _read(archive, info) for info in archive.infolist()
-      }
-      index = json.loads(members.pop(_INDEX))
-      arrays = {
-        name: np.lib.format.read_array(
-          io.BytesIO(members[f"{name}.npy"]), allow_pickle=False
-        )
-        for name in index["arrays"]
-      }
-      return arrays, index["metadata"]
+      members = _members(archive, num_bytes)
+    return _unpack(members)
   except FileNotFoundError as error:
     raise CheckpointError(f"There is no checkpoint {path}.") from error
   except KeyError as error:
     raise CheckpointError(
-      f"{path} is not a checkpoint or damaged: it lacks {error}."
+      f"{path} is not a checkpoint or damaged: it lacks {error!s:.200}."
     ) from error
   # What zipfile and NumPy raise for damaged files.
   except (
     EOFError,
     OSError,
+    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -103,7 +122,7 @@ def load(
     zipfile.BadZipFile,
   ) as error:
     raise CheckpointError(
-      f"{path} is not a checkpoint or damaged: {error}."
+      f"{path} is not a checkpoint or damaged: {error!s:.200}."
     ) from error
 
 
@@ -114,10 +133,15 @@ def _pack(
   buffer = io.BytesIO()
   with zipfile.ZipFile(buffer, "w") as archive:
     # A ZipInfo of our own, as others hold the time of day.
-    index = {"arrays": list(arrays), "metadata": metadata}
-    archive.writestr(
-      zipfile.ZipInfo(_INDEX), json.dumps(index, allow_nan=False)
+    index = json.dumps(
+      {"arrays": list(arrays), "metadata": metadata}, allow_nan=False
     )
+    if len(index) > MAX_INDEX_BYTES:
+      raise ValueError(
+        f"The metadata take {len(index):,} bytes in JSON; a checkpoint holds"
+        f" {MAX_INDEX_BYTES:,}."
+      )
+    archive.writestr(zipfile.ZipInfo(_INDEX), index)
     for name, array in arrays.items():
       if array.dtype.kind not in _KINDS:
         raise ValueError(
@@ -130,11 +154,65 @@ def _pack(
   return buffer.getvalue()
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-  """Returns a member; checks its checksum before anybody parses it."""
-  if info.compress_type != zipfile.ZIP_STORED:
-    raise ValueError(f"{info.filename} is compressed")
-  return archive.read(info)
+def _members(archive: zipfile.ZipFile, num_bytes: int) -> dict[str, bytes]:
+  """Returns what a file of so many bytes holds, by name.
+
+  Checks all claims before it reads, and checksums before anybody parses.
+  """
+  infos = archive.infolist()
+  names = {info.filename for info in infos}
+  if len(names) < len(infos):
+    raise ValueError(f"it has {len(infos)} members of {len(names)} names")
+  for info in infos:
+    # Both sizes are claims, and compressed members could keep very large ones.
+    if info.compress_type or info.compress_size != info.file_size:
+      raise ValueError(f"{info.filename} is compressed")
+  if (claimed := sum(info.file_size for info in infos)) > num_bytes:
+    raise ValueError(f"its members claim {claimed:,} bytes of {num_bytes:,}")
+  return {info.filename: archive.read(info) for info in infos}
+
+
+def _unpack(
+  members: Mapping[str, bytes],
+) -> tuple[dict[str, np.ndarray], Metadata]:
+  """Returns the arrays and the metadata in the members of a file.
+
+  Raises:
+    KeyError: a member or a part of the index is missing.
+    ValueError: something is not as `save` writes it.
+  """
+  if len(members[_INDEX]) > MAX_INDEX_BYTES:
+    raise ValueError(
+      f"{_INDEX} has {len(members[_INDEX]):,} bytes, more than"
+      f" {MAX_INDEX_BYTES:,}"
+    )
+  index = strict_json.loads(members[_INDEX])
+  if not isinstance(index, dict):
+    raise ValueError(f"{_INDEX} is no object")
+  names, metadata = index["arrays"], index["metadata"]
+  if not isinstance(metadata, dict):
+    raise ValueError(f"the metadata in {_INDEX} are no object")
+  if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+    raise ValueError(f"the arrays in {_INDEX} are no list of names")
+  arrays = {name: _read_array(name, members[f"{name}.npy"]) for name in names}
+  if len(members) != len(names) + 1 or len(arrays) != len(names):
+    raise ValueError(f"{_INDEX} does not name each of its arrays once")
+  return arrays, metadata
+
+
+def _read_array(name: str, content: bytes) -> np.ndarray:
+  """Returns an array in NumPy's format that is what its header claims."""
+  header = _HEADER.match(content)
+  if not header or int.from_bytes(header[1], "little") != header.end() - 10:
+    raise ValueError(f"{name} is not an array of numbers as NumPy writes it")
+  num_bytes = len(content) - header.end()
+  dtype = header[2].decode()
+  shape = [int(size) for size in re.findall(_SIZE, header[3])]
+  if math.prod(shape) * np.dtype(dtype).itemsize != num_bytes:
+    raise ValueError(
+      f"{name} claims the shape {shape} of {dtype} in {num_bytes:,} bytes"
+    )
+  return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 
 def options(path: str | os.PathLike[str], kind: type[T], told: Any) -> T:

@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import math
 import os
 import types
 
@@ -20,6 +21,12 @@ from ghn_tf.ghn import graph as graph_lib
 # Of a hypernetwork's checkpoint; another one when its arrays or their meaning
 # change.
 FORMAT = "ghn_tf/1"
+
+# Of the largest array of weights: 16 times that of "ghn2". A checkpoint could
+# claim any size.
+MAX_WEIGHTS = 1 << 24
+# GHN-2 has 1 and 50. A byte holds the distance and two more.
+_GREATEST = {"num_rounds": 16, "max_distance": 253}
 
 
 _SWITCHES = ("layer_norm", "traits", "bounded_kernels")
@@ -76,6 +83,23 @@ class GhnConfig:
       raise ValueError(
         f"hidden_dim must be a multiple of 4, got {self.hidden_dim}."
       )
+    for name, greatest in _GREATEST.items():
+      if (value := getattr(self, name)) > greatest:
+        raise ValueError(f"{name} must be at most {greatest}, got {value}.")
+    for names in (
+      ("hidden_dim", "hidden_dim"),
+      ("hidden_dim", "max_kernel", "max_kernel", "tap_features"),
+      ("tap_features", "kernel_features"),
+      ("kernel_features", "max_channels", "max_channels"),
+      ("max_channels", "num_classes"),
+      ("hidden_dim", "vector_features"),
+      ("vector_features", "max_channels"),
+    ):
+      if (size := math.prod(getattr(self, n) for n in names)) > MAX_WEIGHTS:
+        raise ValueError(
+          f"{' * '.join(names)}, the size of an array, must be at most"
+          f" {MAX_WEIGHTS:,}, got {size:,}."
+        )
 
 
 CONFIGS: Mapping[str, GhnConfig] = types.MappingProxyType(
