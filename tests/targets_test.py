@@ -12,6 +12,7 @@ from ghn_tf import targets
 from ghn_tf.arch import serialization
 from ghn_tf.child import keras_io
 from models import resnet
+from tests import programs
 
 
 def needs_an_argument(classes):
@@ -38,6 +39,22 @@ class FunctionTest(parameterized.TestCase):
     (":resnet8", "expected package.module:function"),
     ("models.nothing:resnet8", "no module named 'models.nothing' in /"),
     ("models.resnet:resnet9", "'models.resnet' has no function 'resnet9'"),
+    ("models.resnet:", "expected package.module:function"),
+    ("models..resnet:resnet8", "expected package.module:function"),
+    ("models/resnet.py:resnet8", "; give models.resnet:resnet8.$"),
+    ("./models/resnet.py", "; give models.resnet:function.$"),
+    ("models/resnet:resnet8", "; give models.resnet:resnet8.$"),
+    ("resnet.py:resnet8", "; give resnet:resnet8.$"),
+    ("../resnet.py:resnet8", r"; give resnet:resnet8, in the folder \.\..$"),
+    ("/a/b/resnet.py:resnet8", "; give resnet:resnet8, in the folder /a/b.$"),
+    ("a/resnet.tflite", "an architecture.$"),
+    (
+      "a/x.h5",
+      r"; 'a/x.h5' holds a model, so write a function that returns"
+      r" tf_keras.models.load_model\('a/x.h5'\) into a file my_model.py, and"
+      " give my_model:function.$",
+    ),
+    ("x.keras", "; 'x.keras' holds a model"),
     (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
     (f"{__name__}:returns_no_model", "Expected a tf_keras.Model.*'str'"),
     (f"{__name__}:raises", r"raises\(\) raised KeyError: 'width'"),
@@ -57,6 +74,67 @@ class FunctionTest(parameterized.TestCase):
       architecture = targets.load("network_of_a_user:build")
       self.assertEqual(architecture.name, "resnet8")
     self.assertEqual(sys.path.count(folder), 1)
+
+  def test_the_current_folder_comes_before_the_path(self):
+    here, elsewhere = (
+      pathlib.Path(self.create_tempdir(name).full_path)
+      for name in ("here", "elsewhere")
+    )
+    name = "module_in_two_folders"
+    for folder, size in ((here, 8), (elsewhere, 20)):
+      (folder / f"{name}.py").write_text(
+        f"from models import resnet\n\nbuild = resnet.resnet{size}\n"
+      )
+    self.enter_context(
+      mock.patch.object(sys, "path", [str(elsewhere), *sys.path])
+    )
+    with contextlib.chdir(here):
+      self.assertEqual(targets.load(f"{name}:build").name, "resnet8")
+    # What Python has loaded is not loaded again under the same name.
+    with (
+      contextlib.chdir(elsewhere),
+      self.assertRaisesRegex(ValueError, f"'{name}' in .* rename it"),
+    ):
+      targets.load(f"{name}:build")
+
+  @parameterized.parameters("random", "secrets", "numpy")
+  def test_a_module_named_as_a_library_is_refused(self, name):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / f"{name}.py").write_text("def build():\n  pass\n")
+    self.enter_context(contextlib.chdir(folder))
+    with self.assertRaisesRegex(ValueError, f"'{name}' in {folder} has the na"):
+      targets.load(f"{name}:build")
+
+  def test_files_beside_a_target_shadow_no_library(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    # There is a package models beside ghn_tf, too.
+    (folder / "models.py").write_text(
+      "import random\nfrom blocks_of_mine import build\n\nrandom.random()\n"
+    )
+    (folder / "blocks_of_mine.py").write_text(
+      "import tf_keras as keras\n\ndef build():\n"
+      "  layers = [keras.Input((4, 4, 1)), keras.layers.Flatten()]\n"
+      "  return keras.Sequential(layers, name='mine')\n"
+    )
+    libraries = ("random", "requests", "PIL", "cycler", "tensorflow")
+    for name in libraries:
+      (folder / f"{name}.py").write_text("raise RuntimeError(__file__)\n")
+    result = programs.run_python(
+      "-P",  # like a program; with -c, Python itself puts the folder first
+      "-c",
+      "from ghn_tf import targets; print(targets.load('models:build').name);"
+      f" import {', '.join(libraries)}",
+      folder=folder,
+    )
+    self.assertEqual(result.returncode, 0, result.stderr)
+    self.assertEqual(result.stdout, "mine\n")
+
+  def test_what_the_folder_lacks_is_found_elsewhere(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / "models.py").touch()
+    self.enter_context(contextlib.chdir(folder))
+    architecture = targets.load("models.resnet:resnet8")
+    self.assertEqual(architecture.name, "resnet8")
 
   def test_a_module_that_cannot_be_imported_is_named(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
@@ -106,6 +184,12 @@ class FileTest(parameterized.TestCase):
     path = self._write(content)
     with self.assertRaisesRegex(ValueError, f"'{path}': .*{message}"):
       targets.load(path)
+
+  def test_an_endless_file_is_refused(self):
+    endless = pathlib.Path(self.create_tempdir().full_path, "zero.json")
+    endless.symlink_to("/dev/zero")
+    with self.assertRaisesRegex(ValueError, "more than 8,388,608 characters"):
+      targets.load(str(endless))
 
   def test_a_missing_file_is_named(self):
     with self.assertRaisesRegex(ValueError, "'no.json': .*No such file"):

@@ -24,7 +24,7 @@ import time
 from absl import flags
 
 # Run as a file, Python looks for modules in tools/ and not beside it.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import data

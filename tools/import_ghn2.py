@@ -20,7 +20,7 @@ from absl import logging
 import numpy as np
 
 # Run as a file, Python looks for modules in tools/ and not beside it.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import files

@@ -35,7 +35,7 @@ from absl import logging
 import tensorflow_datasets as tfds
 
 # Run as a file, Python looks for modules in tools/ and not beside it.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 # ruff: noqa: E402
 from ghn_tf import files
