@@ -22,7 +22,7 @@ IS_PYTHON_311 := import ensurepip, sys, venv; \
   sys.exit(sys.version_info[:2] != (3, 11))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance architectures endurance lint clean
+.PHONY: help demo test conformance architectures endurance fuzz lint clean
 
 help:
 	@echo 'make demo           train a small hypernetwork, predict and quantize'
@@ -31,6 +31,7 @@ help:
 	@echo 'make conformance    run the whole conformance table (long)'
 	@echo 'make architectures  encode and run 10,800 sampled networks (long)'
 	@echo 'make endurance      kill a training process twenty times (long)'
+	@echo 'make fuzz           10,000 wrong inputs to the readers of files (long)'
 	@echo 'make lint           check style, format and types'
 	@echo 'make clean          remove .venv and demo'
 
@@ -51,6 +52,9 @@ architectures: $(DEV_STAMP)
 
 endurance: $(DEV_STAMP)
 	$(PY) -m pytest -m large tests/train_test.py
+
+fuzz: $(DEV_STAMP)
+	$(PY) -m pytest -n 2 -m large tests/fuzz_test.py
 
 lint: $(DEV_STAMP)
 	$(PY) -m ruff check
