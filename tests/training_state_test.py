@@ -245,6 +245,16 @@ class OpenRunTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "recipe is 'float' there and"):
       open_run(self.workdir, recipe="w4a4")
 
+  def test_a_run_goes_on_as_before_there_was_an_option(self):
+    path = self._save(2, 0.25, clip_network_norm=1e30)
+    self._change(path, training=self._training(path, clip_network_norm=None))
+    self.assertEqual(open_run(self.workdir, clip_network_norm=1e30).step, 2)
+    with self.assertRaisesRegex(
+      ValueError,
+      r"clip_network_norm is 1e\+30 there and 1.0 here. Use the same",
+    ):
+      open_run(self.workdir)
+
   def test_an_option_of_a_later_version_is_refused_by_name(self):
     path = self._save(2, 0.25)
     training = self._training(path, width=3)

@@ -8,12 +8,13 @@ uncompressed, with one more member, "index.json": an object of the names of the
 it is pickled. Damage shows: the zip container has a checksum of each member,
 and the index the names of all. Nothing in it can claim more than the file has.
 
-The metadata hold options of dataclasses, and what a version of this package may
-change is: it may add an option whose default leaves all as it was. A checkpoint
-without the option is then read with that default; one with an option that a
-version does not know was written by a later version, and is refused. Whatever
-else changes in arrays or metadata gets another format (`model.FORMAT`), and a
-checkpoint of another format is refused.
+The metadata hold options, as fields of dataclasses. A version of this package
+may add one that has a value for what was done before: its default, unless the
+field's metadata say another, "before". A checkpoint without the option is read
+with that value; one with an option that a version does not know was written by
+a later version, and is refused. Whatever else changes in arrays or metadata
+gets another format (`model.FORMAT`), and a checkpoint of another format is
+refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -227,13 +228,19 @@ def options(path: str | os.PathLike[str], kind: type[T], told: Any) -> T:
     CheckpointError: among them is one that this version does not know, or a
       value that it does not take.
   """
-  known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+  fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+  known = {field.name for field in fields}
+  before = {
+    field.name: field.metadata["before"]
+    for field in fields
+    if field.metadata.get("before") is not None
+  }
   try:
     if not isinstance(told, dict):
       raise ValueError(f"expected an object of options, got {told!r}")
     if unknown := sorted(told.keys() - known):
       raise ValueError(f"the options {unknown} are unknown here")
-    return kind(**told)
+    return kind(**{**before, **told})
   except (TypeError, ValueError) as error:
     raise CheckpointError(
       f"{path} is damaged or of a later version of ghn_tf, which you need to"

@@ -27,8 +27,19 @@ def _option(
   maximum: float | None = None,
   choices: Sequence[str] | None = None,
   may_change: bool = False,
+  before: Any = None,
 ) -> Any:
-  """A field with its bounds. `may_change`: a resumed run may differ in it."""
+  """A field with its bounds.
+
+  Args:
+    default: its value where none is given.
+    meaning: what it does.
+    minimum: least value.
+    maximum: greatest value.
+    choices: all values.
+    may_change: whether a resumed run may differ in it.
+    before: what runs did before there was this option, if not the default.
+  """
   return dataclasses.field(
     default=default,
     metadata={
@@ -37,6 +48,7 @@ def _option(
       "maximum": maximum,
       "choices": choices,
       "may_change": may_change,
+      "before": before,
     },
   )
 
@@ -179,12 +191,14 @@ class TrainConfig:
     " themselves.",
     minimum=0,
     maximum=1 - 1e-6,
+    before=0.0,
   )
   clip_network_norm: float = _option(
     1.0,
     "Largest norm of the gradient of one network's parameters, so that none"
     " decides a step alone.",
     minimum=1e-6,
+    before=1e30,  # none; infinity is not in JSON
   )
   label_smoothing: float = _option(
     0.0, "Probability spread evenly over all classes.", minimum=0, maximum=1
