@@ -1,5 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+from unittest import mock
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -10,6 +12,8 @@ from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import network
 from ghn_tf.child import ranges
+from ghn_tf.quant import fake_quant
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space
 
@@ -74,6 +78,25 @@ class CalibrateTest(tf.test.TestCase, parameterized.TestCase):
     low, high = _calibrate("w8a8", batches)["input/range"]
     self.assertAllClose(low, np.mean([np.min(b) for b in batches]))
     self.assertAllClose(high, np.mean([np.max(b) for b in batches]))
+
+  @parameterized.parameters("w4a4", "w2a2")
+  def test_ranges_below_8_bits_clip_by_the_rule_of_the_recipe(self, name):
+    with mock.patch.object(
+      fake_quant, "quantize_activation", wraps=fake_quant.quantize_activation
+    ) as quantize:
+      params = _calibrate(name, _batches(3))
+    # What the ReLU gave in each batch: the only output that is so narrow.
+    outputs = [
+      call.args[0]
+      for call in quantize.call_args_list
+      if call.args[0].shape[1:] == (4, 4, 2)
+    ]
+    grid = recipe_lib.get(name).activations
+    expected = [
+      range_rules.activation_range(x, grid, (0.0, np.inf)) for x in outputs
+    ]
+    self.assertLen(expected, 3)
+    self.assertAllClose(params["relu/range"], np.mean(expected, axis=0))
 
   def test_a_short_batch_counts_by_its_images(self):
     long, short = _batches(1, size=9)[0], _batches(2, size=3)[1]

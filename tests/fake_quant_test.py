@@ -33,6 +33,10 @@ def _normal(shape, seed: int = 0) -> tf.Tensor:
   return tf.constant(rng.normal(size=shape).astype(np.float32))
 
 
+def _tensor(values) -> tf.Tensor:
+  return tf.constant(values, tf.float32)
+
+
 def _limit(kernel: np.ndarray, channel_axis: int | None) -> np.ndarray:
   """Largest magnitude of each channel, or of the tensor, to broadcast."""
   axes = tuple(i for i in range(kernel.ndim) if i != channel_axis)
@@ -188,6 +192,25 @@ class NoiseTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllInRange(noisy, -0.5, 0.5)
     self.assertAllClose(np.mean(noisy), 0, atol=5 * (1 / 12 / n) ** 0.5)
     self.assertAllClose(np.var(noisy), 1 / 12, atol=5 * (1 / 180 / n) ** 0.5)
+
+  def test_is_added_to_what_is_within_the_range(self):
+    # What lies beyond is clipped as by rounding, whose part noise plays.
+    kernel = _tensor([[1, 1], [-1, -1], [-4, 0.1]])
+    grid = recipe_lib.TensorQuantization(
+      2, True, True, recipe_lib.RangeRule.LEAST_SQUARES
+    )
+    noisy = fake_quant.quantize_kernel(
+      kernel, grid, channel_axis=1, noise_seed=(1, 2)
+    )
+    # The ranges are 18/6 and 2.01/2.1, and steps are as wide as they.
+    limit = np.array([3, 2.01 / 2.1])
+    clipped = np.clip(kernel, -limit, limit)
+    self.assertAllInRange((noisy - clipped) / limit, -0.5 - 1e-6, 0.5 + 1e-6)
+    zero, one = tf.constant(0.0), tf.constant(1.0)
+    noisy = fake_quant.quantize_activation(
+      _tensor([-9, 0.5, 9]), zero, one, 2, noise_seed=(1, 2)
+    )
+    self.assertAllClose(noisy, [0, 0.5, 1], rtol=0, atol=1 / 6 + 1e-6)
 
   def test_is_a_function_of_the_seed(self):
     def noise(seed):

@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
+import math
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -12,6 +13,8 @@ from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space
 
 _Op = ops.Op
+_INF = math.inf
+_ANY = (-_INF, _INF)
 
 
 class _Drawing(spec.Builder):
@@ -271,25 +274,64 @@ class IsFoldedTest(parameterized.TestCase):
     self.assertEqual(ranges.is_folded(architecture, index), expected)
 
 
-class NumBitsTest(parameterized.TestCase):
-  @parameterized.parameters(("w8a8", 8), ("w4a8", 8), ("w4a4", 4), ("w2a2", 2))
-  def test_image_and_logits_have_8_bits_and_all_else_the_recipes(
-    self, name, expected
-  ):
+class BoundsTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (_conv_bn_relu, {"conv": _ANY, "bn": _ANY, "relu": (0, _INF)}),
+    (_conv_relu6, {"relu6": (0, 6), "pool": (0, 6)}),
+    (_relu_relu, {"relu": (0, _INF), "relu6": (0, 6)}),
+    (_residual, {"image": _ANY, "add": _ANY, "relu": (0, _INF)}),
+    (_different_relus, {"add": (0, _INF)}),
+    (_concat, {"relu": (0, _INF), "max": _ANY, "concat": _ANY}),
+    (_average_equal_relus, {"avg": _ANY, "relu1": (0, _INF)}),
+    (_pad_crop_flatten, {"pad": _ANY, "flatten": _ANY}),
+  )
+  def test_by_hand(self, draw, expected):
+    drawing = _Drawing()
+    architecture = drawing.finish(draw(drawing))
+    bounds = dict(
+      zip(
+        (node.name for node in architecture.nodes),
+        ranges.bounds(architecture),
+        strict=True,
+      )
+    )
+    self.assertEqual({name: bounds[name] for name in expected}, expected)
+    self.assertEqual(bounds["logits"], _ANY)
+
+  def test_of_sums_and_concats_of_relus(self):
+    drawing = _Drawing()
+    conv = drawing.conv("conv", drawing.input)
+    relu6 = drawing.draw(_Op.RELU6, "relu6", conv)
+    twice = drawing.draw(_Op.ADD, "twice", relu6, relu6)
+    relu = drawing.draw(_Op.RELU, "relu", conv)
+    open_ = drawing.draw(_Op.ADD, "open", twice, relu)
+    closed = drawing.draw(_Op.CONCAT, "closed", twice, relu6)
+    drawing.finish(drawing.draw(_Op.CONCAT, "all", closed, open_))
+    bounds = ranges.bounds(drawing.build("sums"))
+    self.assertEqual(bounds[twice], (0, 12))
+    self.assertEqual(bounds[closed], (0, 12))
+    self.assertEqual(bounds[open_], (0, _INF))
+
+
+class GridTest(parameterized.TestCase):
+  @parameterized.parameters("w8a8", "w4a8", "w4a4", "w2a2")
+  def test_image_and_logits_have_8_bits_and_all_else_the_recipes(self, name):
+    recipe = recipe_lib.get(name)
     drawing = _Drawing()
     architecture = drawing.finish(_conv_bn_relu(drawing))
-    bits = [
-      ranges.num_bits(architecture, output.owner, recipe_lib.get(name))
+    grids = [
+      ranges.grid(architecture, output.owner, recipe)
       for output in ranges.output_ranges(architecture)
       if output is not None
     ]
-    self.assertEqual(bits, [8, expected, expected, 8])
+    interface, own = recipe_lib.INTERFACE, recipe.activations
+    self.assertEqual(grids, [interface, own, own, interface])
 
   def test_a_float_recipe_is_an_error(self):
     drawing = _Drawing()
     architecture = drawing.finish(drawing.input)
     with self.assertRaisesRegex(ValueError, "'float' does not round"):
-      ranges.num_bits(architecture, 0, recipe_lib.get("float"))
+      ranges.grid(architecture, 0, recipe_lib.get("float"))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ class RecipesTest(parameterized.TestCase):
     self.assertFalse(recipe.activations.symmetric)
     self.assertFalse(recipe.activations.per_channel)
 
+  @parameterized.parameters(*_INTEGER)
+  def test_what_has_fewer_than_8_bits_is_clipped(self, name: str):
+    recipe = recipe_lib.get(name)
+    for grid in (recipe.weights, recipe.activations, recipe_lib.INTERFACE):
+      self.assertEqual(
+        grid.range_rule is recipe_lib.RangeRule.LEAST_SQUARES, grid.num_bits < 8
+      )
+
   def test_float_rounds_nothing(self):
     recipe = recipe_lib.get("float")
     self.assertTrue(recipe.is_float)
@@ -68,6 +76,20 @@ class GetTest(parameterized.TestCase):
     self.assertEqual(
       recipe, dataclasses.replace(noise, mode=recipe_lib.Mode.SIM)
     )
+
+  @parameterized.product(name=_INTEGER, range_rule=tuple(recipe_lib.RangeRule))
+  def test_a_range_rule_is_for_kernels_and_activations(self, name, range_rule):
+    recipe, varied = (
+      recipe_lib.get(name, range_rule=rule) for rule in (None, range_rule)
+    )
+    for own, other in (
+      (recipe.weights, varied.weights),
+      (recipe.activations, varied.activations),
+    ):
+      self.assertIs(other.range_rule, range_rule)
+      self.assertEqual(
+        dataclasses.replace(other, range_rule=own.range_rule), own
+      )
 
   def test_float_has_no_variations(self):
     self.assertEqual(

@@ -1,5 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import json
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -8,6 +10,7 @@ import tensorflow_model_optimization as tfmot_lib
 import tf_keras as keras
 
 from ghn_tf.quant import fake_quant
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
 
@@ -19,6 +22,28 @@ _LAYERS = (
   ("depthwise", lambda: _layers.DepthwiseConv2D(3), (8, 8, 4), 2),
   ("dense", lambda: _layers.Dense(5), (4,), None),
 )
+
+
+_ANY = range_rules.UNBOUNDED
+
+
+def _grid(
+  num_bits: int, rule: recipe_lib.RangeRule = recipe_lib.RangeRule.MAX
+) -> recipe_lib.TensorQuantization:
+  """An asymmetric grid."""
+  return recipe_lib.TensorQuantization(num_bits, False, False, rule)
+
+
+class _StockOutputConfig(tfmot.OutputConfig):
+  """Rounds an output to 8 bits as TFMOT itself does."""
+
+  def __init__(self):
+    super().__init__(_grid(8), _ANY)
+    self.quantizer = (
+      tfmot_lib.quantization.keras.quantizers.MovingAverageQuantizer(
+        8, per_axis=False, symmetric=False, narrow_range=False
+      )
+    )
 
 
 def _normal(shape, seed: int = 0) -> np.ndarray:
@@ -140,13 +165,14 @@ class KernelTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(3, 2, None)
   def test_configuration_survives_serialization(self, channel_axis):
-    config = tfmot.KernelConfig(4, False, channel_axis)
-    self.assertEqual(
-      config.get_config(),
-      {"num_bits": 4, "per_channel": False, "channel_axis": channel_axis},
+    grid = recipe_lib.TensorQuantization(
+      4, True, False, recipe_lib.RangeRule.LEAST_SQUARES
     )
-    again = tfmot.KernelConfig.from_config(config.get_config())
-    self.assertEqual(again.get_config(), config.get_config())
+    config = tfmot.KernelConfig(grid, channel_axis).get_config()
+    again = tfmot.KernelConfig.from_config(json.loads(json.dumps(config)))
+    self.assertEqual(again.get_config(), config)
+    self.assertEqual(again.quantizer.grid, grid)
+    self.assertEqual(again.quantizer.channel_axis, channel_axis)
 
   def test_a_model_survives_saving(self):
     model, wrapper, kernel = _wrapped(*_LAYERS[1][1:], recipe_lib.get("w4a4"))
@@ -161,7 +187,7 @@ class KernelTest(tf.test.TestCase, parameterized.TestCase):
 class OutputTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(8, 4, 2)
   def test_is_rounded_as_in_training(self, num_bits):
-    layer = tfmot.quantize_output("x_range", num_bits)
+    layer = tfmot.quantize_output("x_range", _grid(num_bits), _ANY)
     x = _normal((3, 4, 4, 2))
     layer(x)
     low, high = tf.constant(-1.0), tf.constant(1.5)
@@ -172,7 +198,7 @@ class OutputTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_a_range_without_its_two_variables_is_an_error(self):
-    layer = tfmot.quantize_output("x_range", 8)
+    layer = tfmot.quantize_output("x_range", _grid(8), _ANY)
     one = tf.constant(1.0)
     with self.assertRaisesRegex(
       ValueError, r"'quant_x_range' has 0 variables named \*output_min:0"
@@ -188,11 +214,12 @@ class OutputTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_is_named_after_what_it_rounds(self):
     self.assertEqual(
-      tfmot.quantize_output("stem_relu_range", 8).name, "quant_stem_relu_range"
+      tfmot.quantize_output("stem_relu_range", _grid(8), _ANY).name,
+      "quant_stem_relu_range",
     )
 
   def test_training_moves_the_range_towards_that_of_the_batch(self):
-    layer = tfmot.quantize_output("x_range", 8)
+    layer = tfmot.quantize_output("x_range", _grid(8), _ANY)
     x = _normal((3, 4))
     layer(x)
     tfmot.set_output_range(layer, tf.constant(-9.0), tf.constant(9.0))
@@ -202,10 +229,42 @@ class OutputTest(tf.test.TestCase, parameterized.TestCase):
     self.assertBetween(high, x.max(), 9, "moved")
     self.assertNotAllEqual([low, high], [-9, 9])
 
-  def test_configuration_survives_serialization(self):
-    config = tfmot.OutputConfig(4)
-    again = tfmot.OutputConfig.from_config(config.get_config())
-    self.assertEqual(again.get_config(), {"num_bits": 4})
+  @parameterized.parameters(*recipe_lib.RangeRule)
+  def test_training_moves_it_by_the_rule_of_the_recipe(self, rule):
+    grid, bounds = _grid(4, rule), (0.0, 6.0)
+    layer = tfmot.quantize_output("x_range", grid, bounds)
+    x = np.abs(_normal((3, 4)))
+    layer(x)
+    tfmot.set_output_range(layer, tf.constant(0.0), tf.constant(9.0))
+    rounded = layer(x, training=True)
+    _, batch = range_rules.activation_range(tf.constant(x), grid, bounds)
+    # TFMOT's moving average goes a thousandth of the way.
+    low, high = _range(layer, "output")
+    self.assertAllClose([low, high], [0, 9 - (9 - batch) / 1000], 1e-6)
+    self.assertAllEqual(
+      rounded, fake_quant.quantize_activation(tf.constant(x), low, high, 4)
+    )
+
+  def test_by_max_is_what_tfmot_does(self):
+    x = _normal((3, 4))
+    stock = _StockOutputConfig()
+    layers = [
+      tfmot.quantize_output("x_range", _grid(8), _ANY),
+      tfmot.Wrapper(_layers.Activation("linear"), stock),
+    ]
+    for _ in range(3):
+      ours, theirs = (layer(x, training=True) for layer in layers)
+      self.assertAllEqual(ours, theirs)
+    self.assertAllEqual(*(_range(layer, "output") for layer in layers))
+
+  @parameterized.parameters(_ANY, (0.0, 6.0))
+  def test_configuration_survives_serialization(self, *bounds):
+    grid = _grid(4, recipe_lib.RangeRule.LEAST_SQUARES)
+    config = tfmot.OutputConfig(grid, bounds).get_config()
+    again = tfmot.OutputConfig.from_config(json.loads(json.dumps(config)))
+    self.assertEqual(again.get_config(), config)
+    self.assertEqual(again.quantizer.grid, grid)
+    self.assertEqual(again.quantizer.bounds, bounds)
 
 
 class StandaloneBatchNormalizationTest(

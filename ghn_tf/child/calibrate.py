@@ -17,7 +17,7 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
 from ghn_tf.child import ranges
-from ghn_tf.quant import fake_quant
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 
 # Training images that a network is calibrated on by default.
@@ -39,8 +39,14 @@ class _RecordingStatistics(network.BatchStatistics):
     self._record(f"{node.name}/moving_mean", mean, len(x))
     self._record(f"{node.name}/moving_variance", biased, len(x))
 
-  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    low_high = super().range(node, x)
+  def range(
+    self,
+    node: ops.Node,
+    x: tf.Tensor,
+    grid: recipe_lib.TensorQuantization,
+    bounds: range_rules.Bounds,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    low_high = super().range(node, x, grid, bounds)
     self._record(ranges.name(node), tf.stack(low_high), len(x))
     return low_high
 
@@ -89,7 +95,7 @@ def calibrate(
   _check_finite(architecture, means)
   for node in architecture.nodes:
     key = ranges.name(node)
-    if key in means and np.ptp(means[key]) < fake_quant.LEAST_LIMIT:
+    if key in means and np.ptp(means[key]) < range_rules.LEAST_LIMIT:
       # Zeros alone have a range as well: a scale of 0 makes a broken file.
       means[key] = tf.constant([0.0, 1.0])
   return {**params, **means}

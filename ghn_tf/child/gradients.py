@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gradient of a child's logits to its params, written out.
 
-Rounding and noise pass gradients through unchanged (straight-through, arXiv
-1712.05877), and none flows to ranges.
+Rounding, clipping and noise pass gradients through unchanged (straight-through,
+arXiv 1712.05877), so that clipped values learn too; none flows to ranges.
 """
 
 import tensorflow as tf
@@ -39,7 +39,8 @@ def backward(
       raise ValueError(
         f"Node {node.name!r} has no gradient: it used stored statistics."
       )
-    # Every node leads to the logits, so something has arrived.
+    # Every node leads to the logits, so something has arrived. It was rounded
+    # and clipped after the operation, as kernels were before it: no term here.
     inputs, own = pullback(arrived[index], node.inputs != (0,))
     arrived[index] = None
     for suffix, gradient in own.items():

@@ -57,7 +57,7 @@ def on_int8(
   for index, output_range in enumerate(ranges.output_ranges(architecture)):
     if output_range is None or output_range.owner != index:
       continue
-    num_bits = ranges.num_bits(architecture, index, recipe)
+    num_bits = ranges.grid(architecture, index, recipe).num_bits
     key = ranges.name(architecture.nodes[index])
     if key not in params:
       raise ValueError(

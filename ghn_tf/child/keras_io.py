@@ -262,7 +262,9 @@ def to_keras(
       owner = output_range.owner
       if owner == index:
         range_layers[owner] = tfmot.quantize_output(
-          f"{node.name}_range", ranges.num_bits(architecture, owner, recipe)
+          f"{node.name}_range",
+          ranges.grid(architecture, owner, recipe),
+          ranges.bounds(architecture)[owner],
         )
       if output_range.rounds:
         # A pool calls the layer of the node that it averages, and so shares

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from ghn_tf import constants
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import functions
 from ghn_tf.child import ranges
 from ghn_tf.quant import fake_quant
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 
 _raw = tf.raw_ops
@@ -39,8 +39,21 @@ class Statistics(Protocol):
   ) -> tuple[tf.Tensor, functions.Pullback | None]:
     """Returns the normalized, scaled and shifted x, and its way back."""
 
-  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the least and greatest value of a node's output, scalars."""
+  def range(
+    self,
+    node: ops.Node,
+    x: tf.Tensor,
+    grid: recipe_lib.TensorQuantization,
+    bounds: range_rules.Bounds,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the least and greatest value of a node's grid, scalars.
+
+    Args:
+      node: the node.
+      x: its output.
+      grid: how the output is rounded.
+      bounds: between which all outputs lie.
+    """
 
 
 class BatchStatistics:
@@ -64,15 +77,16 @@ class BatchStatistics:
   ) -> None:
     """Called with the mean and the unbiased variance of each batch, [C]."""
 
-  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  def range(
+    self,
+    node: ops.Node,
+    x: tf.Tensor,
+    grid: recipe_lib.TensorQuantization,
+    bounds: range_rules.Bounds,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`."""
-    axes = constants.constant(tuple(range(len(x.shape))))
-    zero = constants.constant(0.0, x.dtype)
-    high = _raw.Max(input=x, axis=axes)
-    if node.op in (ops.Op.RELU, ops.Op.RELU6):
-      return zero, high  # saves one pass over x
-    low = _raw.Minimum(x=_raw.Min(input=x, axis=axes), y=zero)
-    return low, _raw.Maximum(x=high, y=zero)
+    del node
+    return range_rules.activation_range(x, grid, bounds)
 
 
 class StoredStatistics:
@@ -95,9 +109,15 @@ class StoredStatistics:
     )
     return tf.reshape(result.y, x.shape), None
 
-  def range(self, node: ops.Node, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  def range(
+    self,
+    node: ops.Node,
+    x: tf.Tensor,
+    grid: recipe_lib.TensorQuantization,
+    bounds: range_rules.Bounds,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`."""
-    del x
+    del x, grid, bounds
     low_high = self._get(ranges.name(node))
     return low_high[0], low_high[1]
 
@@ -166,6 +186,7 @@ def run(
   if missing:
     raise ValueError(f"params lack {missing}.")
   output_ranges = ranges.output_ranges(architecture)
+  bounds = ranges.bounds(architecture)
   released = _released(architecture)
   outputs: list[tf.Tensor | None] = [None] * len(architecture.nodes)
   low_high: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
@@ -201,13 +222,14 @@ def run(
       pullbacks.append(pullback)
     output_range = output_ranges[index]
     if recipe.activations is not None and output_range is not None:
+      grid = ranges.grid(architecture, output_range.owner, recipe)
       if output_range.owner == index:
-        low_high[index] = statistics.range(node, x)
+        low_high[index] = statistics.range(node, x, grid, bounds[index])
       if output_range.rounds:
         x = fake_quant.quantize_activation(
           x,
           *low_high[output_range.owner],
-          ranges.num_bits(architecture, output_range.owner, recipe),
+          grid.num_bits,
           noise_seed=seed(index, 1),
         )
     outputs[index] = x

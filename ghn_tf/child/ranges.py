@@ -12,6 +12,7 @@ import functools
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 
 _CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
@@ -54,10 +55,10 @@ def name(node: ops.Node) -> str:
   return f"{node.name}/range"
 
 
-def num_bits(
+def grid(
   architecture: spec.Architecture, owner: int, recipe: recipe_lib.Recipe
-) -> int:
-  """Returns the bits of the outputs on a node's range.
+) -> recipe_lib.TensorQuantization:
+  """Returns the grid of the outputs on a node's range.
 
   Raises:
     ValueError: the recipe leaves activations in float.
@@ -65,8 +66,31 @@ def num_bits(
   if recipe.activations is None:
     raise ValueError(f"Recipe {recipe.name!r} does not round activations.")
   if owner in (0, len(architecture.nodes) - 1):
-    return recipe_lib.INTERFACE_BITS
-  return recipe.activations.num_bits
+    return recipe_lib.INTERFACE
+  return recipe.activations
+
+
+@functools.lru_cache(maxsize=4096)
+def bounds(
+  architecture: spec.Architecture,
+) -> tuple[range_rules.Bounds, ...]:
+  """Returns between which values each node's output lies, by its operations."""
+  result: list[range_rules.Bounds] = []
+  for node in architecture.nodes:
+    inputs = [result[i] for i in node.inputs]
+    own = range_rules.UNBOUNDED
+    if node.op is ops.Op.RELU:
+      own = (0.0, inputs[0][1])
+    elif node.op is ops.Op.RELU6:
+      own = (0.0, min(6.0, inputs[0][1]))
+    elif node.op is ops.Op.ADD:
+      own = (sum(low for low, _ in inputs), sum(high for _, high in inputs))
+    elif node.op is ops.Op.CONCAT:
+      own = (min(low for low, _ in inputs), max(high for _, high in inputs))
+    elif node.op in (*_MOVING, ops.Op.GLOBAL_AVG_POOL):
+      own = inputs[0]
+    result.append(own)
+  return tuple(result)
 
 
 def is_folded(architecture: spec.Architecture, index: int) -> bool:

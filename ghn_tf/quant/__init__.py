@@ -4,5 +4,6 @@
 
 In: a recipe, and a tensor (`fake_quant`) or a Keras layer (`tfmot`).
 Out: the fake-quantized tensor, or the layer in a TFMOT wrapper.
-`recipe` imports nothing; the other two import it and nothing else of ours.
+`recipe` imports nothing; `range_rules`, how far grids reach, imports it, and
+the other two import both.
 """

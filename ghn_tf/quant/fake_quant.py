@@ -5,20 +5,16 @@
 Rounding follows Jacob et al., arXiv 1712.05877, equations 1 and 12:
 q = clamp(round(x / scale) + zero_point), x' = scale * (q - zero_point), with
 ranges nudged so that 0 is a grid value. The gradient that goes with it stands
-in `child.gradients`. In training the ranges are those of the tensor itself, so
-that nothing is clipped but for the nudge.
+in `child.gradients`. How far ranges reach stands in `range_rules`.
 """
 
 import tensorflow as tf
 
 from ghn_tf import constants
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 
 _raw = tf.raw_ops
-
-# The least end of a range. The step of one narrower than 255 times the least
-# float32 is taken for 0 in part of TensorFlow's kernel, which gives NaN.
-LEAST_LIMIT = 1e-30
 
 
 def _add_noise(
@@ -35,13 +31,13 @@ def quantize_kernel(
   channel_axis: int | None,
   noise_seed: tuple[int, int] | None = None,
 ) -> tf.Tensor:
-  """Returns a kernel on its grid, with its range taken from itself.
+  """Returns a kernel on its grid, whose range it decides itself.
 
   Args:
     kernel: [kh, kw, c_in, c_out], depthwise [kh, kw, c, 1] or [c_in, c_out].
     quantization: a symmetric grid.
     channel_axis: the axis of output channels; None for one range in all.
-    noise_seed: add one step of uniform noise instead of rounding.
+    noise_seed: clip and add one step of uniform noise instead of rounding.
 
   Raises:
     ValueError: the grid is not symmetric.
@@ -51,41 +47,28 @@ def quantize_kernel(
       "Kernels need a symmetric grid, got an asymmetric one: integer runtimes"
       " have no zero point for kernels."
     )
-  shape = tuple(kernel.shape)
-  per_channel = quantization.per_channel and channel_axis is not None
-  if per_channel and channel_axis not in (None, len(shape) - 1):
-    # Seen as [kh * kw, c], a depthwise kernel [kh, kw, c, 1] has its channels
-    # on the last axis, where the operations want them.
-    matrix = _reshape(kernel, (-1, shape[channel_axis]))
-    rounded = quantize_kernel(
-      matrix, quantization, channel_axis=1, noise_seed=noise_seed
-    )
-    return _reshape(rounded, shape)
-  axes = tuple(range(len(shape) - 1 if per_channel else len(shape)))
-  magnitude = _raw.Abs(x=kernel)
-  limit = _raw.Max(input=magnitude, axis=constants.constant(axes))
-  limit = _at_least(limit)
+  limit = range_rules.kernel_limit(kernel, quantization, channel_axis)
+  lowest = _raw.Neg(x=limit)
+  shape, (*channels,) = tuple(kernel.shape), limit.shape
+  # Seen as [kh * kw, c], a depthwise kernel [kh, kw, c, 1] has its channels
+  # on the last axis, where the operations want them.
+  is_turned = bool(channels) and channel_axis != len(shape) - 1
+  x = _reshape(kernel, (-1, *channels)) if is_turned else kernel
   num_bits = quantization.num_bits
   if noise_seed is not None:
     step = limit / (2 ** (num_bits - 1) - 1)
-    return _add_noise(kernel, step, noise_seed)
-  rounding = (
-    _raw.FakeQuantWithMinMaxVarsPerChannel
-    if per_channel
-    else _raw.FakeQuantWithMinMaxVars
-  )
-  return rounding(
-    inputs=kernel,
-    min=_raw.Neg(x=limit),
-    max=limit,
-    num_bits=num_bits,
-    narrow_range=True,
-  )
-
-
-def _at_least(limit: tf.Tensor) -> tf.Tensor:
-  least = constants.constant(LEAST_LIMIT, limit.dtype)
-  return _raw.Maximum(x=limit, y=least)
+    clipped = _raw.Maximum(x=_raw.Minimum(x=x, y=limit), y=lowest)
+    rounded = _add_noise(clipped, step, noise_seed)
+  else:
+    rounding = (
+      _raw.FakeQuantWithMinMaxVarsPerChannel
+      if channels
+      else _raw.FakeQuantWithMinMaxVars
+    )
+    rounded = rounding(
+      inputs=x, min=lowest, max=limit, num_bits=num_bits, narrow_range=True
+    )
+  return _reshape(rounded, shape) if is_turned else rounded
 
 
 def _reshape(x: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
@@ -107,11 +90,12 @@ def quantize_activation(
     low: least representable value, at most 0, before nudging. Scalar.
     high: greatest representable value, at least 0, before nudging. Scalar.
     num_bits: 2 to 8.
-    noise_seed: add one step of uniform noise instead of rounding.
+    noise_seed: clip and add one step of uniform noise instead of rounding.
   """
   if noise_seed is not None:
     step = (high - low) / (2**num_bits - 1)
-    return _add_noise(x, step, noise_seed)
+    clipped = _raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high)
+    return _add_noise(clipped, step, noise_seed)
   return _raw.FakeQuantWithMinMaxVars(
-    inputs=x, min=low, max=_at_least(high), num_bits=num_bits
+    inputs=x, min=low, max=range_rules.at_least(high), num_bits=num_bits
   )

@@ -11,9 +11,6 @@ accumulator. All kernels, first and last included, have the recipe's bits.
 import dataclasses
 import enum
 
-# Bits of the image and of the logits, whatever the recipe.
-INTERFACE_BITS = 8
-
 
 class Mode(enum.StrEnum):
   """What stands for rounding while a hypernetwork is trained.
@@ -25,6 +22,19 @@ class Mode(enum.StrEnum):
 
   SIM = "sim"
   NOISE = "noise"
+
+
+class RangeRule(enum.StrEnum):
+  """How far a grid reaches.
+
+  MAX: to the least and greatest value, so that nothing is clipped.
+  LEAST_SQUARES: about as far as gives the least squared error; the few values
+    beyond are clipped, and the many within have finer steps. `range_rules` says
+    how it is found in one pass.
+  """
+
+  MAX = "max"
+  LEAST_SQUARES = "least_squares"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,11 +49,13 @@ class TensorQuantization:
     per_channel: one range for each output channel of a convolution kernel.
       A dense kernel has one range in any case: integer runtimes older than
       2024 read only its first scale.
+    range_rule: how far the grid reaches.
   """
 
   num_bits: int
   symmetric: bool
   per_channel: bool
+  range_rule: RangeRule = RangeRule.MAX
 
   def __post_init__(self):
     if not 2 <= self.num_bits <= 8:
@@ -79,12 +91,31 @@ class Recipe:
     return self.weights is None
 
 
+# The grid of the image and of the logits, whatever the recipe.
+INTERFACE = TensorQuantization(8, symmetric=False, per_channel=False)
+
+
 def _integer(weight_bits: int, activation_bits: int) -> Recipe:
   return Recipe(
     f"w{weight_bits}a{activation_bits}",
-    TensorQuantization(weight_bits, symmetric=True, per_channel=True),
-    TensorQuantization(activation_bits, symmetric=False, per_channel=False),
+    TensorQuantization(
+      weight_bits,
+      symmetric=True,
+      per_channel=True,
+      range_rule=_best_rule(weight_bits),
+    ),
+    TensorQuantization(
+      activation_bits,
+      symmetric=False,
+      per_channel=False,
+      range_rule=_best_rule(activation_bits),
+    ),
   )
+
+
+def _best_rule(num_bits: int) -> RangeRule:
+  """Returns the rule by which predicted networks classify best (README.md)."""
+  return RangeRule.MAX if num_bits == 8 else RangeRule.LEAST_SQUARES
 
 
 RECIPES = {
@@ -99,7 +130,12 @@ RECIPES = {
 }
 
 
-def get(name: str, mode: Mode = Mode.SIM, per_channel: bool = True) -> Recipe:
+def get(
+  name: str,
+  mode: Mode = Mode.SIM,
+  per_channel: bool = True,
+  range_rule: RangeRule | None = None,
+) -> Recipe:
   """Returns the recipe of a name, with variations.
 
   Args:
@@ -107,6 +143,8 @@ def get(name: str, mode: Mode = Mode.SIM, per_channel: bool = True) -> Recipe:
     mode: what stands for rounding in training.
     per_channel: whether convolution kernels have a range for each output
       channel or one for the tensor.
+    range_rule: how far the grids of kernels and activations reach; the
+      recipe's own rules if None.
 
   Raises:
     ValueError: the name is unknown.
@@ -116,7 +154,18 @@ def get(name: str, mode: Mode = Mode.SIM, per_channel: bool = True) -> Recipe:
       f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}."
     )
   recipe = RECIPES[name]
-  if recipe.weights is None:
+  if recipe.weights is None or recipe.activations is None:
     return recipe
-  weights = dataclasses.replace(recipe.weights, per_channel=per_channel)
-  return dataclasses.replace(recipe, weights=weights, mode=mode)
+  return dataclasses.replace(
+    recipe,
+    weights=dataclasses.replace(
+      recipe.weights,
+      per_channel=per_channel,
+      range_rule=range_rule or recipe.weights.range_rule,
+    ),
+    activations=dataclasses.replace(
+      recipe.activations,
+      range_rule=range_rule or recipe.activations.range_rule,
+    ),
+    mode=mode,
+  )

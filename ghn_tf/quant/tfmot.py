@@ -3,16 +3,19 @@
 """Recipes as TFMOT quantize configurations for Keras layers.
 
 The grids are those of `fake_quant`; here they hold their ranges in variables,
-so that a Keras model can be trained on, saved and converted.
+so that a Keras model can be trained on, saved and converted. Training it has
+TensorFlow's gradient of fake quantization: 0 for a value that is clipped.
 """
 
+from collections.abc import Mapping
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
-from ghn_tf.quant import fake_quant
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 
 # Under the names that these give, Keras finds the classes of a saved model.
@@ -35,11 +38,11 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
   """
 
   def __init__(
-    self, num_bits: int, per_channel: bool, channel_axis: int | None
+    self, grid: recipe_lib.TensorQuantization, channel_axis: int | None
   ):
-    """Args as in `recipe.TensorQuantization`; channel_axis None for dense."""
-    super().__init__(num_bits, channel_axis is not None, True, True)
-    self.per_channel = per_channel
+    """Args: the grid; channel_axis as in `quantize_kernel`."""
+    super().__init__(grid.num_bits, channel_axis is not None, True, True)
+    self.grid = grid
     self.channel_axis = channel_axis
 
   def build(
@@ -63,15 +66,11 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
     }
 
   def limit(self, kernel: tf.Tensor) -> tf.Tensor:
-    """Returns the largest magnitude, [channels] or scalar."""
-    magnitude = tf.maximum(tf.abs(kernel), fake_quant.LEAST_LIMIT)
-    if self.channel_axis is None or not self.per_channel:
-      limit = tf.reduce_max(magnitude)
-      if self.channel_axis is None:
-        return limit
-      return tf.fill((kernel.shape[self.channel_axis],), limit)
-    axes = [i for i in range(kernel.shape.rank) if i != self.channel_axis]
-    return tf.reduce_max(magnitude, axes)
+    """Returns the greatest magnitude on the grid, [channels] or scalar."""
+    limit = range_rules.kernel_limit(kernel, self.grid, self.channel_axis)
+    if self.channel_axis is None or self.grid.per_channel:
+      return limit
+    return tf.fill((kernel.shape[self.channel_axis],), limit)
 
   def __call__(self, inputs, training, weights, **kwargs):
     """Returns the kernel on its grid; in training the range follows it."""
@@ -95,13 +94,40 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
     )
     return tf.reshape(rounded, shape)
 
-  def get_config(self) -> dict[str, Any]:
-    """Returns the constructor's arguments."""
-    return {
-      "num_bits": self.num_bits,
-      "per_channel": self.per_channel,
-      "channel_axis": self.channel_axis,
-    }
+
+class OutputQuantizer(
+  tfmot.quantization.keras.quantizers.MovingAverageQuantizer
+):
+  """Asymmetric grid of an output, on a moving average of batches' ranges.
+
+  Differs from the stock quantizer in the range of a batch, which the rule of
+  the grid says.
+  """
+
+  _DECAY = 0.999
+
+  def __init__(
+    self, grid: recipe_lib.TensorQuantization, bounds: range_rules.Bounds
+  ):
+    """Args as `range_rules.activation_range`."""
+    super().__init__(grid.num_bits, False, False, False)
+    self.grid = grid
+    self.bounds = bounds
+
+  def __call__(self, inputs, training, weights, **kwargs):
+    """Returns the output on its grid; in training the range moves first."""
+    ends = low, high = weights["min_var"], weights["max_var"]
+    if training:
+      batch = range_rules.activation_range(inputs, self.grid, self.bounds)
+      low, high = (
+        tf.__internal__.train.assign_moving_average(
+          end, tf.stop_gradient(value), self._DECAY, zero_debias=False
+        )
+        for end, value in zip(ends, batch, strict=True)
+      )
+    return tf.quantization.fake_quant_with_min_max_vars(
+      inputs, low, high, self.num_bits
+    )
 
 
 class _Config(tfmot.quantization.keras.QuantizeConfig):
@@ -128,10 +154,10 @@ class KernelConfig(_Config):
   """Rounds the kernel of a Conv2D, DepthwiseConv2D or Dense layer."""
 
   def __init__(
-    self, num_bits: int, per_channel: bool, channel_axis: int | None
+    self, grid: recipe_lib.TensorQuantization, channel_axis: int | None
   ):
     """Args as `KernelQuantizer`."""
-    self.quantizer = KernelQuantizer(num_bits, per_channel, channel_axis)
+    self.quantizer = KernelQuantizer(grid, channel_axis)
 
   @staticmethod
   def _attribute(layer: keras.layers.Layer) -> str:
@@ -148,29 +174,50 @@ class KernelConfig(_Config):
     setattr(layer, self._attribute(layer), kernel)
 
   def get_config(self) -> dict[str, Any]:
-    """Returns the constructor's arguments."""
-    return self.quantizer.get_config()
+    """Returns the constructor's arguments, as JSON can hold them."""
+    return {
+      "grid": dataclasses.asdict(self.quantizer.grid),
+      "channel_axis": self.quantizer.channel_axis,
+    }
+
+  @classmethod
+  def from_config(cls, config: Mapping[str, Any]) -> "KernelConfig":
+    """Returns the configuration that gave `get_config`."""
+    return cls(_grid(config["grid"]), config["channel_axis"])
 
 
 @_registered
 class OutputConfig(_Config):
   """Rounds the output of a layer to an asymmetric grid."""
 
-  def __init__(self, num_bits: int):
-    """Args: num_bits, 2 to 8."""
-    self.num_bits = num_bits
+  def __init__(
+    self, grid: recipe_lib.TensorQuantization, bounds: range_rules.Bounds
+  ):
+    """Args as `OutputQuantizer`."""
+    self.quantizer = OutputQuantizer(grid, bounds)
 
   def get_output_quantizers(self, layer):
     """See TFMOT's `QuantizeConfig`."""
-    return [
-      tfmot.quantization.keras.quantizers.MovingAverageQuantizer(
-        self.num_bits, per_axis=False, symmetric=False, narrow_range=False
-      )
-    ]
+    return [self.quantizer]
 
   def get_config(self) -> dict[str, Any]:
-    """Returns the constructor's arguments."""
-    return {"num_bits": self.num_bits}
+    """Returns the constructor's arguments, as JSON can hold them."""
+    return {
+      "grid": dataclasses.asdict(self.quantizer.grid),
+      "bounds": list(self.quantizer.bounds),
+    }
+
+  @classmethod
+  def from_config(cls, config: Mapping[str, Any]) -> "OutputConfig":
+    """Returns the configuration that gave `get_config`."""
+    least, greatest = config["bounds"]
+    return cls(_grid(config["grid"]), (least, greatest))
+
+
+def _grid(config: Mapping[str, Any]) -> recipe_lib.TensorQuantization:
+  """Returns the grid of which these are the fields."""
+  rule = recipe_lib.RangeRule(config["range_rule"])
+  return recipe_lib.TensorQuantization(**{**config, "range_rule": rule})
 
 
 @_registered
@@ -187,7 +234,7 @@ class StandaloneBatchNormalization(keras.layers.BatchNormalization):
     if training:
       return super().call(inputs, training=True, **kwargs)
     gain = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
-    limit = tf.maximum(tf.abs(gain), fake_quant.LEAST_LIMIT)
+    limit = tf.maximum(tf.abs(gain), range_rules.LEAST_LIMIT)
     kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
       tf.reshape(gain, (1, 1, -1)), -limit, limit, 8, narrow_range=True
     )
@@ -219,15 +266,22 @@ def quantize_kernel(
   """
   if recipe.weights is None:
     raise ValueError(f"Recipe {recipe.name!r} does not round kernels.")
-  weights = recipe.weights
-  config = KernelConfig(weights.num_bits, weights.per_channel, channel_axis)
-  return Wrapper(layer, config)
+  return Wrapper(layer, KernelConfig(recipe.weights, channel_axis))
 
 
-def quantize_output(name: str, num_bits: int) -> keras.layers.Layer:
-  """Returns a layer that rounds what it is given, and holds the range."""
+def quantize_output(
+  name: str, grid: recipe_lib.TensorQuantization, bounds: range_rules.Bounds
+) -> keras.layers.Layer:
+  """Returns a layer that rounds what it is given, and holds the range.
+
+  Args:
+    name: of the layer, without the wrapper's prefix.
+    grid: asymmetric.
+    bounds: between which all that it is given lies.
+  """
   return Wrapper(
-    keras.layers.Activation("linear", name=name), OutputConfig(num_bits)
+    keras.layers.Activation("linear", name=name),
+    OutputConfig(grid, bounds),
   )
 
 
