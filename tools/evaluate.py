@@ -82,6 +82,13 @@ _RECIPES = flags.DEFINE_multi_enum(
   list(recipe_lib.RECIPES),
   "Recipe to predict in, besides w8a8; may be given several times.",
 )
+_RANGE_RULE = flags.DEFINE_enum_class(
+  "range_rule",
+  None,
+  recipe_lib.RangeRule,
+  "How far the grids of kernels and activations reach, in place of the recipes'"
+  " own rules: to the greatest value, or by least squared error.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
 _OVERWRITE = flags.DEFINE_bool(
   "overwrite", False, "Whether to replace an output that exists."
@@ -132,6 +139,7 @@ def _job() -> pipeline.Job:
     download=_DOWNLOAD.value,
     recipes=tuple(dict.fromkeys([*_RECIPES.value, "w8a8"])),
     num_images=_NUM_IMAGES.value,
+    range_rule=_RANGE_RULE.value,
   )
 
 
@@ -171,6 +179,7 @@ def _report(
       "steps": predictor.metadata.get("step", 0),
       "dataset": dataset.name,
       "num_images": num_images,
+      "range_rule": _RANGE_RULE.value,
       "networks": [r.to_json() for r in reports],
     }
     files.write(_OUTPUT.value, json.dumps(content, indent=2) + "\n")

@@ -14,6 +14,7 @@ from ghn_tf.child import accuracy
 from ghn_tf.child import calibrate
 from ghn_tf.child import network
 from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
 
 
@@ -57,6 +58,7 @@ def evaluate_network(
   recipes: Sequence[str],
   *,
   num_images: int | None = None,
+  range_rule: recipe_lib.RangeRule | None = None,
 ) -> NetworkReport:
   """Predicts one network in every recipe and measures it.
 
@@ -66,6 +68,7 @@ def evaluate_network(
     dataset: its training split calibrates, its test split measures.
     recipes: names, w8a8 among them: the integer file is made of it.
     num_images: number of test images; all if None.
+    range_rule: how far grids reach; each recipe's own rules if None.
   """
   start = time.monotonic()
   images = predictor.normalize(dataset.test.images[:num_images])
@@ -79,7 +82,7 @@ def evaluate_network(
   children = {
     name: predictor.child(
       architecture,
-      name,
+      recipe_lib.get(name, range_rule=range_rule),
       calibration_images=dataset.train.images[: calibrate.NUM_IMAGES],
     )
     for name in recipes

@@ -27,6 +27,7 @@ from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks
+from ghn_tf.quant import recipe as recipe_lib
 
 # Of Python's own, whose levels Beam sets in its workers.
 _LOGGER = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Job:
     download: whether images that are not in it may be downloaded.
     recipes: names, w8a8 among them.
     num_images: number of test images; all if None.
+    range_rule: how far grids reach; each recipe's own rules if None.
   """
 
   checkpoint: str
@@ -56,6 +58,7 @@ class Job:
   download: bool = False
   recipes: tuple[str, ...] = ("w8a8",)
   num_images: int | None = None
+  range_rule: recipe_lib.RangeRule | None = None
 
   def load(self) -> tuple[predictor_lib.Predictor, data.Dataset]:
     """Returns hypernetwork and images; a process loads the latest ones once.
@@ -113,6 +116,7 @@ class _Measure(beam.DoFn):
           self._dataset,
           self._job.recipes,
           num_images=self._job.num_images,
+          range_rule=self._job.range_rule,
         )
     except (ValueError, MemoryError, tf.errors.OpError) as error:
       # Of this network alone; an exception would end the others too.
