@@ -122,7 +122,7 @@ class ExtentTest(parameterized.TestCase):
     self.assertEqual(
       extent.tell("vgg16", found),
       "Network 'vgg16' lies outside of those that the hypernetwork was trained"
-      " on, so its accuracy may be that of chance: parameters 33,638,218"
+      " on, so it may be far less accurate: parameters 33,638,218"
       " (10,000 to 250,000), image height 64 (32).",
     )
 

@@ -131,7 +131,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(logs.output, 1)
     self.assertIn(
       "'resnet8' lies outside of those that the hypernetwork was trained on, so"
-      " its accuracy may be that of chance: multiply accumulates 12,501,632"
+      " it may be far less accurate: multiply accumulates 12,501,632"
       " (1,000,000 to 2,500,000).",
       logs.output[0],
     )

@@ -184,7 +184,7 @@ class EvaluateTest(parameterized.TestCase):
         ("float", "w8a8", "w4a4", "w2a2", "tflite_w8a8"), network["accuracy"]
       )
       self.assertIn(network["name"], done.stdout)
-    inside, resnet8, _ = (n["outside"] for n in report["networks"])
+    inside, resnet8, _ = (n["outside_of_training"] for n in report["networks"])
     self.assertEqual(inside, {})
     self.assertEqual(resnet8["multiply_accumulates"]["value"], 12_501_632)
     self.assertIn("'resnet8' lies outside of those that", done.stdout)

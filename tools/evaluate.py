@@ -160,9 +160,9 @@ def _report(
       " holds it with\n--data_dir, or allow a --download.\n"
     )
   outside = "".join(
-    f"{extent.tell(report.name, report.outside)}\n\n"
+    f"{extent.tell(report.name, report.outside_of_training)}\n\n"
     for report in reports
-    if report.outside
+    if report.outside_of_training
   )
   print(
     f"Top-1 accuracy in % on {num_images} test images of {dataset.name}, with"

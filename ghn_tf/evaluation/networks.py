@@ -25,8 +25,8 @@ class NetworkReport:
   Attributes:
     name: of the network.
     unseen: whether training is known not to have drawn it.
-    outside: in which measures it is unlike the networks of training; None if
-      these are not known.
+    outside_of_training: in which measures it is unlike the networks of
+      training; None if these are not known.
     macs: multiply-accumulates for one image.
     num_params: number of parameters.
     accuracy: top-1 with stored statistics, as deployed, by recipe; files
@@ -38,7 +38,7 @@ class NetworkReport:
 
   name: str
   unseen: bool
-  outside: extent.Outside | None
+  outside_of_training: extent.Outside | None
   macs: int
   num_params: int
   accuracy: dict[str, float]

@@ -101,5 +101,5 @@ def tell(name: str, found: Outside) -> str:
     )
   return (
     f"Network {name!r} lies outside of those that the hypernetwork was trained"
-    f" on, so its accuracy may be that of chance: {', '.join(told)}."
+    f" on, so it may be far less accurate: {', '.join(told)}."
   )
