@@ -3,12 +3,38 @@
 from absl.testing import absltest
 
 from ghn_tf.arch import bounds
+from ghn_tf.arch import genotype
+from ghn_tf.arch import layers
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
 
 class BoundsTest(absltest.TestCase):
   """What the readers of JSON and of records refuse is in their tests."""
+
+  def test_vgg19_of_imagenet_is_a_network(self):
+    builder = spec.Builder((224, 224, 3))
+    x = builder.input
+    for filters, repeats in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)):
+      for _ in range(repeats):
+        x = builder.place(layers.conv(filters, 3, use_bias=True), x)
+        x = builder.place(layers.RELU, x)
+      x = builder.place(layers.pool(ops.Op.MAX_POOL, 2, 2), x)
+    x = builder.place(layers.FLATTEN, x)
+    for units in (4096, 4096, 1000):
+      x = builder.place(layers.dense(units), x)
+    # The number that Keras prints for its VGG19.
+    self.assertEqual(builder.build("vgg19").num_params, 143_667_240)
+
+  def test_three_thousand_nodes_are_a_network(self):
+    genes = {
+      "normal": [("sep_conv_3x3", 0), ("conv_3x3", 1)] * 2,
+      "normal_concat": [2, 3],
+      "reduce": [("sep_conv_3x3", 0), ("max_pool_3x3", 1)] * 2,
+      "reduce_concat": [2, 3],
+    }
+    architecture = genotype.from_genotype(genes, n_cells=120, C=16)
+    self.assertGreater(len(architecture.nodes), 3_000)
 
   def test_number_of_nodes(self):
     builder = spec.Builder((1, 1, 1))
