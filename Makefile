@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Each target makes .venv from requirements.txt by itself, the first time and
-# whenever the requirements change. Another Python 3.11 than the one found:
+# whenever the requirements change, with this project in it as it stands here. Another Python 3.11 than the one found:
 # make PYTHON=/path/to/python3.11 ...
 
 VENV := .venv
@@ -11,9 +11,6 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 # Written when an installation has succeeded, so that half of one is not used.
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-
-# TensorFlow's start-up messages drown what the programs say.
-export TF_CPP_MIN_LOG_LEVEL := 3
 
 # Candidates are run, not only found: a pyenv shim may exist and fail, and
 # Debian's python3 has no ensurepip without its package python3-venv.
@@ -33,7 +30,7 @@ help:
 	@echo 'make endurance      kill a training process twenty times (long)'
 	@echo 'make fuzz           10,000 wrong inputs to the readers of files (long)'
 	@echo 'make lint           check style, format and types'
-	@echo 'make clean          remove .venv and demo'
+	@echo 'make clean          remove .venv, demo and what builds leave'
 
 demo: $(RUN_STAMP)
 	$(PY) -m ghn_tf.train --flagfile=ghn_tf/configs/quickstart.flags \
@@ -62,7 +59,7 @@ lint: $(DEV_STAMP)
 	$(PY) -m mypy
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) build demo ghn_tf.egg-info
 
 $(RUN_STAMP): requirements.txt
 	@rm -rf $(VENV)
@@ -80,9 +77,10 @@ $(RUN_STAMP): requirements.txt
 	@echo 'Installing requirements.txt (3 GB, a minute or more)'
 	@$(PIP) pip==26.3
 	@$(PIP) --requirement requirements.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml $(RUN_STAMP)
 	@echo 'Installing the tools for tests and lint'
-	@$(PIP) --group dev
+	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@

@@ -17,6 +17,32 @@ Vocabulary, the same in code, flags and documentation:
   recipe        how numbers are rounded: `quant.recipe.Recipe`
   target        a user's own network: a function's dotted path, or a JSON file
 
+Public names; others may change at any time, these as CHANGELOG.md says:
+  arch.genotype.from_genotype
+  arch.ops.Op
+  arch.serialization.from_json
+  arch.serialization.to_json
+  arch.spec.Architecture
+  arch.spec.Builder
+  child.keras_io.from_keras
+  child.keras_io.to_keras
+  convnets250k.dataset.ConvNets250K
+  convnets250k.store.Store
+  data.load
+  edge.tflite.convert
+  edge.tflite.Interpreter
+  evaluation.networks.evaluate_network
+  predictor.Child
+  predictor.load
+  predictor.Predictor
+  quant.recipe.get
+  quant.recipe.Recipe
+  spaces.space.sample
+  spaces.splits.collection
+  targets.load
+  training.config.TrainConfig
+  training.run.run
+
 Dimension letters: A architectures, N nodes (of all graphs), E edges, D hidden
 units, B images, H W C image height, width and channels. Kernels are in Keras
 order: [kh, kw, c_in, c_out], depthwise [kh, kw, c, 1], dense [c_in, c_out].

@@ -1,14 +1,18 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Image classification sets in memory; `image_batches` draws from them."""
+"""Image classification sets in memory; `image_batches` draws from them.
+
+TensorFlow is imported where it is needed: flags name `SAMPLE`, and a wrong flag
+should not take the seconds that TensorFlow takes to start.
+"""
 
 import dataclasses
 import functools
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 SAMPLE = "cifar10_sample"
@@ -184,7 +188,10 @@ def _resize_batch(images: np.ndarray, size: int) -> np.ndarray:
   return _resize(images, size).numpy()
 
 
-def _resize(images: np.ndarray | tf.Tensor, size: int) -> tf.Tensor:
+def _resize(images: Any, size: int) -> Any:
+  """Returns a uint8 tensor [..., size, size, C] of an array or a tensor."""
+  import tensorflow as tf
+
   resized = tf.image.resize(images, (size, size), antialias=True)
   return tf.saturate_cast(tf.round(resized), tf.uint8)
 
@@ -297,6 +304,8 @@ def _read_split(
   image_size: int | None,
 ) -> Split:
   """Reads a split in the order of its files into one array."""
+  import tensorflow as tf
+
   size = builder.info.splits[split].num_examples
   images = np.empty((size, *shape), np.uint8)
   labels = np.empty(size, np.int32)

@@ -3,10 +3,9 @@
 """From a trained hypernetwork to networks that are ready to run.
 
 from ghn_tf import predictor
-from models import resnet
 
-ghn = predictor.load("demo/run")
-network = ghn.predict(resnet.resnet20(), recipe="w4a4")
+ghn = predictor.load("edge_cifar10")
+network = ghn.predict(model, recipe="w4a4")  # model: a keras.Model of yours
 """
 
 import dataclasses

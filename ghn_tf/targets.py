@@ -17,7 +17,6 @@ from typing import Any
 
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
-from ghn_tf.child import keras_io
 
 # Of the flags that take a target.
 HELP = (
@@ -43,6 +42,8 @@ def load(target: str) -> spec.Architecture:
         # One more than it takes, which it then refuses.
         text = file.read(serialization.MAX_CHARACTERS + 1)
       return serialization.from_json(text)
+    from ghn_tf.child import keras_io  # TensorFlow, which flags do without
+
     return keras_io.from_keras(_call(target))
   except (OSError, ValueError) as error:
     raise ValueError(f"Target {target!r}: {error}") from error

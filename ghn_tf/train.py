@@ -9,29 +9,14 @@ The same command again goes on from the last checkpoint in the workdir. Put
 --flagfile first: of a flag that is given twice the last value counts.
 """
 
-from collections.abc import Iterator, Sequence
-import contextlib
 import dataclasses
-import json
-import os
-import signal
-import sys
-import threading
 from typing import Any, get_args
 
-from absl import app
 from absl import flags
-from absl import logging
 
-import ghn_tf
-from ghn_tf import data
-from ghn_tf import files
-from ghn_tf.training import children
+from ghn_tf.programs import program
 from ghn_tf.training import config as training_config
-from ghn_tf.training import distribution
-from ghn_tf.training import loop
-from ghn_tf.training import state as training_state
-from ghn_tf.training import trainer as trainer_lib
+from ghn_tf.training import errors
 
 _WORKDIR = flags.DEFINE_string(
   "workdir",
@@ -52,12 +37,10 @@ _INIT_CHECKPOINT = flags.DEFINE_string(
   " checkpoint file, the workdir of another run, or the name of a pretrained"
   " one; a new one if None.",
 )
-
-
 _STRATEGY = flags.DEFINE_enum(
   "strategy",
   "none",
-  distribution.STRATEGIES,
+  training_config.STRATEGIES,
   "How the networks of a step are divided: none; mirrored, among all GPUs of"
   " this machine, or its logical CPUs if it has none; multi_worker, among the"
   " processes in the environment variable TF_CONFIG, each started by this"
@@ -93,102 +76,31 @@ def config_from_flags() -> training_config.TrainConfig:
   return training_config.TrainConfig(**values)
 
 
-def _write_run_files(state: training_state.TrainState) -> None:
-  """Writes how the run was started."""
+def train() -> int | None:
+  """Trains as the flags say; returns the exit status."""
+  config = config_from_flags()
   holders = (_WORKDIR, _DATA_DIR, _DOWNLOAD, _INIT_CHECKPOINT, _STRATEGY)
   names = [holder.name for holder in (*holders, *_CONFIG.values())]
   lines = [flags.FLAGS[name].serialize() for name in names]
-  files.write(
-    os.path.join(_WORKDIR.value, "train.flags"),
-    "".join(f"{line}\n" for line in lines if line),
-  )
-  content = {
-    "version": ghn_tf.__version__,
-    "training": dataclasses.asdict(state.config),
-    "ghn": dataclasses.asdict(state.ghn.config),
-  }
-  files.write(
-    os.path.join(_WORKDIR.value, "config.json"),
-    json.dumps(content, indent=2) + "\n",
-  )
 
+  program.import_silently("tensorflow")
+  from ghn_tf.training import run
 
-@contextlib.contextmanager
-def _signals(
-  state: training_state.TrainState, stop: threading.Event
-) -> Iterator[list[int]]:
-  """Lets SIGTERM and SIGINT set `stop`; yields those received."""
-  received: list[int] = []
-
-  def on_signal(number: int, frame: Any) -> None:
-    del frame
-    signal.signal(number, before[number])  # a second one ends it at once
-    received.append(number)
-    stop.set()
-    logging.info(
-      "Received %s: finishing step %s, saving.",
-      signal.Signals(number).name,
-      f"{state.step + 1:,}",
-    )
-
-  numbers = (int(signal.SIGTERM), int(signal.SIGINT))
-  before = {number: signal.signal(number, on_signal) for number in numbers}
-  try:
-    yield received
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
-
-
-def _train() -> int | None:
-  """Trains; returns the exit status."""
-  config = config_from_flags()
-  children.configure(config.parallel_children)
-  workers = distribution.create(_STRATEGY.value)
-  dataset = data.load(
-    config.dataset,
-    _DATA_DIR.value,
-    image_size=config.image_size,
-    download=_DOWNLOAD.value,
-  )
-  # Whatever can be wrong shows before the first file is written.
-  state = training_state.open_run(
+  return run.run(
     config,
-    dataset,
     _WORKDIR.value,
-    _INIT_CHECKPOINT.value,
-    workers.is_chief,
+    "".join(f"{line}\n" for line in lines if line),
+    data_dir=_DATA_DIR.value,
+    download=_DOWNLOAD.value,
+    init_checkpoint=_INIT_CHECKPOINT.value,
+    strategy=_STRATEGY.value,
   )
-  trainer = trainer_lib.Trainer(state, workers)
-  if workers.is_chief:
-    _write_run_files(state)
-  stop = threading.Event()
-  with _signals(state, stop) as received:
-    finished = loop.train(trainer, _WORKDIR.value, stop)
-  if finished:
-    return None
-  # Like a shell: a scheduler must not take a stopped run for a finished one.
-  # If the signal went to another worker, this one ends as that one does.
-  return 128 + (received or [signal.SIGTERM])[0]
 
 
-def main(argv: Sequence[str]) -> int | None:
-  """Trains as the flags say; returns the exit status."""
-  if len(argv) > 1:
-    raise app.UsageError(f"Only flags are expected, got {argv[1:]}.")
-  try:
-    return _train()
-  except (
-    ValueError,
-    OSError,
-    trainer_lib.TrainingError,
-    distribution.LostWorkerError,
-  ) as error:
-    logging.debug("Where the error came from:", exc_info=True)
-    print(f"ghn_tf.train: error: {error}", file=sys.stderr)
-    return 1
+def main() -> None:
+  """Runs the program."""
+  program.run(train, (errors.TrainingError,))
 
 
 if __name__ == "__main__":
-  flags.FLAGS.set_default("verbosity", logging.INFO)
-  app.run(main)
+  main()

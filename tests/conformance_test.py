@@ -44,6 +44,7 @@ from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.child import ranges
 from ghn_tf.edge import tflite
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
@@ -170,7 +171,7 @@ def _architecture(name: str) -> spec.Architecture:
 
 @functools.cache
 def _hypernetwork(num_classes: int) -> ghn_model.GHN:
-  config = ghn_model.CONFIGS["ghn2"]
+  config = ghn_config.CONFIGS["ghn2"]
   return ghn_model.GHN(dataclasses.replace(config, num_classes=num_classes))
 
 

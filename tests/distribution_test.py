@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from ghn_tf.ghn import checkpoint
 from ghn_tf.training import distribution
+from ghn_tf.training import errors
 from ghn_tf.training import metrics
 from tests import free_ports
 from tests import reference_data
@@ -52,12 +53,13 @@ def recorded(function):
   return call
 
 def main(argv):
+  del argv
   (host,) = tf.config.list_physical_devices("CPU")
   two = [tf.config.LogicalDeviceConfiguration()] * 2
   tf.config.set_logical_device_configuration(host, two)
   network.apply = recorded(network.apply)
   gradients.backward = recorded(gradients.backward)
-  status = train.main(argv)
+  status = train.train()
   print(json.dumps(list(places)))
   return status
 
@@ -267,7 +269,7 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
     with (
       mock.patch.object(distribution, "_PATIENCE_SECONDS", 1),
       self.assertLogs("absl", "INFO") as logs,
-      self.assertRaisesRegex(distribution.LostWorkerError, hosts[1]),
+      self.assertRaisesRegex(errors.LostWorkerError, hosts[1]),
     ):
       distribution.create("multi_worker")
     self.assertIn(
@@ -278,7 +280,7 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
     # In a process of its own, since TensorFlow can join one cluster only.
     hosts = [f"localhost:{port}" for port in free_ports.find(1)]
     program = (
-      "import os, signal; from ghn_tf import distribution;"
+      "import os, signal; from ghn_tf.training import distribution;"
       " distribution.create('multi_worker');"
       " os.kill(os.getpid(), signal.SIGTERM); print('Still there')"
     )

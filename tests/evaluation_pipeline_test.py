@@ -18,8 +18,8 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks as networks_lib
 from ghn_tf.evaluation import pipeline
+from ghn_tf.programs import beam
 from tests import small_run
-from tools import beam
 
 
 def _network(name: str, filters: int, size: int = 16) -> spec.Architecture:

@@ -14,6 +14,7 @@ from ghn_tf.arch import genotype
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.ghn import checkpoint
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
 
@@ -23,7 +24,7 @@ _BRANCHES: dict[str, list] = {
   "reduce": [("max_pool_3x3", 0), ("conv_7x1_1x7", 1)],
   "reduce_concat": [2],
 }
-_TINY = model.GhnConfig(
+_TINY = ghn_config.GhnConfig(
   hidden_dim=8,
   max_channels=6,
   max_kernel=7,
@@ -84,7 +85,7 @@ def _gradients(ghn: model.GHN, architectures) -> dict[str, np.ndarray]:
 
 class ConfigTest(parameterized.TestCase):
   def test_ghn2_has_the_published_number_of_parameters(self):
-    ghn = model.GHN(model.CONFIGS["ghn2"])
+    ghn = model.GHN(ghn_config.CONFIGS["ghn2"])
     expected = {
       "encoder/type_embedding": 480,
       "encoder/channel_embedding": 3_136,
@@ -111,11 +112,13 @@ class ConfigTest(parameterized.TestCase):
     ({"max_distance": 1, "layer_norm": False}, 1_620_668),
   )
   def test_relatives_of_ghn2_have_theirs(self, changes, expected: int):
-    config = dataclasses.replace(model.CONFIGS["ghn2"], **changes)
+    config = dataclasses.replace(ghn_config.CONFIGS["ghn2"], **changes)
     self.assertEqual(model.GHN(config).count_params(), expected)
 
   def test_edge_is_below_two_megabytes(self):
-    self.assertLess(4 * model.GHN(model.CONFIGS["edge"]).count_params(), 2e6)
+    self.assertLess(
+      4 * model.GHN(ghn_config.CONFIGS["edge"]).count_params(), 2e6
+    )
 
   @parameterized.parameters(
     {"hidden_dim": 30},
@@ -127,7 +130,7 @@ class ConfigTest(parameterized.TestCase):
   )
   def test_a_wrong_field_is_named(self, **changes):
     with self.assertRaisesRegex(ValueError, f"{next(iter(changes))} must be"):
-      model.GhnConfig(**changes)
+      ghn_config.GhnConfig(**changes)
 
   @parameterized.parameters(
     ({"num_rounds": 10**9}, "num_rounds must be at most 16, got 1000000000"),
@@ -147,7 +150,7 @@ class ConfigTest(parameterized.TestCase):
   def test_sizes_have_bounds(self, changes, message):
     # A checkpoint of a few bytes may claim any.
     with self.assertRaisesRegex(ValueError, message):
-      model.GhnConfig(**changes)
+      ghn_config.GhnConfig(**changes)
 
 
 class GhnTest(tf.test.TestCase, parameterized.TestCase):
@@ -279,7 +282,7 @@ class ArraysTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotAllEqual(array, other[name])
 
   def test_initial_values_are_those_of_pytorch(self):
-    arrays = model.GHN(model.CONFIGS["ghn2"]).get_arrays()
+    arrays = model.GHN(ghn_config.CONFIGS["ghn2"]).get_arrays()
     # Uniform within 1 / sqrt(fan_in), of kernels and biases alike.
     for name, fan_in in (
       ("encoder/gru/kernel", 32),
@@ -325,7 +328,7 @@ class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
     ghn = model.GHN(_TINY, seed=5)
     arrays = ghn.get_arrays() if arrays is None else arrays
     metadata = {
-      "format": model.FORMAT,
+      "format": ghn_config.FORMAT,
       "ghn": dataclasses.asdict(_TINY),
       "step": 3,
     } | changes

@@ -10,6 +10,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.ghn import checkpoint
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
 from tests import programs
@@ -37,7 +38,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def _state(num_classes: int = 10, max_kernel: int = 11):
   """Returns arrays of a GHN-2; each element of one of them is another one."""
   shapes = ghn2_weights.shapes(
-    model.GhnConfig(num_classes=num_classes, max_kernel=max_kernel)
+    ghn_config.GhnConfig(num_classes=num_classes, max_kernel=max_kernel)
   )
   return {
     name: np.arange(np.prod(shape), dtype=np.float32).reshape(shape)

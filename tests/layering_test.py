@@ -60,10 +60,12 @@ _TRAINED_WITH = (
   "tqdm",
 )
 _PREDICTED_WITH = (*_TENSORFLOW, *_TRAINED_WITH, _TFMOT)
+_STARTED_WITH = (*_PREDICTED_WITH, "absl", "apache_beam", "matplotlib")
 _ALL = (
   *_MIDDLE,
   "ghn_tf.edge",
   "ghn_tf.evaluation",
+  "ghn_tf.export",
   "ghn_tf.predictor",
   "ghn_tf.report",
   "ghn_tf.targets",
@@ -99,6 +101,7 @@ _LAYERS = {
   "ghn_tf.ghn.checkpoint": Layer(
     ("ghn_tf.files", "ghn_tf.strict_json"), ("absl.logging", "numpy")
   ),
+  "ghn_tf.ghn.config": Layer(),
   "ghn_tf.ghn.graph": Layer(_ARCH, ("numpy", "tensorflow_gnn")),
   # Running a network with given parameters. The stored set.
   "ghn_tf.child": Layer(
@@ -119,6 +122,10 @@ _LAYERS = {
   "ghn_tf.training": Layer(
     (*_MIDDLE, "ghn_tf.training"), _TENSORFLOW, _TRAINED_WITH
   ),
+  "ghn_tf.training.benchmark": Layer(
+    (*_MIDDLE, "ghn_tf.training"), _TENSORFLOW, (*_TRAINED_WITH, _TFMOT)
+  ),
+  "ghn_tf.training.errors": Layer(),
   "ghn_tf.training.metrics": Layer(
     ("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")
   ),
@@ -126,6 +133,11 @@ _LAYERS = {
   # What a user calls, and what is looked at.
   "ghn_tf.predictor": Layer(
     (*_MIDDLE, "ghn_tf.edge", "ghn_tf.training"), _TENSORFLOW, _PREDICTED_WITH
+  ),
+  "ghn_tf.export": Layer(
+    (*_MIDDLE, "ghn_tf.edge", "ghn_tf.predictor", "ghn_tf.training"),
+    (),
+    _PREDICTED_WITH,
   ),
   "ghn_tf.targets": Layer(
     (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
@@ -144,34 +156,35 @@ _LAYERS = {
   ),
   # The programs.
   "ghn_tf.train": Layer(
-    (*_MIDDLE, "ghn_tf.training"),
-    ("absl", "tensorflow"),
+    (*_MIDDLE, "ghn_tf.programs.program", "ghn_tf.training"),
+    ("absl",),
     (*_TENSORFLOW, *_TRAINED_WITH),
   ),
-  "models": Layer((), ("tf_keras",)),
-  "tools": Layer(
-    (*_ALL, "tools.program"),
-    ("absl", "numpy", "tensorflow", "tf_keras"),
-    (*_PREDICTED_WITH, "matplotlib"),
+  "ghn_tf.programs": Layer(
+    (*_ALL, "ghn_tf.programs.program"), ("absl",), _STARTED_WITH
   ),
-  "tools.program": Layer((), ("absl",)),
-  "tools.beam": Layer((), ("absl", "apache_beam")),
-  "tools.evaluate": Layer(
-    (*_ALL, "tools.beam", "tools.program"),
+  "ghn_tf.programs.program": Layer((), ("absl",)),
+  "ghn_tf.programs.beam": Layer(
+    ("ghn_tf.programs.program",), ("absl", "apache_beam")
+  ),
+  "ghn_tf.programs.evaluate": Layer(
+    (*_ALL, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
     ("absl",),
-    (*_PREDICTED_WITH, "apache_beam"),
+    _STARTED_WITH,
   ),
-  "tools.make_architectures": Layer(
-    (*_ALL, "tools.beam", "tools.program"),
+  "ghn_tf.programs.make_architectures": Layer(
+    (*_ALL, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
     ("absl", "tensorflow_datasets"),
-    (*_PREDICTED_WITH, "apache_beam", "matplotlib"),
+    _STARTED_WITH,
   ),
-  "tools.import_ghn2": Layer(
+  "ghn_tf.programs.import_ghn2": Layer(
     (*_ARCH, "ghn_tf.constants", "ghn_tf.files", "ghn_tf.ghn")
-    + ("tools.program",),
+    + ("ghn_tf.programs.program",),
     ("absl", "numpy", "torch"),
     (*_TENSORFLOW, "tensorflow_gnn"),
   ),
+  "tools": Layer(("ghn_tf.programs",), (), (*_ALL, *_STARTED_WITH, "torch")),
+  "models": Layer((), ("tf_keras",)),
 }
 # The package itself only sets the environment and is imported everywhere.
 _PACKAGE = "ghn_tf"
@@ -249,7 +262,8 @@ class LayeringTest(parameterized.TestCase):
     ("ghn_tf.training.loop", "from ghn_tf.targets import name"),
     ("ghn_tf.predictor", "from ghn_tf.evaluation import networks"),
     ("models.resnet", "from ghn_tf.files import write"),
-    ("tools.evaluate", "import matplotlib.pyplot as plt"),
+    ("ghn_tf.programs.evaluate", "import matplotlib.pyplot as plt"),
+    ("tools.evaluate", "from ghn_tf import data"),
     ("ghn_tf.helpers", "import os"),
   )
   def test_a_forbidden_import_is_found(self, module: str, source: str):

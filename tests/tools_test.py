@@ -60,6 +60,7 @@ class ToTfliteTest(absltest.TestCase):
   def test_writes_an_integer_file_and_its_description(self):
     done = self._run(recipe="w4a8", output="w4a8.tflite")
     self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEmpty(programs.foreign_lines(done.stderr))
     content = (self.folder / "w4a8.tflite").read_bytes()
     self.assertEmpty(tflite.float_operators(content))
     described = json.loads((self.folder / "w4a8.json").read_text())
@@ -175,6 +176,7 @@ class EvaluateTest(parameterized.TestCase):
       f"--output={output}",
     )
     self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEmpty(programs.foreign_lines(done.stderr))
     report = json.loads(output.read_text())
     names = [network["name"] for network in report["networks"]]
     self.assertEqual(names[1:], ["resnet8", "written"])

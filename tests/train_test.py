@@ -25,9 +25,12 @@ import tensorflow as tf
 from ghn_tf import data
 from ghn_tf import train
 from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import program
 from ghn_tf.training import config as training_config
+from ghn_tf.training import errors as errors_lib
 from ghn_tf.training import metrics
 from ghn_tf.training import trainer as trainer_lib
+from tests import programs
 from tests import reference_data
 from tests import tiny_run
 
@@ -84,8 +87,10 @@ class MainTest(parameterized.TestCase):
       ),
       contextlib.redirect_stderr(errors),
     ):
-      status = train.main(["train"])
-    return status or 0, errors.getvalue()
+      status = program.status(
+        train.train, ["train"], (errors_lib.TrainingError,)
+      )
+    return status, errors.getvalue()
 
   def test_a_run_leaves_checkpoint_metrics_flags_and_configuration(self):
     status, _ = self._main()
@@ -124,15 +129,13 @@ class MainTest(parameterized.TestCase):
     file = self.create_tempfile().full_path
     status, message = self._main(workdir=os.path.join(file, "run"))
     self.assertEqual(status, 1)
-    self.assertRegex(message, f"^ghn_tf.train: error: .*{file}/run.*\n$")
+    self.assertRegex(message, f"^train: error: .*{file}/run.*\n$")
 
   def test_a_workdir_that_is_a_file_ends_with_one_line(self):
     file = self.create_tempfile().full_path
     status, message = self._main(workdir=file)
     self.assertEqual(status, 1)
-    self.assertRegex(
-      message, f"^ghn_tf.train: error: .*'{file}' is a file.*\n$"
-    )
+    self.assertRegex(message, f"^train: error: .*'{file}' is a file.*\n$")
 
   @parameterized.parameters(
     ({"max_macs": 10}, "0 validation architectures within max_macs=10"),
@@ -143,7 +146,7 @@ class MainTest(parameterized.TestCase):
     workdir = os.path.join(self.workdir, "run")
     status, message = self._main(workdir=workdir, **changes)
     self.assertEqual(status, 1)
-    self.assertRegex(message, f"^ghn_tf.train: error: .*{reason}.*\n$")
+    self.assertRegex(message, f"^train: error: .*{reason}.*\n$")
     self.assertFalse(os.path.exists(workdir))
 
   def test_a_missing_data_set_ends_with_one_line(self):
@@ -152,7 +155,7 @@ class MainTest(parameterized.TestCase):
     ):
       status, message = self._main()
     self.assertEqual(status, 1)
-    self.assertEqual(message, "ghn_tf.train: error: not prepared\n")
+    self.assertEqual(message, "train: error: not prepared\n")
     self.assertEmpty(os.listdir(self.workdir))
 
   def test_a_full_disk_ends_with_one_line_and_keeps_what_was_saved(self):
@@ -245,6 +248,7 @@ class ProcessTest(absltest.TestCase):
       process = self._start(workdir)
       _, errors = process.communicate()
       self.assertEqual(process.returncode, 0, errors)
+      self.assertEmpty(programs.foreign_lines(errors))
     self._check_equal(killed, whole, [2, 4, 6])
 
   @pytest.mark.large

@@ -14,6 +14,7 @@ from ghn_tf.child import accuracy as accuracy_lib
 from ghn_tf.child import network
 from ghn_tf.training import children
 from ghn_tf.training import distribution
+from ghn_tf.training import errors
 from ghn_tf.training import state as training_state
 from ghn_tf.training import trainer as trainer_lib
 from tests import tiny_run
@@ -83,7 +84,7 @@ class NonFiniteTest(tf.test.TestCase):
     self.trainer.step()
     self.trainer.step()
     with self.assertRaisesRegex(
-      trainer_lib.TrainingError, "number 3 in a row, more than.*=2"
+      errors.TrainingError, "number 3 in a row, more than.*=2"
     ):
       self.trainer.step()
 
@@ -199,11 +200,11 @@ class OversizedTest(tf.test.TestCase):
     error = tf.errors.ResourceExhaustedError(None, None, "OOM")
     with mock.patch.object(type(self.state.ghn), "__call__", side_effect=error):
       with self.assertRaisesRegex(
-        trainer_lib.TrainingError, "smaller --meta_batch_size.*OOM"
+        errors.TrainingError, "smaller --meta_batch_size.*OOM"
       ):
         self.trainer.step()
       with self.assertRaisesRegex(
-        trainer_lib.TrainingError, "smaller --evaluation_architectures.*OOM"
+        errors.TrainingError, "smaller --evaluation_architectures.*OOM"
       ):
         self.trainer.evaluate()
 

@@ -5,7 +5,7 @@ import dataclasses
 from absl.testing import absltest
 from absl.testing import parameterized
 
-from ghn_tf.ghn import model
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.training import config as training_config
 from tests import small_collection
 
@@ -33,7 +33,7 @@ class TrainConfigTest(parameterized.TestCase):
     self.assertEqual(
       config.ghn_config(num_classes=100),
       dataclasses.replace(
-        model.CONFIGS["ghn2"], hidden_dim=16, num_classes=100
+        ghn_config.CONFIGS["ghn2"], hidden_dim=16, num_classes=100
       ),
     )
 

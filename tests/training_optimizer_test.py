@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model
 from ghn_tf.training import optimizer
 from tests import tiny_run
@@ -93,7 +94,7 @@ class MuonTest(tf.test.TestCase):
     self.assertAllEqual(*results)
 
   def test_kernels_are_matrices_tables_and_biases_are_not(self):
-    ghn = model.GHN(model.CONFIGS["ghn2"])
+    ghn = model.GHN(ghn_config.CONFIGS["ghn2"])
     shapes = {
       v.name.removesuffix(":0"): optimizer.as_matrix(v)
       for v in ghn.trainable_variables

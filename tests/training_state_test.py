@@ -9,6 +9,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.ghn import checkpoint
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model
 from ghn_tf.training import state as training_state
 from tests import tiny_run
@@ -99,7 +100,7 @@ class SaveTest(absltest.TestCase):
     np.testing.assert_array_equal(
       metadata["images"]["mean"], self.state.dataset.mean
     )
-    self.assertEqual(metadata["format"], model.FORMAT)
+    self.assertEqual(metadata["format"], ghn_config.FORMAT)
 
 
 class OpenRunTest(parameterized.TestCase):

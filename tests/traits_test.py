@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
 
@@ -63,8 +64,8 @@ class TraitsTest(tf.test.TestCase):
       return builder.build("network")
 
     pair = [network(activation) for activation in (ops.Op.RELU, ops.Op.RELU6)]
-    ghn2 = model.GHN(model.GhnConfig())
-    told = model.GHN(model.GhnConfig(traits=True))
+    ghn2 = model.GHN(ghn_config.GhnConfig())
+    told = model.GHN(ghn_config.GhnConfig(traits=True))
     for name, value in ghn2(pair)[0].items():
       # They begin at zero, with the hypernetwork that there would be without.
       # Rounding of float32 alone, since they are summed in another order.

@@ -105,3 +105,35 @@ def evaluate_network(
     len(content),
     time.monotonic() - start,
   )
+
+
+def table(reports: Sequence[NetworkReport]) -> str:
+  """Returns the reports as text, one network a line, accuracies in %."""
+  columns = list(reports[0].accuracy)
+  head = ["network", "MMACs", "params", *columns, "bytes", "seconds"]
+  rows = [head]
+  for report in reports:
+    rows.append(
+      [
+        report.name + ("" if report.unseen else " (may have been seen)"),
+        f"{report.macs / 1e6:.1f}",
+        f"{report.num_params:,}",
+        *(f"{100 * report.accuracy[name]:.1f}" for name in columns),
+        f"{report.tflite_bytes:,}",
+        f"{report.seconds:.1f}",
+      ]
+    )
+  count = len(reports)
+  means = [sum(r.accuracy[c] for r in reports) / count for c in columns]
+  mean = ["mean", "", "", *(f"{100 * m:.1f}" for m in means), "", ""]
+  rows.append(mean)
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  lines = [
+    "  ".join(
+      [row[0].ljust(widths[0])]
+      + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+    )
+    for row in rows
+  ]
+  rule = "-" * len(lines[0])
+  return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

@@ -13,7 +13,7 @@ may add one that has a value for what was done before: its default, unless the
 field's metadata say another, "before". A checkpoint without the option is read
 with that value; one with an option that a version does not know was written by
 a later version, and is refused. Whatever else changes in arrays or metadata
-gets another format (`model.FORMAT`), and a checkpoint of another format is
+gets another format (`config.FORMAT`), and a checkpoint of another format is
 refused.
 """
 

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import encoder
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
@@ -26,7 +27,7 @@ _DECODER = {
 
 def convert(
   state: Mapping[str, np.ndarray],
-) -> tuple[model.GhnConfig, dict[str, np.ndarray]]:
+) -> tuple[ghn_config.GhnConfig, dict[str, np.ndarray]]:
   """Returns configuration and arrays, for `GHN.set_arrays`.
 
   Args:
@@ -77,7 +78,7 @@ def _encoder(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _decoder(
-  state: Mapping[str, np.ndarray], config: model.GhnConfig
+  state: Mapping[str, np.ndarray], config: ghn_config.GhnConfig
 ) -> dict[str, np.ndarray]:
   """Returns the arrays of the decoder."""
   arrays = {}
@@ -101,7 +102,7 @@ def _decoder(
   return arrays
 
 
-def _config(state: Mapping[str, np.ndarray]) -> model.GhnConfig:
+def _config(state: Mapping[str, np.ndarray]) -> ghn_config.GhnConfig:
   """Returns the configuration; its releases differ in two sizes."""
   try:
     num_classes = len(state["bias_class.1.bias"])
@@ -110,11 +111,11 @@ def _config(state: Mapping[str, np.ndarray]) -> model.GhnConfig:
     raise ValueError(
       f"{error} is missing: these are not the weights of a GHN-2."
     ) from error
-  max_kernel = math.isqrt(num_taps // model.GhnConfig.tap_features)
-  return model.GhnConfig(num_classes=num_classes, max_kernel=max_kernel)
+  max_kernel = math.isqrt(num_taps // ghn_config.GhnConfig.tap_features)
+  return ghn_config.GhnConfig(num_classes=num_classes, max_kernel=max_kernel)
 
 
-def shapes(config: model.GhnConfig) -> dict[str, tuple[int, ...]]:
+def shapes(config: ghn_config.GhnConfig) -> dict[str, tuple[int, ...]]:
   """Returns the shape of every array of a GHN-2, by PyTorch's names."""
   dim, classes = config.hidden_dim, config.num_classes
   channels, hidden = config.max_channels, config.kernel_features

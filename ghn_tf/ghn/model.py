@@ -3,10 +3,7 @@
 """The graph hypernetwork: architectures in, parameters out."""
 
 from collections.abc import Mapping, Sequence
-import dataclasses
-import math
 import os
-import types
 
 import numpy as np
 import tensorflow as tf
@@ -14,108 +11,17 @@ import tf_keras as keras
 
 from ghn_tf.arch import spec
 from ghn_tf.ghn import checkpoint
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import decoder
 from ghn_tf.ghn import encoder
 from ghn_tf.ghn import graph as graph_lib
-
-# Of a hypernetwork's checkpoint; another one when its arrays or their meaning
-# change.
-FORMAT = "ghn_tf/1"
-
-# Of the largest array of weights: 16 times that of "ghn2". A checkpoint could
-# claim any size.
-MAX_WEIGHTS = 1 << 24
-# GHN-2 has 1 and 50. A byte holds the distance and two more.
-_GREATEST = {"num_rounds": 16, "max_distance": 253}
-
-
-_SWITCHES = ("layer_norm", "traits", "bounded_kernels")
-
-
-@dataclasses.dataclass(frozen=True)
-class GhnConfig:
-  """Sizes of a hypernetwork; the defaults are GHN-2's for CIFAR-10.
-
-  (arXiv 2110.13100.)
-
-  Attributes:
-    hidden_dim: D, width of the node states; a multiple of 4.
-    max_channels: channels a kernel is decoded with; more are repeated.
-    max_kernel: largest kernel height or width.
-    num_classes: units of a dense classifier.
-    max_distance: longest shortest path that becomes a virtual edge; 1 for none.
-    num_rounds: how often messages go along all edges and against them.
-    layer_norm: whether embeddings are normalized.
-    traits: whether nodes tell activations, strides, dilation, windows of pools
-      and resolution (`graph.TRAITS`), which GHN-2 does not see.
-    bounded_kernels: whether kernels keep below He's scale, on which networks
-      without BatchNorm depend.
-    tap_features: width of the first layer of the kernel part.
-    kernel_features: width of its second layer.
-    vector_features: width of the first layer of the vector part.
-
-  Raises:
-    ValueError: on construction, naming the field that is wrong.
-  """
-
-  hidden_dim: int = 32
-  max_channels: int = 64
-  max_kernel: int = 11
-  num_classes: int = 10
-  max_distance: int = 50
-  num_rounds: int = 1
-  layer_norm: bool = True
-  traits: bool = False
-  bounded_kernels: bool = False
-  tap_features: int = 128
-  kernel_features: int = 256
-  vector_features: int = 64
-
-  def __post_init__(self):
-    for name, value in dataclasses.asdict(self).items():
-      expected = bool if name in _SWITCHES else int
-      if type(value) is not expected or (expected is int and value < 1):
-        raise ValueError(
-          f"{name} must be {'a bool' if expected is bool else 'an int >= 1'},"
-          f" got {value!r}."
-        )
-    if self.hidden_dim % 4:
-      raise ValueError(
-        f"hidden_dim must be a multiple of 4, got {self.hidden_dim}."
-      )
-    for name, greatest in _GREATEST.items():
-      if (value := getattr(self, name)) > greatest:
-        raise ValueError(f"{name} must be at most {greatest}, got {value}.")
-    for names in (
-      ("hidden_dim", "hidden_dim"),
-      ("hidden_dim", "max_kernel", "max_kernel", "tap_features"),
-      ("tap_features", "kernel_features"),
-      ("kernel_features", "max_channels", "max_channels"),
-      ("max_channels", "num_classes"),
-      ("hidden_dim", "vector_features"),
-      ("vector_features", "max_channels"),
-    ):
-      if (size := math.prod(getattr(self, n) for n in names)) > MAX_WEIGHTS:
-        raise ValueError(
-          f"{' * '.join(names)}, the size of an array, must be at most"
-          f" {MAX_WEIGHTS:,}, got {size:,}."
-        )
-
-
-CONFIGS: Mapping[str, GhnConfig] = types.MappingProxyType(
-  {
-    "ghn2": GhnConfig(),
-    # For networks of microcontrollers, up to 32 channels without repeats.
-    "edge": GhnConfig(max_channels=32, tap_features=64, kernel_features=128),
-  }
-)
 
 
 class GHN(keras.Model):
   """A graph hypernetwork that predicts all parameters of networks at once.
 
   >>> from ghn_tf.arch import ops
-  >>> ghn = GHN(CONFIGS["edge"])
+  >>> ghn = GHN(ghn_config.CONFIGS["edge"])
   >>> builder = spec.Builder((32, 32, 3))
   >>> pooled = builder.add(ops.Op.GLOBAL_AVG_POOL, builder.input)
   >>> _ = builder.add(ops.Op.DENSE, pooled, name="logits", filters=10)
@@ -128,7 +34,12 @@ class GHN(keras.Model):
     seed: of the initial values.
   """
 
-  def __init__(self, config: GhnConfig = CONFIGS["ghn2"], *, seed: int = 0):
+  def __init__(
+    self,
+    config: ghn_config.GhnConfig = ghn_config.CONFIGS["ghn2"],
+    *,
+    seed: int = 0,
+  ):
     super().__init__(name="ghn")
     self.config = config
     rng = np.random.default_rng(seed)
@@ -241,18 +152,18 @@ def from_checkpoint(path: str | os.PathLike[str]) -> GHN:
 
 def config(
   path: str | os.PathLike[str], metadata: checkpoint.Metadata
-) -> GhnConfig:
+) -> ghn_config.GhnConfig:
   """Returns the sizes of the hypernetwork in a checkpoint of these metadata.
 
   Raises:
     checkpoint.CheckpointError: it is of another format or a later version.
   """
-  if metadata.get("format") != FORMAT:
+  if metadata.get("format") != ghn_config.FORMAT:
     raise checkpoint.CheckpointError(
-      f"{path} has the format {metadata.get('format')!r}, expected {FORMAT!r};"
-      " use the version of ghn_tf that wrote it."
+      f"{path} has the format {metadata.get('format')!r}, expected"
+      f" {ghn_config.FORMAT!r}; use the version of ghn_tf that wrote it."
     )
-  return checkpoint.options(path, GhnConfig, metadata.get("ghn"))
+  return checkpoint.options(path, ghn_config.GhnConfig, metadata.get("ghn"))
 
 
 def from_arrays(

@@ -8,8 +8,7 @@ import math
 from typing import Any
 
 from ghn_tf import data
-from ghn_tf.convnets250k import store
-from ghn_tf.ghn import model
+from ghn_tf.ghn import config as ghn_config_lib
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
@@ -17,6 +16,8 @@ from ghn_tf.training import meta_batch
 
 OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("constant", "multistep", "cosine")
+# How the networks of a step are divided, see `ghn_tf.training.distribution`.
+STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 def _option(
@@ -93,7 +94,9 @@ class TrainConfig:
     " if None.",
     minimum=1,
   )
-  ghn: str = _option("ghn2", "Hypernetwork.", choices=tuple(model.CONFIGS))
+  ghn: str = _option(
+    "ghn2", "Hypernetwork.", choices=tuple(ghn_config_lib.CONFIGS)
+  )
   hidden_dim: int | None = _option(
     None, "Width of its node states; as in --ghn if None.", minimum=4
   )
@@ -270,7 +273,7 @@ class TrainConfig:
         " tools/make_architectures.py."
       )
 
-  def ghn_config(self, num_classes: int) -> model.GhnConfig:
+  def ghn_config(self, num_classes: int) -> ghn_config_lib.GhnConfig:
     """Returns the sizes of the hypernetwork for a number of classes."""
     names = (
       *("hidden_dim", "max_channels", "max_kernel", "max_distance"),
@@ -278,7 +281,7 @@ class TrainConfig:
     )
     changes = {name: getattr(self, name) for name in names}
     return dataclasses.replace(
-      model.CONFIGS[self.ghn],
+      ghn_config_lib.CONFIGS[self.ghn],
       num_classes=num_classes,
       **{name: value for name, value in changes.items() if value is not None},
     )
@@ -304,6 +307,8 @@ class TrainConfig:
       }
       collection = splits.collection(self.space, image_shape, num_classes)
       return dataclasses.replace(collection, **limits)
+    from ghn_tf.convnets250k import store  # TensorFlow, which flags do without
+
     stored = store.StoredCollection(self.architectures)
     first = stored.train(0)
     expected = (image_shape, num_classes)

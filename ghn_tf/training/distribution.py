@@ -17,9 +17,10 @@ import signal
 from absl import logging
 import tensorflow as tf
 
+from ghn_tf.training import config as training_config
+from ghn_tf.training import errors
 from ghn_tf.training import rendezvous
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
 # For which workers wait for each other: schedulers start some minutes later.
 _PATIENCE_SECONDS = 600
 
@@ -27,10 +28,6 @@ _EXAMPLE = (
   '{"cluster": {"worker": ["host0:2222", "host1:2222"]},'
   ' "task": {"type": "worker", "index": 0}}'
 )
-
-
-class LostWorkerError(RuntimeError):
-  """Another worker is gone, or cannot be reached."""
 
 
 class Distribution:
@@ -92,7 +89,7 @@ class _MultiWorker(Distribution):
       try:
         rendezvous.wait(workers, self.index, _PATIENCE_SECONDS)
       except TimeoutError as error:
-        raise LostWorkerError(str(error)) from error
+        raise errors.LostWorkerError(str(error)) from error
     # Has to come before anything else that TensorFlow does. It waits for the
     # others for an hour, deaf to signals, so they had better be there.
     self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -110,7 +107,7 @@ class _MultiWorker(Distribution):
       tf.errors.CancelledError,
       tf.errors.DeadlineExceededError,
     ) as error:
-      raise LostWorkerError(
+      raise errors.LostWorkerError(
         "A worker is gone or cannot be reached. Start all of them again: they"
         f" go on from the last checkpoint. ({error.message})"
       ) from error
@@ -159,10 +156,10 @@ def create(strategy: str) -> Distribution:
   """Returns how a run is distributed.
 
   Args:
-    strategy: one of `STRATEGIES`: none, one process on one device; mirrored,
-      one process on all of its GPUs, or on all of its logical CPUs if it has no
-      GPU; multi_worker, this process is one of those in TF_CONFIG. To be called
-      before TensorFlow computes anything.
+    strategy: one of `config.STRATEGIES`: none, one process on one device;
+      mirrored, one process on all of its GPUs, or on all of its logical CPUs if
+      it has no GPU; multi_worker, this process is one of those in TF_CONFIG. To
+      be called before TensorFlow computes anything.
 
   Raises:
     ValueError: an unknown strategy, or a TF_CONFIG that is missing or wrong.
@@ -181,4 +178,6 @@ def create(strategy: str) -> Distribution:
     return Distribution(mirrored.extended.worker_devices)
   if strategy == "multi_worker":
     return _MultiWorker()
-  raise ValueError(f"strategy must be one of {STRATEGIES}, got {strategy!r}.")
+  raise ValueError(
+    f"strategy must be one of {training_config.STRATEGIES}, got {strategy!r}."
+  )

@@ -53,15 +53,21 @@ class TrainingLog:
       workdir,
     )
 
-  def expect(self) -> None:
-    """Says how long the run will take, once the first steps are done.
+  def after_step(self) -> None:
+    """Says what came of the first step, and later how long the run will take.
 
-    To be called after each step.
+    To be called after each step, before its metrics are recorded.
     """
     step, steps = self._state.step, self._state.config.steps
     done = step - self._first[1]
     if done == 1:
       self._warm = (time.monotonic(), step)
+      self._say(
+        "Step %s took %s, more than those to come: %s",
+        f"{step:,}",
+        metrics.duration(self._warm[0] - self._first[0]),
+        _format(self._state.means()) or "no update",
+      )
     elif done == 1 + _STEPS_TO_EXPECT and steps - step > done:
       self._say("Expect to take %s more.", self._time_left())
 
@@ -102,7 +108,8 @@ class TrainingLog:
       f"{steps * state.config.meta_batch_size:,}",
       metrics.duration(time.monotonic() - self._first[0]),
       f"{state.num_skipped:,}",
-      _format(self._newest) or "none",
+      # Of a run that was stopped, also what is not recorded yet.
+      _format(self._newest | state.means()) or "none",
       self._best(),
       workdir,
     )

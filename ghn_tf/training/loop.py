@@ -55,7 +55,7 @@ def train(
       before = _times()
       trainer.step()
       bar.update(config.meta_batch_size)
-      log.expect()
+      log.after_step()
       scalars: dict[str, float] = {}
       if _is_due(state, config.log_every_steps):
         scalars |= state.take_means()

@@ -19,6 +19,7 @@ import tf_keras as keras
 
 from ghn_tf import data
 from ghn_tf.ghn import checkpoint
+from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model
 from ghn_tf.training import config as training_config
 from ghn_tf.training import optimizer as optimizer_lib
@@ -84,9 +85,13 @@ class TrainState:
     self.best_step, self.best_accuracy = self.step, accuracy
     return True
 
+  def means(self) -> dict[str, float]:
+    """Returns the means of the metrics since the last record."""
+    return {name: value / self.num_summed for name, value in self.sums.items()}
+
   def take_means(self) -> dict[str, float]:
-    """Returns the means of the metrics since the last call."""
-    means = {name: value / self.num_summed for name, value in self.sums.items()}
+    """Returns them for a record, after which new ones begin."""
+    means = self.means()
     self.sums, self.num_summed = {}, 0
     return means
 
@@ -221,7 +226,7 @@ def save(state: TrainState, workdir: str) -> str:
   """
   dataset = state.dataset
   metadata = {
-    "format": model.FORMAT,
+    "format": ghn_config.FORMAT,
     "step": state.step,
     "seconds": state.seconds,
     "processor_seconds": state.processor_seconds,

@@ -30,12 +30,9 @@ from ghn_tf.child import network
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.training import children as children_lib
 from ghn_tf.training import distribution
+from ghn_tf.training import errors
 from ghn_tf.training import meta_batch
 from ghn_tf.training import state as training_state
-
-
-class TrainingError(RuntimeError):
-  """Training cannot go on; the message says why."""
 
 
 @contextlib.contextmanager
@@ -51,7 +48,7 @@ def _memory_of_hypernetwork(flag: str) -> Iterator[None]:
   try:
     yield
   except children_lib.OUT_OF_MEMORY as error:
-    raise TrainingError(
+    raise errors.TrainingError(
       "The hypernetwork does not fit into memory with the networks that it"
       f" predicts at once; use a smaller --{flag}, smaller networks"
       f" (--max_params) or a smaller --ghn. ({error})"
@@ -267,7 +264,7 @@ class Trainer:
     state.num_skipped += 1
     state.num_skipped_in_row += 1
     if state.num_skipped_in_row > state.config.max_skipped_steps:
-      raise TrainingError(
+      raise errors.TrainingError(
         f"{message} This was number {state.num_skipped_in_row} in a row, more"
         f" than --max_skipped_steps={state.config.max_skipped_steps}. Start"
         " again from an earlier checkpoint, with a smaller --learning_rate."

@@ -5,11 +5,11 @@
 from collections.abc import Iterator
 import contextlib
 import os
-import pathlib
+from typing import Any
 
 from absl import flags
-import apache_beam as beam
-from apache_beam.options import pipeline_options
+
+from ghn_tf.programs import program
 
 _RUNNER = flags.DEFINE_string(
   "runner",
@@ -25,11 +25,13 @@ _OPTIONS = flags.DEFINE_multi_string(
 _WORKERS = flags.DEFINE_integer(
   "workers", 1, "Processes of Beam's direct runner.", lower_bound=1
 )
-_ROOT = str(pathlib.Path(__file__).resolve().parents[1])
 
 
-def options() -> pipeline_options.PipelineOptions:
+def options() -> Any:
   """Returns what the flags ask for, the runner itself among it.
+
+  Returns:
+    Beam's PipelineOptions.
 
   Raises:
     ValueError: there is no such runner, or it lacks options.
@@ -48,6 +50,10 @@ def options() -> pipeline_options.PipelineOptions:
       f" {_RUNNER.value} the number of its workers with --runner_option."
     )
   chosen += _OPTIONS.value
+  program.import_silently("apache_beam")
+  import apache_beam as beam
+  from apache_beam.options import pipeline_options
+
   result = pipeline_options.PipelineOptions([f"--{o}" for o in chosen])
   with telling():
     # Makes the runner, and checks its options; and a folder, which is empty.
@@ -63,9 +69,6 @@ def _of_direct_runner(workers: int) -> list[str]:
   chosen = ["allow_unsafe_triggers"]
   if workers == 1:
     return [*chosen, "direct_running_mode=in_memory"]
-  # For the workers, which are processes of their own.
-  paths = [_ROOT, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-  os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
   return [
     *chosen,
     "direct_running_mode=multi_processing",
@@ -81,8 +84,10 @@ def telling() -> Iterator[None]:
     ValueError: naming the runner and what happened.
   """
   try:
-    yield
+    with program.hidden():
+      yield
   except (ImportError, RuntimeError) as error:
     raise ValueError(
-      f"--runner={_RUNNER.value} could not run the pipeline: {error}"
+      f"--runner={_RUNNER.value} could not run the pipeline: {error} (With"
+      " --verbosity=1 its workers tell more.)"
     ) from error

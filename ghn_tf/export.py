@@ -1,0 +1,84 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What stands beside an integer file, for the application that will run it."""
+
+import dataclasses
+import hashlib
+from importlib import metadata
+from typing import Any
+
+import ghn_tf
+from ghn_tf import data
+from ghn_tf import predictor as predictor_lib
+from ghn_tf.edge import tflite
+
+_PACKAGES = ("tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
+
+
+def describe(
+  predictor: predictor_lib.Predictor,
+  child: predictor_lib.Child,
+  content: bytes,
+  dataset: data.Dataset,
+  checkpoint: str,
+) -> dict[str, Any]:
+  """Returns what somebody needs to know to use a file.
+
+  Args:
+    predictor: that predicted the child.
+    child: that the file holds.
+    content: the bytes of the `.tflite` file.
+    dataset: whose test images measure its accuracy.
+    checkpoint: by what name the predictor was loaded.
+
+  Returns:
+    Values for a JSON file.
+  """
+  interpreter = tflite.Interpreter(content)
+  images = predictor.normalize(dataset.test.images)
+  architecture = child.architecture
+  recipe = dataclasses.asdict(child.recipe)
+  del recipe["mode"]  # of training, which this was not
+  normalization = predictor.metadata["images"]
+  return {
+    "network": architecture.name,
+    "fingerprint": architecture.fingerprint,
+    "macs": architecture.macs,
+    "num_params": architecture.num_params,
+    "hypernetwork": {
+      "checkpoint": checkpoint,
+      "step": predictor.metadata["step"],
+    },
+    "outside_of_training": predictor.outside(architecture),
+    "recipe": recipe,
+    "input": {
+      "shape": [1, *architecture.input_shape],
+      "scale": interpreter.input_scale,
+      "zero_point": interpreter.input_zero_point,
+      "mean": normalization["mean"],
+      "std": normalization["std"],
+      # Halves round up, and codes end where int8 does.
+      "code": (
+        "clip(floor((pixel / 255 - mean) / std / scale + 0.5) + zero_point,"
+        " -128, 127)"
+      ),
+    },
+    "output": {
+      "shape": [1, architecture.num_classes],
+      "scale": interpreter.output_scale,
+      "zero_point": interpreter.output_zero_point,
+    },
+    "operators": tflite.operator_names(content),
+    "accuracy": {
+      "top1": interpreter.accuracy(images, dataset.test.labels),
+      "dataset": dataset.name,
+      "split": "test",
+      "num_images": len(dataset.test),
+    },
+    "bytes": len(content),
+    "sha256": hashlib.sha256(content).hexdigest(),
+    "versions": {
+      "ghn_tf": ghn_tf.__version__,
+      **{name: metadata.version(name) for name in _PACKAGES},
+    },
+  }

@@ -1,0 +1,116 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How programs begin and end, and that they alone speak."""
+
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import faulthandler
+import importlib
+import logging as std_logging
+import os
+import pathlib
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+Work = Callable[[], int | None]
+
+
+def run(work: Work, errors: tuple[type[Exception], ...] = ()) -> None:
+  """Parses the flags, does the work and ends the process.
+
+  Args:
+    work: as `status` takes it; --help tells of the module that defines it.
+    errors: what else it raises, as `status` takes it.
+  """
+  module = sys.modules[work.__module__]
+  # absl tells of the file that was started, which may be a front of the module.
+  sys.modules["__main__"].__doc__ = module.__doc__
+  for flag in flags.FLAGS.get_key_flags_for_module(module):
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+  def main(argv: Sequence[str]) -> int:
+    _quieten()
+    return status(work, argv, errors)
+
+  app.run(main)
+
+
+def status(
+  work: Work, argv: Sequence[str], errors: tuple[type[Exception], ...] = ()
+) -> int:
+  """Does the work of a program and returns its exit status.
+
+  Bad input is one line that says what to do, and status 1; --verbosity=1 shows
+  where it was found.
+
+  Args:
+    work: reads the flags, which are parsed already, and may return a status.
+    argv: the program and what the flags left over.
+    errors: what it raises of bad input, besides ValueError and OSError.
+
+  Raises:
+    UsageError: something was left over.
+  """
+  if len(argv) > 1:
+    raise app.UsageError(f"Unknown arguments: {list(argv[1:])}")
+  expected: tuple[type[Exception], ...] = (ValueError, OSError, *errors)
+  try:
+    return work() or 0
+  except expected as error:
+    logging.debug("Where the error came from:", exc_info=True)
+    print(f"{pathlib.Path(argv[0]).stem}: error: {error}", file=sys.stderr)
+    return 1
+
+
+def _quieten() -> None:
+  """Lets only this project and Python write to the terminal; see `hidden`."""
+  # What Python writes has a way of its own, past the one that `hidden` closes.
+  sys.stderr = open(
+    os.dup(2),
+    "w",
+    buffering=1,
+    encoding=sys.stderr.encoding,
+    errors="backslashreplace",
+  )
+  logging.get_absl_handler().python_handler.setStream(sys.stderr)
+  faulthandler.enable(sys.stderr)
+  if logging.level_debug():
+    return
+  # Of TensorFlow, which reads it when it is imported, only what ends a process.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  std_logging.getLogger("tensorflow").setLevel(std_logging.ERROR)
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+  """Within it, C++ libraries and other processes write to nobody.
+
+  They write past Python, some of it before they can be told not to. What they
+  write is shown with --verbosity=1.
+  """
+  if logging.level_debug():
+    yield
+    return
+  kept = os.dup(2)
+  with open(os.devnull, "wb") as nobody:
+    os.dup2(nobody.fileno(), 2)
+  try:
+    yield
+  finally:
+    os.dup2(kept, 2)
+    os.close(kept)
+
+
+def import_silently(name: str) -> None:
+  """Imports a library that has something to say about that."""
+  before = std_logging.root.manager.disable
+  if not logging.level_debug():
+    std_logging.disable(std_logging.WARNING)
+  try:
+    with hidden():
+      importlib.import_module(name)
+  finally:
+    std_logging.disable(before)

@@ -1,0 +1,136 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Writes a network with predicted parameters as an integer TFLite file.
+
+  python tools/to_tflite.py --checkpoint=demo/run \
+    --target=models.resnet:resnet8 --recipe=w8a8 --output=demo/resnet8.tflite
+
+Beside x.tflite it writes x.json: recipe, scales, image normalization, accuracy
+of the file in the interpreter, sha256, hypernetwork and versions.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+from absl import logging
+
+from ghn_tf import data
+from ghn_tf import files
+from ghn_tf import targets
+from ghn_tf.programs import program
+from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.spaces import extent
+
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "Hypernetwork: a checkpoint file, a training workdir, or the name of a"
+  " pretrained one.",
+  required=True,
+)
+_TARGET = flags.DEFINE_string(
+  "target",
+  None,
+  f"Network: {targets.HELP}.",
+  required=True,
+)
+_RECIPE = flags.DEFINE_enum(
+  "recipe",
+  "w8a8",
+  [name for name, recipe in recipe_lib.RECIPES.items() if not recipe.is_float],
+  "Bits of weights (w) and activations (a).",
+)
+_OUTPUT = flags.DEFINE_string(
+  "output", None, "File to write, ending in .tflite.", required=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
+_DATASET = flags.DEFINE_string(
+  "dataset",
+  None,
+  "Images to calibrate on (training split) and to measure accuracy on (test"
+  f" split): {data.SAMPLE} or a name in TensorFlow Datasets. By default those"
+  f" of training, or {data.SAMPLE} where these are CIFAR-10 and not in"
+  " --data_dir.",
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Whether a data set that is missing may be downloaded."
+)
+_CALIBRATION_IMAGES = flags.DEFINE_integer(
+  "calibration_images",
+  None,
+  "Number of training images to calibrate on; the predictor's own if None.",
+  lower_bound=1,
+)
+
+
+def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
+  """Returns the file to write and its description, both of which may be.
+
+  Raises:
+    ValueError: one is what --target names.
+    OSError: one cannot be written, or exists without --overwrite.
+  """
+  output = pathlib.Path(_OUTPUT.value)
+  if output.suffix != ".tflite":
+    raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
+  sidecar = output.with_suffix(".json")
+  for path in (output, sidecar):
+    targets.check_output(path, _TARGET.value)
+    files.check_writable(path, overwrite=_OVERWRITE.value)
+  return output, sidecar
+
+
+def to_tflite() -> None:
+  """Writes what the flags ask for."""
+  output, sidecar = _outputs()
+
+  program.import_silently("tensorflow")
+  from ghn_tf import export
+  from ghn_tf import predictor as predictor_lib
+  from ghn_tf.child import calibrate
+
+  architecture = targets.load(_TARGET.value)
+  predictor = predictor_lib.load(_CHECKPOINT.value)
+  dataset = predictor.load_data(
+    _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
+  )
+  child = predictor.child(
+    architecture,
+    _RECIPE.value,
+    calibration_images=dataset.train.images[
+      : _CALIBRATION_IMAGES.value or calibrate.NUM_IMAGES
+    ],
+  )
+  with program.hidden():  # the interpreter names its delegate
+    content = child.to_tflite()
+    description = export.describe(
+      predictor, child, content, dataset, _CHECKPOINT.value
+    )
+  files.write(output, content)
+  try:
+    files.write(sidecar, json.dumps(description, indent=2) + "\n")
+  except OSError:  # never a file beside the description of another
+    output.unlink()
+    raise
+  if outside := description["outside_of_training"]:
+    logging.warning(extent.tell(architecture.name, outside))
+  logging.info(
+    "%s: %d bytes, top-1 %.1f %% on %d test images of %s; see %s",
+    output,
+    len(content),
+    100 * description["accuracy"]["top1"],
+    len(dataset.test),
+    dataset.name,
+    sidecar,
+  )
+
+
+def main() -> None:
+  """Runs the program."""
+  program.run(to_tflite)

@@ -1,0 +1,214 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is installed: the wheel, what it requires, and what it promises."""
+
+import ast
+import importlib
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from typing import Any
+import venv
+import zipfile
+
+from absl.testing import absltest
+from absl.testing import parameterized
+from packaging import requirements
+from packaging import utils
+
+import ghn_tf
+from tests import programs
+from tests import reference_data
+
+_ROOT = reference_data.ROOT
+_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+# As README.md has one.
+_TARGET = """
+{"name": "small", "input_shape": [32, 32, 3], "nodes": [
+  {"name": "image", "op": "input", "inputs": []},
+  {"name": "conv", "op": "conv", "inputs": ["image"], "filters": 4},
+  {"name": "relu", "op": "relu", "inputs": ["conv"]},
+  {"name": "mean", "op": "global_avg_pool", "inputs": ["relu"]},
+  {"name": "logits", "op": "dense", "inputs": ["mean"], "filters": 10}
+]}
+"""
+
+
+def _pip(*arguments: str) -> None:
+  done = subprocess.run(
+    [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  if done.returncode:
+    raise RuntimeError(done.stdout + done.stderr)
+
+
+def _package_files() -> set[str]:
+  """The files of ghn_tf that are neither Bazel's nor Python's own."""
+  return {
+    path.relative_to(_ROOT).as_posix()
+    for path in (_ROOT / "ghn_tf").rglob("*")
+    if path.is_file() and path.name != "BUILD" and path.suffix != ".pyc"
+  }
+
+
+class WheelTest(parameterized.TestCase):
+  """The wheel, installed beside what is installed here, used from outside."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    # Outside of the repository, which setuptools builds in, and empty.
+    source, cls.folder = (pathlib.Path(folder.name, n) for n in ("src", "run"))
+    cls.folder.mkdir()
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_ROOT / "ghn_tf", source / "ghn_tf", ignore=ignored)
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+      shutil.copy(_ROOT / name, source)
+    # Neither of both needs the network.
+    offline = ("--quiet", "--no-deps", "--no-index")
+    build = ("wheel", "--no-build-isolation", f"--wheel-dir={folder.name}")
+    _pip(*build, *offline, str(source))
+    (cls.wheel,) = pathlib.Path(folder.name).glob("*.whl")
+    environment = pathlib.Path(folder.name, "venv")
+    venv.create(environment, symlinks=True)
+    cls.bin = environment / "bin"
+    _pip("--python", str(environment), "install", *offline, str(cls.wheel))
+    (packages,) = environment.glob("lib/python*/site-packages")
+    here = [p for p in sys.path if pathlib.Path(p).name == "site-packages"]
+    packages.joinpath("dependencies.pth").write_text("\n".join(here))
+
+  def _run(self, name: str, *arguments: str):
+    return programs.run_python(
+      *arguments, folder=self.folder, python=str(self.bin / name), path=""
+    )
+
+  def test_holds_the_package_and_nothing_beside_it(self):
+    with zipfile.ZipFile(self.wheel) as wheel:
+      names = {n for n in wheel.namelist() if ".dist-info/" not in n}
+      self.assertEqual(names, _package_files())
+      for name in names:
+        self.assertEqual(wheel.read(name), (_ROOT / name).read_bytes(), name)
+
+  def test_the_readme_s_lines_run(self):
+    blocks = re.findall(
+      r"^```python\n(.*?)^```$",
+      (_ROOT / "README.md").read_text(),
+      re.DOTALL | re.MULTILINE,
+    )
+    self.assertNotEmpty(blocks)
+    tell = "import ghn_tf; print(ghn_tf.__file__)"
+    done = self._run("python", "-c", "\n".join([*blocks, tell]))
+    self.assertEqual(done.returncode, 0, done.stderr)
+    installed = done.stdout.splitlines()[-1]
+    self.assertTrue(pathlib.Path(installed).is_relative_to(self.bin.parent))
+
+  @parameterized.parameters(*_PROJECT["scripts"])
+  def test_command_tells_what_it_does(self, name: str):
+    module = _PROJECT["scripts"][name].partition(":")[0].replace(".", "/")
+    source = (_ROOT / f"{module}.py").read_text()
+    (head, *_) = (ast.get_docstring(ast.parse(source)) or "").splitlines()
+    done = self._run(name, "--help")
+    self.assertIn(head, done.stdout, done.stderr)
+    self.assertIn(f"/{name}:\n  --", done.stdout)
+
+  def test_a_command_writes_a_file(self):
+    (self.folder / "small.json").write_text(_TARGET)
+    done = self._run(
+      "ghn-to-tflite",
+      "--checkpoint=quickstart",
+      "--target=small.json",
+      "--output=out.tflite",
+      "--calibration_images=64",
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEmpty(programs.foreign_lines(done.stderr))
+    described = json.loads((self.folder / "out.json").read_text())
+    content = (self.folder / "out.tflite").read_bytes()
+    self.assertLen(content, described["bytes"])
+
+
+def _pins() -> dict[str, dict[str, str]]:
+  """Block of requirements.txt ("requires", "brings") -> name -> version."""
+  blocks = (_ROOT / "requirements.txt").read_text().split("\n\n")[1:]
+  return {
+    title: {
+      utils.canonicalize_name(name): version
+      for name, version in re.findall(r"^([\w.-]+)==(\S+)$", block, re.M)
+    }
+    for title, block in zip(("requires", "brings"), blocks, strict=True)
+  }
+
+
+class RequirementsTest(absltest.TestCase):
+  def test_each_requirement_is_pinned_within_its_range(self):
+    pins = _pins()["requires"]
+    ranges = map(requirements.Requirement, _PROJECT["dependencies"])
+    named: dict[str, Any] = {
+      utils.canonicalize_name(r.name): r.specifier for r in ranges
+    }
+    self.assertEqual(named.keys(), pins.keys())
+    for name, version in pins.items():
+      self.assertIn(version, named[name], name)
+
+  def test_no_version_is_there_twice(self):
+    pins = _pins()
+    self.assertNotEmpty(pins["brings"])
+    extras = [
+      utils.canonicalize_name(requirements.Requirement(text).name)
+      for texts in _PROJECT["optional-dependencies"].values()
+      for text in texts
+    ]
+    self.assertIn("tflite-micro", extras)
+    names = [*pins["requires"], *pins["brings"], *extras]
+    self.assertCountEqual(names, set(names))
+
+
+def _public_names() -> list[str]:
+  (block,) = re.findall(
+    r"^Public names.*?:\n((?:  \S+\n)+)", ghn_tf.__doc__, re.M | re.DOTALL
+  )
+  return block.split()
+
+
+def _resolve(name: str) -> Any:
+  module, _, attribute = name.rpartition(".")
+  return getattr(importlib.import_module(f"ghn_tf.{module}"), attribute)
+
+
+class PublicNamesTest(parameterized.TestCase):
+  @parameterized.parameters(*_public_names())
+  def test_is_there_and_documented(self, name: str):
+    self.assertNotEmpty(_resolve(name).__doc__)
+
+  def test_are_sorted(self):
+    names = _public_names()
+    self.assertEqual(names, sorted(names, key=str.lower))
+
+  def test_those_that_the_readme_uses_are_public(self):
+    readme = (_ROOT / "README.md").read_text()
+    modules = re.findall(r"^from ghn_tf import (\w+)$", readme, re.MULTILINE)
+    self.assertIn("predictor", modules)
+    for module in modules:
+      for used in re.findall(rf"\b{module}\.\w+(?=\()", readme):
+        self.assertIn(used, _public_names())
+
+
+class CheckoutTest(absltest.TestCase):
+  def test_tests_are_of_the_checkout_that_they_are_in(self):
+    self.assertEqual(
+      pathlib.Path(ghn_tf.__file__).resolve(), _ROOT / "ghn_tf/__init__.py"
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,139 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import subprocess
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from tests import programs
+
+# Starts a program, and says at its end which slow libraries it imported.
+_PROBE = """
+import atexit, runpy, sys
+def tell():
+  slow = ("tensorflow", "apache_beam", "matplotlib")
+  print("Imported:", *(name for name in slow if name in sys.modules))
+atexit.register(tell)
+del sys.argv[0]
+if sys.argv[0] == "-m":
+  del sys.argv[0]
+  runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+  runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+# A program that writes past Python, through Python and to logs.
+_SPEAKS = """
+import logging as std_logging
+import os
+import sys
+from absl import logging
+from ghn_tf.programs import program
+
+def write(text):
+  os.write(2, f"{text}\\n".encode())
+  print(f"{text}, printed", file=sys.stderr)
+  logging.info("%s, logged", text)
+
+def work():
+  write("Before")
+  with program.hidden():
+    write("Within")
+    os.system("echo Another process >&2")
+  write("After")
+  program.import_silently("noisy")
+  std_logging.warning("Still warns")
+  raise ValueError("bad input")
+
+program.run(work)
+"""
+_NOISY = """
+import logging, os
+os.write(2, b"Noise, written\\n")
+logging.warning("Noise, logged")
+"""
+
+
+class FlagsTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ("-m ghn_tf.train --workdir=w --recipe=w3a3", "should be one of <float|"),
+    ("-m ghn_tf.train --workdir=w --strategy=two", "should be one of <none|"),
+    ("-m ghn_tf.train --recipe=w4a4", "--workdir must have a value"),
+    # Flags that are right each and wrong together.
+    (
+      "-m ghn_tf.train --workdir=w --architectures=a --max_macs=5",
+      "train: error: ['max_macs'] limit what is drawn",
+    ),
+    ("tools/benchmark.py --rounds=0", "--rounds=0: 0 is not a positive"),
+    ("tools/evaluate.py --checkpoint=c --workers=no", "workers=no: "),
+    ("tools/import_ghn2.py --input=a.pt", "--output must have a value"),
+    ("tools/learning_curve.py --run=a --colour=red", "flag 'colour'"),
+    ("tools/make_architectures.py --space=vast", "should be one of <edge|"),
+    (
+      "tools/make_architectures.py --max_macs=5",
+      "--max_macs would change the published data set",
+    ),
+    (
+      "tools/to_tflite.py --checkpoint=c --target=t --output=o --recipe=float",
+      "should be one of <w8a8|",
+    ),
+    ("tools/to_tflite.py --checkpoint=c --target=t --output=o", "in .tflite"),
+  )
+  def test_wrong_ones_are_told_before_slow_imports(self, command, message):
+    done = programs.run_python("-c", _PROBE, *command.split())
+    self.assertEqual(done.returncode, 1)
+    self.assertIn(message, done.stdout + done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+    self.assertEndsWith(done.stdout, "Imported:\n")
+
+  @parameterized.parameters(
+    ("-m ghn_tf.train", "Trains a hypernetwork.", "--workdir: Folder"),
+    ("tools/to_tflite.py", "Writes a network with", "--target: Network"),
+    # Also flags that it shares with others.
+    ("tools/evaluate.py", "Measures networks with", "--workers: Processes"),
+  )
+  def test_help_is_of_the_program_and_comes_at_once(self, command, *texts):
+    done = programs.run_python("-c", _PROBE, *command.split(), "--help")
+    for text in texts:
+      self.assertIn(text, done.stdout)
+    self.assertNotIn("%s", done.stdout)
+    self.assertEndsWith(done.stdout, "Imported:\n")
+
+
+class SpeakTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = self.create_tempdir()
+    folder.create_file("speaks.py", _SPEAKS)
+    folder.create_file("noisy.py", _NOISY)
+    self.path = os.path.join(folder.full_path, "speaks.py")
+
+  def _run(self, *flags: str) -> subprocess.CompletedProcess[str]:
+    done = programs.run_python(self.path, *flags)
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("speaks: error: bad input\n", done.stderr)
+    return done
+
+  def test_only_python_speaks_while_others_are_hidden(self):
+    errors = self._run().stderr
+    for text in ("Before", "Within", "After"):
+      self.assertIn(f"{text}, printed\n", errors)
+      self.assertIn(f"{text}, logged\n", errors)
+    self.assertIn("Before\n", errors)
+    self.assertIn("After\n", errors)
+    self.assertNotIn("Within\n", errors)
+    self.assertNotIn("Another process", errors)
+    self.assertNotIn("Noise", errors)
+    self.assertIn("Still warns", errors)
+    self.assertNotIn("Traceback", errors)
+
+  def test_who_debugs_sees_all(self):
+    errors = self._run("--verbosity=1").stderr
+    for text in ("Within\n", "Another process\n", "Noise, written\n"):
+      self.assertIn(text, errors)
+    self.assertIn("Noise, logged", errors)
+    self.assertIn("Traceback", errors)
+
+
+if __name__ == "__main__":
+  absltest.main()
