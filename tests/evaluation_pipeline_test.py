@@ -19,6 +19,7 @@ from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks as networks_lib
 from ghn_tf.evaluation import pipeline
 from ghn_tf.programs import beam
+from ghn_tf.quant import recipe as recipe_lib
 from tests import small_run
 
 
@@ -100,6 +101,29 @@ class RunTest(absltest.TestCase):
     self.assertEmpty(reports)
     self.assertEqual(errors, [f"{n.name}: not measured" for n in _NETWORKS])
     self.assertEqual(together, [1] * len(_NETWORKS))
+
+  def test_the_range_rule_is_that_of_every_recipe(self):
+    job = dataclasses.replace(
+      self.job,
+      recipes=("w2a2", "w8a8"),
+      range_rule=recipe_lib.RangeRule.MAX,
+    )
+    predictor, dataset = job.load()
+    with mock.patch.object(predictor, "child") as child:
+      child.side_effect = [mock.Mock(), ValueError("enough")]
+      with self.assertRaisesRegex(ValueError, "enough"):
+        networks_lib.evaluate_network(
+          predictor,
+          _NETWORKS[0],
+          dataset,
+          job.recipes,
+          num_images=1,
+          range_rule=job.range_rule,
+        )
+    for name, call in zip(job.recipes, child.call_args_list, strict=True):
+      self.assertEqual(
+        call.args[1], recipe_lib.get(name, range_rule=job.range_rule)
+      )
 
   def test_other_errors_end_the_run_and_are_told(self):
     broken = mock.Mock(side_effect=KeyError("a mistake"))

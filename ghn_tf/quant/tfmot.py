@@ -30,11 +30,12 @@ class Wrapper(tfmot.quantization.keras.QuantizeWrapperV2):
 class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
   """Symmetric narrow grid of a kernel, with the range it has now.
 
-  Differs from the stock quantizer in two ways: a depthwise kernel
-  [kh, kw, c, 1] has a range for each of its c channels, as in TFLite (the
-  stock one takes the last axis and so has a single range), and a range that
-  all channels share is stored once for each, because the converter folds
-  BatchNorm only into kernels with per-channel scales.
+  Differs from the stock quantizer in three ways: how far the range goes is what
+  the rule of the grid says; a depthwise kernel [kh, kw, c, 1] has a range for
+  each of its c channels, as in TFLite (the stock one takes the last axis and so
+  has a single range); and a range that all channels share is stored once for
+  each, because the converter folds BatchNorm only into kernels with per-channel
+  scales.
   """
 
   def __init__(
