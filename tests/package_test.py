@@ -137,39 +137,44 @@ class WheelTest(parameterized.TestCase):
     self.assertLen(content, described["bytes"])
 
 
-def _pins() -> dict[str, dict[str, str]]:
-  """Block of requirements.txt ("requires", "brings") -> name -> version."""
-  blocks = (_ROOT / "requirements.txt").read_text().split("\n\n")[1:]
+def _name(requirement: str) -> str:
+  return utils.canonicalize_name(requirements.Requirement(requirement).name)
+
+
+def _pins(block: int) -> dict[str, str]:
+  """Name -> version, in one of the blocks of requirements.txt.
+
+  Args:
+    block: 1 for what is required, 2 for what that brings.
+  """
+  text = (_ROOT / "requirements.txt").read_text().split("\n\n")[block]
+  pins = [
+    requirements.Requirement(line)
+    for line in text.splitlines()
+    if not line.startswith("#")
+  ]
   return {
-    title: {
-      utils.canonicalize_name(name): version
-      for name, version in re.findall(r"^([\w.-]+)==(\S+)$", block, re.M)
-    }
-    for title, block in zip(("requires", "brings"), blocks, strict=True)
+    utils.canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
+    for pin in pins
   }
 
 
 class RequirementsTest(absltest.TestCase):
   def test_each_requirement_is_pinned_within_its_range(self):
-    pins = _pins()["requires"]
-    ranges = map(requirements.Requirement, _PROJECT["dependencies"])
-    named: dict[str, Any] = {
-      utils.canonicalize_name(r.name): r.specifier for r in ranges
+    pins = _pins(1)
+    ranges = {
+      _name(text): requirements.Requirement(text).specifier
+      for text in _PROJECT["dependencies"]
     }
-    self.assertEqual(named.keys(), pins.keys())
+    self.assertEqual(ranges.keys(), pins.keys())
     for name, version in pins.items():
-      self.assertIn(version, named[name], name)
+      self.assertIn(version, ranges[name], name)
 
   def test_no_version_is_there_twice(self):
-    pins = _pins()
-    self.assertNotEmpty(pins["brings"])
-    extras = [
-      utils.canonicalize_name(requirements.Requirement(text).name)
-      for texts in _PROJECT["optional-dependencies"].values()
-      for text in texts
-    ]
-    self.assertIn("tflite-micro", extras)
-    names = [*pins["requires"], *pins["brings"], *extras]
+    extras = _PROJECT["optional-dependencies"].values()
+    optional = [_name(text) for texts in extras for text in texts]
+    self.assertIn("tflite-micro", optional)
+    names = [*_pins(1), *_pins(2), *optional]
     self.assertCountEqual(names, set(names))
 
 

@@ -106,9 +106,10 @@ def run_child(
   grads = gradients.backward(
     architecture, pullbacks, upstream * (1 / len(labels))
   )
-  norm = float(tf.linalg.global_norm(list(grads.values())))
-  if norm > clip_norm:
-    grads = {name: g * (clip_norm / norm) for name, g in grads.items()}
+  if clip_norm < math.inf:
+    norm = float(tf.linalg.global_norm(list(grads.values())))
+    if norm > clip_norm:
+      grads = {name: g * (clip_norm / norm) for name, g in grads.items()}
   hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
   accuracy = tf.reduce_mean(tf.cast(hits, tf.float32))
   return Result(tf.reduce_mean(losses), accuracy, grads)
