@@ -229,6 +229,18 @@ class OutputTest(tf.test.TestCase, parameterized.TestCase):
     self.assertBetween(high, x.max(), 9, "moved")
     self.assertNotAllEqual([low, high], [-9, 9])
 
+  def test_the_range_of_an_output_that_has_become_zero_stays_apart_from_it(
+    self,
+  ):
+    layer = tfmot.quantize_output("x_range", _grid(8), _ANY)
+    x = tf.zeros((3, 4))
+    layer(x)
+    # As 80,000 steps leave it; any less wide, it gives NaN.
+    tfmot.set_output_range(layer, tf.constant(0.0), tf.constant(3e-36))
+    for _ in range(200):
+      self.assertAllEqual(layer(x, training=True), x)
+    self.assertGreater(_range(layer, "output")[1], 1e-31)
+
   @parameterized.parameters(*recipe_lib.RangeRule)
   def test_training_moves_it_by_the_rule_of_the_recipe(self, rule):
     grid, bounds = _grid(4, rule), (0.0, 6.0)

@@ -119,7 +119,11 @@ class OutputQuantizer(
     """Returns the output on its grid; in training the range moves first."""
     ends = low, high = weights["min_var"], weights["max_var"]
     if training:
-      batch = range_rules.activation_range(inputs, self.grid, self.bounds)
+      least, greatest = range_rules.activation_range(
+        inputs, self.grid, self.bounds
+      )
+      # The average of an output that has become 0 would fall without end.
+      batch = least, range_rules.at_least(greatest)
       low, high = (
         tf.__internal__.train.assign_moving_average(
           end, tf.stop_gradient(value), self._DECAY, zero_debias=False
