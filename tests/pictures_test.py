@@ -21,7 +21,7 @@ from ghn_tf.report import pictures
 from ghn_tf.report import statistics
 from ghn_tf.spaces import space
 
-_PREDEFINED = pathlib.Path(pictures.__file__).parent / "predefined"
+_PREDEFINED = pathlib.Path(space.__file__).parent / "predefined"
 
 
 def _load(name: str) -> spec.Architecture:

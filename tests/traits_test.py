@@ -43,7 +43,7 @@ class TraitsTest(tf.test.TestCase):
     self.assertEqual(traits[-1], [0, 0, 0, 0, 0])  # of the classifier
 
   def test_what_is_beyond_its_table_is_the_last(self):
-    builder = spec.Builder((4096, 4096, 1))
+    builder = spec.Builder((2048, 2048, 1))
     x = builder.add(ops.Op.AVG_POOL, builder.input, kernel=(64, 64))
     builder.add(ops.Op.GLOBAL_AVG_POOL, x)
     encoded = graph.encode([builder.build("large")])
