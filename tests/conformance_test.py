@@ -83,7 +83,7 @@ _BOUNDS = {
   "resnet8": (2, 2),
   "resnet20": (2, 3),
   "mobilenet_v1": (7, 33),
-  "mobilenet_v2": (16, 39),
+  "mobilenet_v2": (36, 39),
   "ds_cnn": (2, 4),
   "darts": (4, 9),
   "edge-0-0": (2, 2),
