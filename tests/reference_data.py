@@ -18,12 +18,14 @@ def path(name: str) -> pathlib.Path:
 
   Args:
     name: relative to the folder in the environment variable
-      GHN_TF_REFERENCE_DATA, or else to shared/data beside the repository.
+      GHN_TF_REFERENCE_DATA.
   """
-  folder = os.environ.get(_VARIABLE) or ROOT.parent / "shared" / "data"
+  folder = os.environ.get(_VARIABLE)
+  if not folder:
+    raise unittest.SkipTest(
+      f"{name} needs {_VARIABLE}, the folder of reference data."
+    )
   file = pathlib.Path(folder) / name
   if not file.exists():
-    raise unittest.SkipTest(
-      f"{file} is absent; set {_VARIABLE} to the folder of reference data."
-    )
+    raise unittest.SkipTest(f"{file}, which {_VARIABLE} names, is absent.")
   return file
