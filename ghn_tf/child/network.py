@@ -162,6 +162,7 @@ def run(
   statistics: Statistics,
   noise_seed: tuple[int, int] | None = None,
   pullbacks: Pullbacks | None = None,
+  output: int | None = None,
 ) -> tf.Tensor:
   """Returns the logits under given statistics; see `apply`.
 
@@ -173,6 +174,7 @@ def run(
     statistics: where those of BatchNorm and the ranges come from.
     noise_seed: for noise instead of rounding; None to round.
     pullbacks: an empty list to fill, for `gradients.backward`.
+    output: see `apply`.
 
   Raises:
     ValueError: images of another shape, or params that lack a tensor.
@@ -232,6 +234,8 @@ def run(
           grid.num_bits,
           noise_seed=seed(index, 1),
         )
+    if index == output:
+      return x
     outputs[index] = x
     for i in released[index]:
       outputs[i] = None
@@ -247,6 +251,7 @@ def apply(
   training: bool,
   seed: tuple[int, int] | None = None,
   pullbacks: Pullbacks | None = None,
+  output: int | None = None,
 ) -> tf.Tensor:
   """Returns the logits [B, classes] of a child.
 
@@ -262,6 +267,8 @@ def apply(
       `training`, such a recipe rounds.
     pullbacks: an empty list to fill, for `gradients.backward`; needs
       `training`.
+    output: index of a node, whose output is returned in place of the logits,
+      and which nothing is run behind.
 
   Raises:
     ValueError: images of another shape, or params that lack a tensor.
@@ -275,4 +282,5 @@ def apply(
     statistics=(BatchStatistics if training else StoredStatistics)(params),
     noise_seed=seed if noisy else None,
     pullbacks=pullbacks,
+    output=output,
   )

@@ -1,0 +1,137 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The classifier that suits the rest of a network best, in closed form.
+
+The rest, the trunk, keeps its params and gives features; ridge regression
+from the standardized features to one-hot labels is the classifier. The penalty
+is the one of least generalized cross-validation (Golub, Heath and Wahba,
+Technometrics 1979), which stands for leaving out one image after the other and
+needs no second pass. One pass over the images gathers all that is needed, D x D
+numbers for D features, whatever the number of images.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.quant import recipe as recipe_lib
+
+# In units of a standardized feature's variance.
+_PENALTIES = np.geomspace(1e-6, 10, 29)
+
+
+class Moments:
+  """Sums over images of what ridge regression needs."""
+
+  def __init__(self, num_features: int, num_classes: int):
+    self._counts = np.zeros(num_classes)
+    self._sum = np.zeros(num_features)
+    self._squares = np.zeros((num_features, num_features))
+    self._by_class = np.zeros((num_features, num_classes))
+
+  def add(self, features: np.ndarray, labels: np.ndarray) -> None:
+    """Adds images with features [B, D] and labels [B]."""
+    features = np.asarray(features, np.float64)
+    targets = np.eye(len(self._counts))[labels]
+    self._counts += targets.sum(axis=0)
+    self._sum += features.sum(axis=0)
+    self._squares += features.T @ features
+    self._by_class += features.T @ targets
+
+  def solve(self, *, with_bias: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the kernel [D, classes] and the bias [classes], float32.
+
+    Args:
+      with_bias: whether there may be a bias; it is zeros otherwise.
+
+    Raises:
+      ValueError: fewer than two images, or features that are not finite.
+    """
+    number = self._counts.sum()
+    if number < 2:
+      raise ValueError(f"A classifier needs two images, got {number:.0f}.")
+    if not np.isfinite(self._squares).all():
+      raise ValueError(
+        "The features of some images are not finite, expected finite ones; look"
+        " for NaN or very large values in the images and params."
+      )
+    share = self._counts / number
+    mean = self._sum / number if with_bias else np.zeros_like(self._sum)
+    center = share if with_bias else np.full_like(share, 1 / len(share))
+    covariance = self._squares / number - np.outer(mean, mean)
+    scale = np.sqrt(np.maximum(np.diag(covariance), 0))
+    # A feature that never changes says nothing, nor does its rounding error.
+    constant = scale <= 1e-6 * np.sqrt(np.diag(self._squares) / number)
+    scale[constant] = np.inf
+    correlation = covariance / np.outer(scale, scale)
+    targets = self._by_class / number - np.outer(self._sum / number, center)
+    targets /= scale[:, np.newaxis]
+    values, vectors = np.linalg.eigh(correlation)
+    values = np.maximum(values, 0)[:, np.newaxis]
+    along = vectors.T @ targets
+    # Of one-hot targets around their center.
+    variance = (share * (1 - 2 * center) + center**2).sum()
+    errors = []
+    for penalty in _PENALTIES:
+      inverse = 1 / (values + penalty)
+      explained = (along**2 * inverse * (2 - values * inverse)).sum()
+      freedom = (values * inverse).sum() + with_bias
+      left = max(1 - freedom / number, 1e-3)
+      errors.append((variance - explained) / left**2)
+    penalty = _PENALTIES[np.argmin(errors)]
+    kernel = vectors @ (along / (values + penalty)) / scale[:, np.newaxis]
+    bias = share - mean @ kernel if with_bias else np.zeros_like(share)
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def fit(
+  architecture: spec.Architecture,
+  params: network.Params,
+  batches: Iterable[tuple[np.ndarray, np.ndarray]],
+  recipe: recipe_lib.Recipe,
+  *,
+  training: bool = True,
+) -> dict[str, tf.Tensor]:
+  """Returns the params with another classifier, fitted to labelled images.
+
+  The features are those of the trunk as `recipe` rounds it; the classifier
+  itself is not rounded here. A calibrated range of the logits is that of the
+  classifier before: calibrate again.
+
+  Args:
+    architecture: a network whose last node is dense.
+    params: its params; calibrated ones for `training=False`.
+    batches: images [B, H, W, C], normalized, and labels [B].
+    recipe: how the trunk is rounded; never with noise.
+    training: whether to use batch statistics or stored ones.
+
+  Raises:
+    ValueError: the last node is of another kind, or see `Moments.solve`.
+  """
+  node = architecture.nodes[-1]
+  if architecture.classifier is None:
+    raise ValueError(
+      f"Network {architecture.name!r} ends in {node.name!r} ({node.op}); a"
+      " classifier can be fitted where the last node is dense."
+    )
+  (trunk,) = node.inputs
+  (num_features,) = architecture.shapes[trunk]
+  moments = Moments(num_features, architecture.num_classes)
+  for images, labels in batches:
+    features = network.apply(
+      architecture,
+      params,
+      tf.convert_to_tensor(images),
+      recipe=recipe,
+      training=training,
+      output=trunk,
+    )
+    moments.add(features.numpy(), labels)
+  kernel, bias = moments.solve(with_bias=node.layer.use_bias)
+  fitted = {**params, f"{node.name}/kernel": tf.constant(kernel)}
+  if node.layer.use_bias:
+    fitted[f"{node.name}/bias"] = tf.constant(bias)
+  return fitted
