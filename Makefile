@@ -35,7 +35,7 @@ help:
 demo: $(RUN_STAMP)
 	$(PY) -m ghn_tf.train --flagfile=ghn_tf/configs/quickstart.flags \
 	  --workdir=demo/run
-	$(PY) tools/evaluate.py --checkpoint=demo/run --unseen=8 \
+	$(PY) tools/evaluate.py --checkpoint=demo/run \
 	  --target=models.resnet:resnet8 --output=demo/report.json --overwrite
 
 test: $(DEV_STAMP)

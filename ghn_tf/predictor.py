@@ -29,6 +29,7 @@ from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
+from ghn_tf.spaces import splits
 from ghn_tf.training import config as training_config
 from ghn_tf.training import meta_batch
 from ghn_tf.training import state as training_state
@@ -185,6 +186,7 @@ class Predictor:
     recipe: str | recipe_lib.Recipe = "w8a8",
     *,
     calibration_images: Any = None,
+    params: network.Params | None = None,
   ) -> Child:
     """Returns a target with predicted, calibrated params.
 
@@ -194,6 +196,7 @@ class Predictor:
       calibration_images: some hundreds of those that the network will meet,
         as `normalize` takes them; by default images of the embedded CIFAR-10
         sample for a hypernetwork that was trained on CIFAR-10.
+      params: to calibrate in place of predicted ones.
 
     Raises:
       ValueError: an unsupported target, another number of classes or channels
@@ -208,7 +211,8 @@ class Predictor:
     if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)
     batches = self._calibration_batches(architecture, calibration_images)
-    (params,) = self.ghn([architecture])
+    if params is None:
+      (params,) = self.ghn([architecture])
     params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
     return Child(architecture, params, recipe, model)
 
@@ -240,31 +244,34 @@ class Predictor:
     source = self._histories[-1].batches.source
     return extent.outside(architecture, source.extent)
 
-  def held_out(self, number: int) -> tuple[spec.Architecture, ...]:
-    """Returns sampled architectures that its training run never drew.
+  def split(
+    self, name: str, number: int, space: str | None = None
+  ) -> tuple[spec.Architecture, ...]:
+    """Returns the first architectures of an evaluation split.
+
+    None of them is isomorphic to one that the space gives to training.
 
     Args:
-      number: of architectures, at most as many as training held out.
+      name: of `spaces.splits.SPLITS`, all but train.
+      number: of architectures; `predefined` may have fewer.
+      space: of `spaces.space.SPACES`; what the last run drew from if None.
 
     Raises:
-      ValueError: training held out fewer.
+      ValueError: there is no such split, it has fewer, or the checkpoint does
+        not tell what its training drew from.
     """
-    if not number:
-      return ()
+    if space is not None:
+      shape, classes = self.metadata["images"]["shape"], self.ghn.config
+      collection = splits.collection(space, tuple(shape), classes.num_classes)
+      return collection.first(name, number)
     if not _is_told(self.metadata):
       raise ValueError(
         "The checkpoint does not tell which architectures training held out:"
         " its weights were imported, or the architectures that it was trained"
         f" on are not in {self.metadata['training'].get('architectures')!r} any"
-        " more. Evaluate targets, with --unseen=0."
+        " more. Name a --space, or evaluate targets with --splits= of none."
       )
-    held_out = self._histories[-1].batches.held_out
-    if number > len(held_out):
-      raise ValueError(
-        f"Training held out {len(held_out)} architectures, got {number}; train"
-        f" with --evaluation_architectures={number} or more."
-      )
-    return held_out[:number]
+    return self._histories[-1].batches.source.first(name, number)
 
   def is_unseen(self, architecture: spec.Architecture) -> bool:
     """Returns whether training is known never to have drawn an isomorphic one.

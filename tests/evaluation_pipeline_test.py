@@ -1,7 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
-import pathlib
+import os
 import tempfile
 import threading
 import time
@@ -9,7 +9,6 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import flagsaver
-import apache_beam
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import prism_runner
 
@@ -18,8 +17,8 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks as networks_lib
 from ghn_tf.evaluation import pipeline
+from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.programs import beam
-from ghn_tf.quant import recipe as recipe_lib
 from tests import small_run
 
 
@@ -47,7 +46,8 @@ class RunTest(absltest.TestCase):
     folder = tempfile.TemporaryDirectory()
     cls.addClassCleanup(folder.cleanup)
     checkpoint = small_run.make(folder.name, image_size=16)
-    cls.job = pipeline.Job(checkpoint, num_images=70)
+    settings = settings_lib.Settings(("w8a8",), num_images=70)
+    cls.job = pipeline.Job(checkpoint, settings=settings).resolved()
 
   def setUp(self):
     super().setUp()
@@ -56,33 +56,56 @@ class RunTest(absltest.TestCase):
   def _run(self, *options, workers=1, networks=_NETWORKS):
     given = [f"temp_location={self.folder}", *options]
     with flagsaver.flagsaver(workers=workers, runner_option=given):
-      return pipeline.run(networks, self.job, beam.options())
+      options = beam.options()
+    records = pipeline.folder(self.job, self.folder)
+    return pipeline.run(networks, self.job, options, records)
 
   def _evaluate(self, name):
     predictor, dataset = self.job.load()
     (network,) = [n for n in _NETWORKS if n.name == name]
     report = networks_lib.evaluate_network(
-      predictor, network, dataset, self.job.recipes, num_images=70
+      predictor, network, dataset, self.job.settings
     )
     return dataclasses.replace(report, seconds=0)
 
-  def _check(self, reports, errors):
+  def _check(self, results):
+    error = results.pop(1)
     self.assertEqual(
-      [dataclasses.replace(report, seconds=0) for report in reports],
+      [dataclasses.replace(report, seconds=0) for report in results],
       [self._evaluate(name) for name in ("c", "d", "a")],
     )
-    (error,) = errors
     self.assertStartsWith(error, "b: Network 'b' takes images of shape [32,")
 
   def test_one_process_keeps_the_order_and_what_can_be_measured(self):
     with mock.patch.object(prism_runner.PrismRunner, "run_pipeline") as prism:
-      self._check(*self._run())
+      self._check(self._run())
     # That would be a program of another project, downloaded.
     prism.assert_not_called()
-    self.assertEmpty(list(pathlib.Path(self.folder).iterdir()))
+
+  def test_goes_on_with_what_is_missing_or_failed(self):
+    first = self._run(networks=_NETWORKS[:2])
+    told = []
+    evaluate_network = networks_lib.evaluate_network
+    with mock.patch.object(networks_lib, "evaluate_network") as patched:
+      patched.side_effect = lambda *args: (
+        told.append(args[1].name) or evaluate_network(*args)
+      )
+      results = self._run()
+    self.assertEqual(results[:1], first[:1])  # with the same seconds
+    self.assertCountEqual(told, ["b", "d", "a"])
+    self._check(results)
+    pipeline.remove(pipeline.folder(self.job, self.folder))
+    self.assertEmpty(os.listdir(self.folder))
+
+  def test_records_are_those_of_the_job(self):
+    other = dataclasses.replace(
+      self.job, settings=dataclasses.replace(self.job.settings, num_images=71)
+    )
+    folders = {pipeline.folder(job, self.folder) for job in (self.job, other)}
+    self.assertLen(folders, 2)
 
   def test_two_processes_report_the_same(self):
-    self._check(*self._run(workers=2))
+    self._check(self._run(workers=2))
 
   def test_a_process_measures_one_network_at_a_time(self):
     together = []
@@ -97,33 +120,9 @@ class RunTest(absltest.TestCase):
 
     threads = "direct_running_mode=multi_threading", "direct_num_workers=2"
     with mock.patch.object(networks_lib, "evaluate_network", evaluate):
-      reports, errors = self._run(*threads)
-    self.assertEmpty(reports)
-    self.assertEqual(errors, [f"{n.name}: not measured" for n in _NETWORKS])
+      results = self._run(*threads)
+    self.assertEqual(results, [f"{n.name}: not measured" for n in _NETWORKS])
     self.assertEqual(together, [1] * len(_NETWORKS))
-
-  def test_the_range_rule_is_that_of_every_recipe(self):
-    job = dataclasses.replace(
-      self.job,
-      recipes=("w2a2", "w8a8"),
-      range_rule=recipe_lib.RangeRule.MAX,
-    )
-    predictor, dataset = job.load()
-    with mock.patch.object(predictor, "child") as child:
-      child.side_effect = [mock.Mock(), ValueError("enough")]
-      with self.assertRaisesRegex(ValueError, "enough"):
-        networks_lib.evaluate_network(
-          predictor,
-          _NETWORKS[0],
-          dataset,
-          job.recipes,
-          num_images=1,
-          range_rule=job.range_rule,
-        )
-    for name, call in zip(job.recipes, child.call_args_list, strict=True):
-      self.assertEqual(
-        call.args[1], recipe_lib.get(name, range_rule=job.range_rule)
-      )
 
   def test_other_errors_end_the_run_and_are_told(self):
     broken = mock.Mock(side_effect=KeyError("a mistake"))
@@ -132,16 +131,18 @@ class RunTest(absltest.TestCase):
         self._run(networks=_NETWORKS[:1])
 
   def test_workers_that_write_elsewhere(self):
-    nowhere = mock.Mock(return_value=apache_beam.Map(str))
-    with mock.patch.object(apache_beam.io, "WriteToText", nowhere):
+    with mock.patch.object(pipeline, "_path") as path:
+      path.side_effect = lambda *_: f"{self.create_tempdir().full_path}/x"
       with self.assertRaisesRegex(FileNotFoundError, "temp_location, name a"):
         self._run(networks=_NETWORKS[1:2])
 
 
 class JobTest(absltest.TestCase):
   def test_a_process_loads_it_once(self):
-    job = pipeline.Job("quickstart", recipes=("float", "w8a8"))
-    other = pipeline.Job("quickstart", num_images=3)
+    job = pipeline.Job("quickstart")
+    other = pipeline.Job(
+      "quickstart", settings=settings_lib.Settings(("w2a2",))
+    )
     self.assertEqual(other.resolved().dataset, data.SAMPLE)
     for mine, others in zip(job.load(), other.resolved().load(), strict=True):
       self.assertIs(mine, others)

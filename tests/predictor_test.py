@@ -135,7 +135,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       " (1,000,000 to 2,500,000).",
       logs.output[0],
     )
-    (inside,) = self.predictor.held_out(1)
+    (inside,) = self.predictor.split("val", 1)
     self.assertEqual(self.predictor.outside(inside), {})
     with self.assertNoLogs("absl", "WARNING"):
       self.predictor.predict(inside)
@@ -143,11 +143,11 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
   def test_imported_weights_do_not_tell_what_lies_outside(self):
     metadata = {**self.predictor.metadata, "training": {"dataset": "cifar10"}}
     imported = predictor_lib.Predictor(self.predictor.ghn, metadata)
-    (architecture,) = self.predictor.held_out(1)
+    (architecture,) = self.predictor.split("val", 1)
     self.assertIsNone(imported.outside(architecture))
 
   def test_held_out_architectures_are_unseen(self):
-    for architecture in self.predictor.held_out(2):
+    for architecture in self.predictor.split("val", 2):
       self.assertTrue(self.predictor.is_unseen(architecture))
 
   def test_drawn_architectures_are_seen(self):
@@ -200,7 +200,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     child = predictor_lib.Predictor(
       self.predictor.ghn, {**self.predictor.metadata, "ancestors": [imported]}
     )
-    (architecture,) = child.held_out(1)
+    (architecture,) = child.split("val", 1)
     self.assertFalse(child.is_unseen(architecture))
     self.assertTrue(self.predictor.is_unseen(architecture))
 
@@ -213,7 +213,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     }
     metadata = {**self.predictor.metadata, "training": training}
     stored = predictor_lib.Predictor(self.predictor.ghn, metadata)
-    (architecture,) = stored.held_out(1)
+    (architecture,) = stored.split("val", 1)
     self.assertEqual(architecture.name, "small-val-0")
     self.assertTrue(stored.is_unseen(architecture))
     # Their own measures count, and not those of the space of the run.
@@ -225,11 +225,18 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertFalse(gone.is_unseen(architecture))
     self.assertIsNone(gone.outside(architecture))
     with self.assertRaisesRegex(ValueError, "not in '/nowhere' any more"):
-      gone.held_out(1)
+      gone.split("val", 1)
 
-  def test_more_architectures_than_were_held_out(self):
-    with self.assertRaisesRegex(ValueError, "held out 2 architectures, got 3"):
-      self.predictor.held_out(3)
+  def test_more_architectures_than_a_split_has(self):
+    with self.assertRaisesRegex(ValueError, "'val' of .*, got 501; ask for"):
+      self.predictor.split("val", 501)
+    with self.assertRaisesRegex(ValueError, "no evaluation split 'train'"):
+      self.predictor.split("train", 1)
+
+  def test_splits_of_another_space(self):
+    (architecture,) = self.predictor.split("wide", 1, "edge")
+    self.assertEqual(architecture.name, "edge-wide-0")
+    self.assertTrue(self.predictor.is_unseen(architecture))
 
   def test_a_recipe_has_a_name(self):
     for recipe in (None, "w3a3"):
@@ -247,7 +254,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
   def test_default_images_are_of_the_size_of_training(self):
     path = small_run.make(self.create_tempdir().full_path, image_size=16)
     small = predictor_lib.load(path)
-    (architecture,) = self.predictor.held_out(1)
+    (architecture,) = self.predictor.split("val", 1)
     with self.assertRaisesRegex(
       ValueError,
       r"shape \[32, 32, 3\]; .* taken by default, have the shape \[16, 16, 3\]",
@@ -337,7 +344,7 @@ class LoadTest(absltest.TestCase):
     del told["training"]["quantization_mode"]
     checkpoint.save(path, arrays, told)
     predictor = predictor_lib.load(path)
-    (architecture,) = predictor.held_out(1)
+    (architecture,) = predictor.split("val", 1)
     self.assertTrue(predictor.is_unseen(architecture))
 
   def test_truncated_checkpoint(self):

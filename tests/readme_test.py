@@ -110,7 +110,8 @@ _SMALL = {
     " --evaluation_architectures=1 --evaluation_images=20"
   ),
   "tools/evaluate.py": (
-    "--checkpoint=quickstart --unseen=1 --num_images=20 --recipe=w8a8"
+    "--checkpoint=quickstart --splits=val --num_architectures=1 --num_images=20"
+    " --recipes=w8a8 --batch_norms=stored"
   ),
   "tools/import_ghn2.py": "--input=weights.npz",
   "tools/make_architectures.py": "",

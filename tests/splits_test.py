@@ -173,11 +173,13 @@ class CollectionTest(parameterized.TestCase):
     self.assertIs(limited.evaluation, collection.evaluation)
     for index in range(30):
       self.assertLessEqual(limited.train(index).macs, 2_000_000)
-    validation = limited.validation(10)
+    validation = limited.first("val", 10)
     self.assertContainsSubset(validation, collection.evaluation["val"])
     self.assertLessEqual(max(a.macs for a in validation), 2_000_000)
-    with self.assertRaisesRegex(ValueError, "validation .* got 400; hold out"):
-      limited.validation(400)
+    with self.assertRaisesRegex(
+      ValueError, "Split .val. of space .* got 400; ask for"
+    ):
+      limited.first("val", 400)
 
   def test_what_training_may_give(self):
     collection = splits.collection("edge")

@@ -235,7 +235,7 @@ class StoredCollectionTest(absltest.TestCase):
     self.assertEqual(self.source.extent, extent.of(stored))
 
   def test_validation(self):
-    held_out = self.source.validation(2)
+    held_out = self.source.first("val", 2)
     self.assertEqual(
       [a.fingerprint for a in held_out],
       [
@@ -244,8 +244,10 @@ class StoredCollectionTest(absltest.TestCase):
     )
     self.assertFalse(any(map(self.source.may_train_on, held_out)))
     self.assertTrue(self.source.may_train_on(self.source.train(0)))
-    with self.assertRaisesRegex(ValueError, "validation .*, got 99; hold out"):
-      self.source.validation(99)
+    with self.assertRaisesRegex(
+      ValueError, "Split .val. of .*, got 99; ask for"
+    ):
+      self.source.first("val", 99)
 
 
 if __name__ == "__main__":

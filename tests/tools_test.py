@@ -169,7 +169,7 @@ class EvaluateTest(parameterized.TestCase):
     done = programs.run_python(
       "tools/evaluate.py",
       f"--checkpoint={folder}",
-      "--unseen=1",
+      "--num_architectures=1",
       "--target=models.resnet:resnet8",
       f"--target={network}",
       "--num_images=64",
@@ -182,8 +182,9 @@ class EvaluateTest(parameterized.TestCase):
     self.assertEqual(names[1:], ["resnet8", "written"])
     for network in report["networks"]:
       self.assertTrue(network["unseen"])
-      self.assertContainsSubset(
-        ("float", "w8a8", "w4a4", "w2a2", "tflite_w8a8"), network["accuracy"]
+      self.assertEqual(
+        [row["recipe"] for row in network["accuracy"]],
+        ["float", "w8a8", "tflite_w8a8", "w4a4", "w2a2"],
       )
       self.assertIn(network["name"], done.stdout)
     inside, resnet8, _ = (n["outside_of_training"] for n in report["networks"])
@@ -199,7 +200,7 @@ class EvaluateTest(parameterized.TestCase):
     done = programs.run_python(
       "tools/evaluate.py",
       f"--checkpoint={folder}",
-      "--unseen=0",
+      "--splits=",
       f"--target={target}",
       "--num_images=20",
       f"--data_dir={self.create_tempdir().full_path}",
@@ -208,7 +209,7 @@ class EvaluateTest(parameterized.TestCase):
     self.assertIn("written", done.stdout)
     self.assertIn("on 20 test images of cifar10_sample", done.stdout)
     self.assertIn("trained on cifar10, which is not at hand", done.stdout)
-    self.assertRegex(done.stderr, r"Network 1 of 1, written: w8a8 [\d.]+ %,")
+    self.assertRegex(done.stderr, r"Network 1 of 1, written: float [\d.]+ %,")
     self.assertNotIn("NetworkReport", done.stderr)
 
   def test_a_network_that_fails_is_named_and_hides_no_other(self):
@@ -218,10 +219,10 @@ class EvaluateTest(parameterized.TestCase):
     done = programs.run_python(
       "tools/evaluate.py",
       f"--checkpoint={folder}",
-      "--unseen=0",
+      "--splits=",
       "--target=models.resnet:resnet8",  # for images of 32 x 32
       f"--target={self.create_tempfile('n.json', _architecture(16)).full_path}",
-      "--recipe=w8a8",
+      "--recipes=w8a8",
       "--num_images=20",
       f"--output={output}",
     )
@@ -234,7 +235,7 @@ class EvaluateTest(parameterized.TestCase):
     self.assertNotIn("Traceback", done.stderr)
     (network,) = json.loads(output.read_text())["networks"]
     self.assertEqual(network["name"], "written")
-    self.assertRegex(done.stdout, "\nwritten ")
+    self.assertRegex(done.stdout, r"\n\| written ")
 
   def test_unknown_runner_is_told_before_all_else(self):
     done = programs.run_python(
@@ -248,10 +249,10 @@ class EvaluateTest(parameterized.TestCase):
     folder = self.create_tempdir().full_path
     small_run.make(folder)
     done = programs.run_python(
-      "tools/evaluate.py", f"--checkpoint={folder}", "--unseen=0"
+      "tools/evaluate.py", f"--checkpoint={folder}", "--splits="
     )
     self.assertEqual(done.returncode, 1)
-    self.assertIn("give --unseen or --target", done.stderr)
+    self.assertIn("give --splits or --target", done.stderr)
 
   @parameterized.parameters(
     ({"conv": {"inputs": ["relu"]}}, "The nodes form a cycle, among"),
@@ -304,7 +305,7 @@ class EvaluateTest(parameterized.TestCase):
     folder = self.create_tempdir().full_path
     small_run.make(folder, num_classes=7)
     done = programs.run_python(
-      "tools/evaluate.py", f"--checkpoint={folder}", "--unseen=1"
+      "tools/evaluate.py", f"--checkpoint={folder}", "--num_architectures=1"
     )
     self.assertEqual(done.returncode, 1)
     self.assertRegex(done.stderr, "Data set .* has 10 classes, .* for 7;")

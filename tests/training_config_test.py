@@ -40,7 +40,7 @@ class TrainConfigTest(parameterized.TestCase):
   def test_the_source_has_the_images_classes_and_limits(self):
     config = training_config.TrainConfig(space="tiny", max_macs=500_000)
     source = config.source((28, 28, 1), 47)
-    for architecture in (*source.validation(3), source.train(0, seed=0)):
+    for architecture in (*source.first("val", 3), source.train(0, seed=0)):
       self.assertEqual(architecture.input_shape, (28, 28, 1))
       self.assertEqual(architecture.num_classes, 47)
       self.assertLessEqual(architecture.macs, 500_000)

@@ -166,10 +166,9 @@ class StoredCollection:
   """
 
   def __init__(self, directory: str | os.PathLike[str]):
-    """Opens the splits `train` and `val` of a directory; see `Store`."""
+    """Opens the split `train` of a directory; see `Store`."""
     self._directory = directory
     self._train = Store(directory, "train")
-    self._val = Store(directory, "val")
     self._order = (-1, -1, np.empty(0, np.int64))  # seed, epoch, order
 
   def train(self, index: int, seed: int = 0) -> spec.Architecture:
@@ -180,18 +179,20 @@ class StoredCollection:
       self._order = (seed, epoch, rng.permutation(len(self._train)))
     return self._train[int(self._order[2][place])]
 
-  def validation(self, number: int) -> tuple[spec.Architecture, ...]:
-    """Returns the first architectures of `val`.
+  def first(self, split: str, number: int) -> tuple[spec.Architecture, ...]:
+    """Returns the first architectures of an evaluation split.
 
     Raises:
-      ValueError: there are fewer.
+      ValueError: there are fewer, or there is no such split.
     """
-    if number > len(self._val):
+    stored = Store(self._directory, split)
+    if number > len(stored) and split != "predefined":
       raise ValueError(
-        f"{self._directory} has {len(self._val)} validation architectures, got"
-        f" {number}; hold out fewer (--evaluation_architectures)."
+        f"Split {split!r} of {self._directory} has {len(stored)} architectures,"
+        f" got {number}; ask for fewer (--evaluation_architectures in training,"
+        " --num_architectures in evaluation)."
       )
-    return tuple(self._val[:number])
+    return tuple(stored[:number])
 
   def may_train_on(self, architecture: spec.Architecture) -> bool:
     """Whether `train` may have one isomorphic to it: no evaluation split has.

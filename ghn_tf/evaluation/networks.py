@@ -1,21 +1,33 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How well predicted networks classify: float, fake-quantized and as files."""
+"""How well a network classifies, in each of several settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 import dataclasses
+import itertools
 import time
 from typing import Any
+
+import numpy as np
+import tensorflow as tf
 
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy
 from ghn_tf.child import calibrate
+from ghn_tf.child import head as head_lib
 from ghn_tf.child import network
+from ghn_tf.child import random_params
 from ghn_tf.edge import tflite
+from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
+
+Batches = list[tuple[np.ndarray, np.ndarray]]
+
+# Labelled training images that a classifier is fitted to.
+NUM_HEAD_IMAGES = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +41,8 @@ class NetworkReport:
       training; None if these are not known.
     macs: multiply-accumulates for one image.
     num_params: number of parameters.
-    accuracy: top-1 with stored statistics, as deployed, by recipe; files
-      under "tflite_<recipe>", run in the interpreter.
-    batch_statistics_accuracy: the same in the published protocol.
-    tflite_bytes: size of the w8a8 file.
+    accuracy: top-1, by setting.
+    tflite_bytes: size of the w8a8 file; None if none was made.
     seconds: what predicting, calibrating, converting and running took.
   """
 
@@ -41,99 +51,144 @@ class NetworkReport:
   outside_of_training: extent.Outside | None
   macs: int
   num_params: int
-  accuracy: dict[str, float]
-  batch_statistics_accuracy: dict[str, float]
-  tflite_bytes: int
+  accuracy: Mapping[settings_lib.Setting, float]
+  tflite_bytes: int | None
   seconds: float
 
   def to_json(self) -> dict[str, Any]:
     """Returns the fields for a JSON file."""
-    return dataclasses.asdict(self)
+    fields = {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+    }
+    fields["accuracy"] = [
+      {**dataclasses.asdict(setting), "top1": top1}
+      for setting, top1 in self.accuracy.items()
+    ]
+    return fields
+
+  @classmethod
+  def from_json(cls, fields: Mapping[str, Any]) -> "NetworkReport":
+    """Returns the report that `to_json` gave the fields of."""
+    accuracy_by_setting = {}
+    for row in fields["accuracy"]:
+      setting = {key: value for key, value in row.items() if key != "top1"}
+      accuracy_by_setting[settings_lib.Setting(**setting)] = row["top1"]
+    return cls(**{**fields, "accuracy": accuracy_by_setting})
 
 
 def evaluate_network(
   predictor: predictor_lib.Predictor,
   architecture: spec.Architecture,
   dataset: data.Dataset,
-  recipes: Sequence[str],
-  *,
-  num_images: int | None = None,
-  range_rule: recipe_lib.RangeRule | None = None,
+  settings: settings_lib.Settings,
 ) -> NetworkReport:
-  """Predicts one network in every recipe and measures it.
+  """Measures one network.
 
   Args:
     predictor: a trained hypernetwork.
     architecture: the network.
-    dataset: its training split calibrates, its test split measures.
-    recipes: names, w8a8 among them: the integer file is made of it.
-    num_images: number of test images; all if None.
-    range_rule: how far grids reach; each recipe's own rules if None.
+    dataset: its training split calibrates and fits classifiers, its test split
+      measures.
+    settings: how it is measured.
+
+  Raises:
+    ValueError: it cannot be predicted, calibrated or converted.
   """
   start = time.monotonic()
-  images = predictor.normalize(dataset.test.images[:num_images])
-  labels = dataset.test.labels[:num_images]
-  batches = [
-    (images[i : i + network.BATCH_SIZE], labels[i : i + network.BATCH_SIZE])
-    for i in range(0, len(images), network.BATCH_SIZE)
-  ]
-  stored: dict[str, float] = {}
-  batch: dict[str, float] = {}
-  children = {
-    name: predictor.child(
-      architecture,
-      recipe_lib.get(name, range_rule=range_rule),
-      calibration_images=dataset.train.images[: calibrate.NUM_IMAGES],
-    )
-    for name in recipes
-  }
-  for name, child in children.items():
-    for accuracies, training in ((stored, False), (batch, True)):
-      accuracies[name] = accuracy.top1(
-        architecture, child.params, batches, child.recipe, training=training
+  measured = _Measurement(predictor, architecture, dataset, settings)
+  found: dict[settings_lib.Setting, float] = {}
+  for method in settings.methods:
+    params = None
+    if method == settings_lib.RANDOM:
+      params = random_params.he_normal(architecture)
+    for recipe in settings.recipes:
+      child = predictor.child(
+        architecture,
+        recipe_lib.get(recipe, range_rule=settings.range_rule),
+        calibration_images=dataset.train.images[: calibrate.NUM_IMAGES],
+        params=params,
       )
-  content = children["w8a8"].to_tflite()
-  stored["tflite_w8a8"] = tflite.Interpreter(content).accuracy(images, labels)
+      for head, batch_norm in itertools.product(
+        settings.heads, settings.batch_norms
+      ):
+        setting = settings_lib.Setting(recipe, method, head, batch_norm)
+        found |= measured.accuracies(setting, child)
   return NetworkReport(
     architecture.name,
     predictor.is_unseen(architecture),
     predictor.outside(architecture),
     architecture.macs,
     architecture.num_params,
-    stored,
-    batch,
-    len(content),
+    found,
+    measured.tflite_bytes,
     time.monotonic() - start,
   )
 
 
-def table(reports: Sequence[NetworkReport]) -> str:
-  """Returns the reports as text, one network a line, accuracies in %."""
-  columns = list(reports[0].accuracy)
-  head = ["network", "MMACs", "params", *columns, "bytes", "seconds"]
-  rows = [head]
-  for report in reports:
-    rows.append(
-      [
-        report.name + ("" if report.unseen else " (may have been seen)"),
-        f"{report.macs / 1e6:.1f}",
-        f"{report.num_params:,}",
-        *(f"{100 * report.accuracy[name]:.1f}" for name in columns),
-        f"{report.tflite_bytes:,}",
-        f"{report.seconds:.1f}",
-      ]
+class _Measurement:
+  """The images that a network is measured on, and what is done with them."""
+
+  def __init__(
+    self,
+    predictor: predictor_lib.Predictor,
+    architecture: spec.Architecture,
+    dataset: data.Dataset,
+    settings: settings_lib.Settings,
+  ):
+    self._architecture = architecture
+    number = settings.num_images
+    self._images = predictor.normalize(dataset.test.images[:number])
+    self._labels = dataset.test.labels[:number]
+    self._train: Batches = []
+    if settings_lib.FITTED in settings.heads:
+      images = predictor.normalize(dataset.train.images[:NUM_HEAD_IMAGES])
+      self._train = [*_batches(images, dataset.train.labels[: len(images)])]
+    self.tflite_bytes: int | None = None
+
+  def accuracies(
+    self, setting: settings_lib.Setting, child: predictor_lib.Child
+  ) -> dict[settings_lib.Setting, float]:
+    """Returns top-1 accuracy of a child in a setting, and of its w8a8 file."""
+    training = setting.batch_norm == settings_lib.BATCH
+    if setting.head == settings_lib.FITTED:
+      child = self._with_fitted_head(child, training=training)
+    test = [*_batches(self._images, self._labels)]
+    top1 = accuracy.top1(
+      self._architecture, child.params, test, child.recipe, training=training
     )
-  count = len(reports)
-  means = [sum(r.accuracy[c] for r in reports) / count for c in columns]
-  mean = ["mean", "", "", *(f"{100 * m:.1f}" for m in means), "", ""]
-  rows.append(mean)
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  lines = [
-    "  ".join(
-      [row[0].ljust(widths[0])]
-      + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+    found = {setting: top1}
+    if setting.recipe == "w8a8" and not training:
+      content = child.to_tflite()
+      self.tflite_bytes = len(content)
+      in_file = dataclasses.replace(setting, recipe=settings_lib.FILE)
+      found[in_file] = tflite.Interpreter(content).accuracy(
+        self._images, self._labels
+      )
+    return found
+
+  def _with_fitted_head(
+    self, child: predictor_lib.Child, *, training: bool
+  ) -> predictor_lib.Child:
+    architecture, recipe = self._architecture, child.recipe
+    params: network.Params = head_lib.fit(
+      architecture, child.params, self._train, recipe, training=training
     )
-    for row in rows
-  ]
-  rule = "-" * len(lines[0])
-  return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    if not training:  # its logits have another range
+      some = self._train[: calibrate.NUM_IMAGES // network.BATCH_SIZE]
+      params = calibrate.calibrate(
+        architecture,
+        params,
+        [tf.constant(images) for images, _ in some],
+        recipe=recipe,
+      )
+    return dataclasses.replace(child, params=params)
+
+
+def _batches(
+  images: np.ndarray, labels: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Yields images and labels in batches of `network.BATCH_SIZE`."""
+  for start in range(0, len(images), network.BATCH_SIZE):
+    part = slice(start, start + network.BATCH_SIZE)
+    yield images[part], labels[part]

@@ -3,31 +3,36 @@
 """Measures many networks, on any number of machines: an Apache Beam pipeline.
 
 Networks go to the workers as JSON text, so that no module of a user's has to be
-there, and come back as one line of JSON each. Hypernetwork and images do not
-travel: every process loads them once, by their names.
+there. Hypernetwork and images do not travel: every process loads them once, by
+their names. A worker writes what it measured of a network into a file of its
+own, so that a run that was stopped goes on where it was.
 """
 
 from collections.abc import Iterator, Sequence
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import logging
-import tempfile
+import pathlib
 import threading
 from typing import Any
-import uuid
 
 import apache_beam as beam
 from apache_beam.io import filesystems
 from apache_beam.options import pipeline_options
 import tensorflow as tf
 
+import ghn_tf
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks
-from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.evaluation import settings as settings_lib
+from ghn_tf.ghn import checkpoint
+from ghn_tf.training import metrics
 
 # Of Python's own, whose levels Beam sets in its workers.
 _LOGGER = logging.getLogger(__name__)
@@ -47,18 +52,14 @@ class Job:
       None (`Predictor.own_dataset`).
     data_dir: folder of TensorFlow Datasets; its own default if None.
     download: whether images that are not in it may be downloaded.
-    recipes: names, w8a8 among them.
-    num_images: number of test images; all if None.
-    range_rule: how far grids reach; each recipe's own rules if None.
+    settings: in which ways.
   """
 
   checkpoint: str
   dataset: str | None = None
   data_dir: str | None = None
   download: bool = False
-  recipes: tuple[str, ...] = ("w8a8",)
-  num_images: int | None = None
-  range_rule: recipe_lib.RangeRule | None = None
+  settings: settings_lib.Settings = settings_lib.Settings()
 
   def load(self) -> tuple[predictor_lib.Predictor, data.Dataset]:
     """Returns hypernetwork and images; a process loads the latest ones once.
@@ -93,30 +94,41 @@ def _dataset(
   return predictor.load_data(name, data_dir, download=download)
 
 
-class _Measure(beam.DoFn):
-  """From the number of a network and its JSON to a record of its report."""
+def folder(job: Job, parent: str) -> str:
+  """Returns a folder for the records of a job, of a name that tells it.
 
-  def __init__(self, job: Job, num_networks: int):
+  Args:
+    job: `resolved`.
+    parent: which the workers share with this machine.
+  """
+  path, _, _ = checkpoint.find(job.checkpoint)
+  digest = hashlib.sha256(repr((ghn_tf.__version__, job)).encode())
+  digest.update(pathlib.Path(path).read_bytes())
+  return filesystems.FileSystems.join(
+    parent, f"evaluation-{digest.hexdigest()[:16]}"
+  )
+
+
+class _Measure(beam.DoFn):
+  """From a network's number and JSON to a record of it in a folder."""
+
+  def __init__(self, job: Job, records: str, num_networks: int):
     self._job = job
+    self._records = records
     self._num_networks = num_networks
 
   def setup(self) -> None:
     with _ONE_AT_A_TIME:
       self._predictor, self._dataset = self._job.load()
 
-  def process(self, element: tuple[int, str]) -> Iterator[str]:
+  def process(self, element: tuple[int, str]) -> None:
     index, text = element
     architecture = serialization.from_json(text)
-    record: dict[str, Any] = {"index": index}
+    record: dict[str, Any] = {}
     try:
       with _ONE_AT_A_TIME:
         report = networks.evaluate_network(
-          self._predictor,
-          architecture,
-          self._dataset,
-          self._job.recipes,
-          num_images=self._job.num_images,
-          range_rule=self._job.range_rule,
+          self._predictor, architecture, self._dataset, self._job.settings
         )
     except (ValueError, MemoryError, tf.errors.OpError) as error:
       # Of this network alone; an exception would end the others too.
@@ -124,66 +136,110 @@ class _Measure(beam.DoFn):
       result = "not measured"
     else:
       record["report"] = report.to_json()
-      accuracy = 100 * report.accuracy["w8a8"]
-      result = f"w8a8 {accuracy:.1f} %, {report.seconds:.1f} s"
+      setting, accuracy = next(iter(report.accuracy.items()))
+      result = (
+        f"{setting.recipe} {100 * accuracy:.1f} %, {report.seconds:.1f} s"
+      )
     place = index + 1, self._num_networks
     _LOGGER.info("Network %d of %d, %s: %s.", *place, architecture.name, result)
-    yield json.dumps(record)
+    path = _path(self._records, text)
+    with filesystems.FileSystems.create(f"{path}.part") as file:
+      file.write(json.dumps(record).encode())
+    filesystems.FileSystems.rename([f"{path}.part"], [path])
 
 
 def run(
   architectures: Sequence[spec.Architecture],
   job: Job,
   options: pipeline_options.PipelineOptions,
-) -> tuple[list[networks.NetworkReport], list[str]]:
-  """Returns the reports of networks, in their order.
+  records: str,
+) -> list[networks.NetworkReport | str]:
+  """Measures networks, as far as there are no reports of them yet.
 
   Args:
     architectures: the networks.
-    job: how they are measured.
-    options: of Beam, the runner among them. Reports are collected in a file
-      in its temp_location, or else in the system's folder of temporary files,
-      which the workers must share with this machine.
+    job: how they are measured, `resolved`: workers may not find the same.
+    options: of Beam, the runner among them.
+    records: a `folder`, where each network's report is written and found.
 
   Returns:
-    The reports, and for each network that cannot be measured its name and why.
+    For each network its report, or else its name and why there is none.
 
   Raises:
     FileNotFoundError: the workers do not share the folder.
   """
-  elements = [
-    (index, serialization.to_json(architecture))
-    for index, architecture in enumerate(architectures)
+  if not filesystems.FileSystems.exists(records):
+    filesystems.FileSystems.mkdirs(records)
+  texts = [
+    serialization.to_json(architecture) for architecture in architectures
   ]
-  job = job.resolved()  # here and now: workers may not find the same
-  cloud = options.view_as(pipeline_options.GoogleCloudOptions)
-  path = filesystems.FileSystems.join(
-    cloud.temp_location or tempfile.gettempdir(),
-    f"ghn_tf-{uuid.uuid4().hex}.jsonl",
-  )
-  with beam.Pipeline(options=options) as pipeline:
-    (
-      pipeline
-      | "Networks" >> beam.Create(elements, reshuffle=True)
-      | "Measure" >> beam.ParDo(_Measure(job, len(elements)))
-      # One file, of exactly this name.
-      | "Write"
-      >> beam.io.WriteToText(path, num_shards=1, shard_name_template="")
-    )
-  records = {record["index"]: record for record in _read(path)}
-  filesystems.FileSystems.delete([path])
-  ordered = [records[index] for index in range(len(elements))]
-  return (
-    [networks.NetworkReport(**r["report"]) for r in ordered if "report" in r],
-    [r["error"] for r in ordered if "error" in r],
-  )
+  elements = [
+    (index, text)
+    for index, text in enumerate(texts)
+    if "report" not in _read(records, text)
+  ]
+  with _bar(len(texts), len(elements), records):
+    with beam.Pipeline(options=options) as pipeline:
+      (
+        pipeline
+        | "Networks" >> beam.Create(elements, reshuffle=True)
+        | "Measure" >> beam.ParDo(_Measure(job, records, len(texts)))
+      )
+  result: list[networks.NetworkReport | str] = []
+  for text in texts:
+    record = _read(records, text)
+    if not record:
+      raise FileNotFoundError(
+        f"No worker wrote {_path(records, text)!r}: as the runner's option"
+        " temp_location, name a folder that the workers share with this"
+        " machine."
+      )
+    if "report" in record:
+      result.append(networks.NetworkReport.from_json(record["report"]))
+    else:
+      result.append(record["error"])
+  return result
 
 
-def _read(path: str) -> Iterator[dict[str, Any]]:
+def remove(records: str) -> None:
+  """Removes the records of a job that is done."""
+  filesystems.FileSystems.delete([records])
+
+
+def _path(records: str, text: str) -> str:
+  """Returns the file of the record of a network."""
+  name = hashlib.sha256(text.encode()).hexdigest()[:24]
+  return filesystems.FileSystems.join(records, f"{name}.json")
+
+
+def _read(records: str, text: str) -> dict[str, Any]:
+  """Returns the record of a network, empty if there is none."""
+  path = _path(records, text)
   if not filesystems.FileSystems.exists(path):
-    raise FileNotFoundError(
-      f"No worker wrote {path!r}: as the runner's option temp_location, name a"
-      " folder that the workers share with this machine."
-    )
-  with filesystems.FileSystems.open(path) as lines:
-    yield from map(json.loads, lines)
+    return {}
+  with filesystems.FileSystems.open(path) as file:
+    return json.loads(file.read())
+
+
+@contextlib.contextmanager
+def _bar(total: int, left: int, records: str) -> Iterator[None]:
+  """Shows on a terminal how many networks have a record."""
+  done = threading.Event()
+  with metrics.progress_bar(total, total - left) as bar:
+
+    def follow() -> None:
+      while not done.wait(1):
+        (found,) = filesystems.FileSystems.match(
+          [filesystems.FileSystems.join(records, "*.json")]
+        )
+        bar.update(len(found.metadata_list) - bar.n)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    if not bar.disable:
+      thread.start()
+    try:
+      yield
+    finally:
+      done.set()
+      if thread.is_alive():
+        thread.join()

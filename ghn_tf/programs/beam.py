@@ -23,12 +23,19 @@ _OPTIONS = flags.DEFINE_multi_string(
   " be given several times.",
 )
 _WORKERS = flags.DEFINE_integer(
-  "workers", 1, "Processes of Beam's direct runner.", lower_bound=1
+  "workers",
+  None,
+  "Processes of Beam's direct runner; if None, one where there is little to do,"
+  " else as many as there are cores.",
+  lower_bound=1,
 )
 
 
-def options() -> Any:
+def options(*, much_to_do: bool = False) -> Any:
   """Returns what the flags ask for, the runner itself among it.
+
+  Args:
+    much_to_do: whether it is worth to start a process for each core.
 
   Returns:
     Beam's PipelineOptions.
@@ -43,8 +50,9 @@ def options() -> Any:
     'sdk_harness_log_level_overrides={"ghn_tf": "INFO"}',
   ]
   if _RUNNER.value.lower() in ("direct", "directrunner"):  # as Beam takes it
-    chosen += _of_direct_runner(_WORKERS.value)
-  elif _WORKERS.value > 1:
+    usual = len(os.sched_getaffinity(0)) if much_to_do else 1
+    chosen += _of_direct_runner(_WORKERS.value or usual)
+  elif (_WORKERS.value or 1) > 1:
     raise ValueError(
       f"--workers={_WORKERS.value} is for the DirectRunner; give"
       f" {_RUNNER.value} the number of its workers with --runner_option."
@@ -74,6 +82,17 @@ def _of_direct_runner(workers: int) -> list[str]:
     "direct_running_mode=multi_processing",
     f"direct_num_workers={workers}",
   ]
+
+
+def temp_location(chosen: Any) -> str | None:
+  """Returns the folder for temporary files in a user's runner options, if any.
+
+  Args:
+    chosen: see `options`.
+  """
+  from apache_beam.options import pipeline_options
+
+  return chosen.view_as(pipeline_options.GoogleCloudOptions).temp_location
 
 
 @contextlib.contextmanager

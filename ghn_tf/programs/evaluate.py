@@ -1,23 +1,33 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-r"""Measures networks with predicted parameters, unseen ones and targets.
+r"""Measures networks with predicted parameters: unseen ones and your own.
 
-  python tools/evaluate.py --checkpoint=demo/run --unseen=8 \
+  python tools/evaluate.py --checkpoint=edge_cifar10 --splits=test,wide,bnfree \
+    --num_architectures=50 --recipes=float,w8a8,w4a4,w2a2 --output=table.json
+  python tools/evaluate.py --checkpoint=demo/run \
     --target=models.resnet:resnet8 --output=demo/report.json
 
-Prints one table: top-1 accuracy in each recipe and of the w8a8 file in the
-interpreter, size of the file, seconds; and writes it as JSON. A network that
-cannot be measured is named at the end, and the others are reported as usual.
+Prints mean top-1 accuracies as Markdown, of up to 20 networks each one's as
+well, and writes them as JSON. Every combination of --recipes, --methods,
+--heads and --batch_norms is measured, and the w8a8 file in the interpreter. A
+network that cannot be measured is named at the end, and the others are reported
+as usual.
+
+What was measured is kept beside --output, or in the runner's temp_location,
+until all is done: the same command goes on where it was stopped.
 
 Each network is one element of an Apache Beam pipeline; with --workers=2 two
 processes share them, with --runner=... the machines of a cluster. Where the
 runner does not start a process that was killed again, that ends the run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import itertools
 import json
 import logging as std_logging
 import os
+import tempfile
 import time
 from typing import Any
 
@@ -26,11 +36,13 @@ from absl import flags
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
+from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import beam
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
+from ghn_tf.spaces import space as space_lib
 
 flags.adopt_module_key_flags(beam)
 
@@ -41,11 +53,24 @@ _CHECKPOINT = flags.DEFINE_string(
   " pretrained one.",
   required=True,
 )
-_UNSEEN = flags.DEFINE_integer(
-  "unseen",
+_SPLITS = flags.DEFINE_list(
+  "splits",
+  ["val"],
+  "Networks that training held out: val and test are like those of training,"
+  " wide, deep, dense and bnfree lie beyond, predefined are those of models/;"
+  " none if empty.",
+)
+_NUM_ARCHITECTURES = flags.DEFINE_integer(
+  "num_architectures",
   8,
-  "Number of sampled architectures that training held out to evaluate.",
-  lower_bound=0,
+  "Number of networks of each split; of predefined fewer if it has fewer.",
+  lower_bound=1,
+)
+_SPACE = flags.DEFINE_enum(
+  "space",
+  None,
+  sorted(space_lib.SPACES),
+  "Search space of the splits; what training drew from if None.",
 )
 _TARGET = flags.DEFINE_multi_string(
   "target",
@@ -71,11 +96,27 @@ _NUM_IMAGES = flags.DEFINE_integer(
   "Number of test images to measure on; all if None.",
   lower_bound=1,
 )
-_RECIPES = flags.DEFINE_multi_enum(
-  "recipe",
+_RECIPES = flags.DEFINE_list(
+  "recipes",
   ["float", "w8a8", "w4a4", "w2a2"],
-  list(recipe_lib.RECIPES),
-  "Recipe to predict in, besides w8a8; may be given several times.",
+  f"How networks are rounded, of {', '.join(recipe_lib.RECIPES)}.",
+)
+_METHODS = flags.DEFINE_list(
+  "methods",
+  [settings_lib.PREDICTED],
+  "Where parameters come from: predicted; random, as He initializes them.",
+)
+_HEADS = flags.DEFINE_list(
+  "heads",
+  [settings_lib.OWN],
+  "Where classifiers come from: own, as the other parameters; fitted, solved"
+  " for in closed form with 4,096 labelled training images.",
+)
+_BATCH_NORMS = flags.DEFINE_list(
+  "batch_norms",
+  [settings_lib.STORED],
+  "Statistics of BatchNorm, and ranges: stored, as deployed; batch, of each"
+  " batch of 64 test images, as GHN-2 is evaluated.",
 )
 _RANGE_RULE = flags.DEFINE_enum_class(
   "range_rule",
@@ -90,12 +131,40 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 
 
+# Of so many networks each is told of.
+_FEW = 20
+_TARGETS = "target"  # the split of what --target names
+
+
+def _settings() -> settings_lib.Settings:
+  return settings_lib.Settings(
+    tuple(_RECIPES.value),
+    tuple(_METHODS.value),
+    tuple(_HEADS.value),
+    tuple(_BATCH_NORMS.value),
+    _NUM_IMAGES.value,
+    _RANGE_RULE.value,
+  )
+
+
+def _settings() -> settings_lib.Settings:
+  return settings_lib.Settings(
+    tuple(_RECIPES.value),
+    tuple(_METHODS.value),
+    tuple(_HEADS.value),
+    tuple(_BATCH_NORMS.value),
+    _NUM_IMAGES.value,
+    _RANGE_RULE.value,
+  )
+
+
 def _content(
   metadata: checkpoint.Metadata, dataset: data.Dataset, seconds: float
 ) -> dict[str, Any]:
   """Returns what the JSON file says of a whole evaluation."""
   trained = metadata.get("seconds", 0.0)  # imported weights: none
   return {
+    "checkpoint": _CHECKPOINT.value,
     "seconds": trained + seconds,
     "training_seconds": trained,
     "evaluation_seconds": seconds,
@@ -119,18 +188,25 @@ def _note(metadata: checkpoint.Metadata, dataset: data.Dataset) -> str:
   )
 
 
-def _report(table: str, note: str, content: Mapping[str, Any]) -> None:
-  """Prints a table and what it holds, and writes that where the flags say."""
-  outside = "".join(
-    f"{extent.tell(network['name'], network['outside_of_training'])}\n\n"
-    for network in content["networks"]
-    if network["outside_of_training"]
-  )
+def _report(
+  tables: Sequence[str], note: str, content: Mapping[str, Any]
+) -> None:
+  """Prints tables and what they hold, and writes that where the flags say."""
+  if len(content["networks"]) <= _FEW:
+    tables = [
+      *tables,
+      *(
+        extent.tell(network["name"], network["outside_of_training"])
+        for network in content["networks"]
+        if network["outside_of_training"]
+      ),
+    ]
+  body = "\n\n".join(tables)
   print(
     f"Top-1 accuracy in % on {content['num_images']} test images of"
-    f" {content['dataset']}, with stored\nstatistics as deployed; tflite_w8a8"
-    f" is the int8 file in the interpreter.\n{note}\n{table}\n\n{outside}"
-    f"Trained for {content['steps']} steps in"
+    f" {content['dataset']}; tflite_w8a8 is the int8\nfile in the interpreter."
+    f" Means are given with their standard error over networks.\n{note}\n"
+    f"{body}\n\nTrained for {content['steps']} steps in"
     f" {content['training_seconds']:.0f} s, measured in"
     f" {content['evaluation_seconds']:.0f} s."
   )
@@ -139,12 +215,28 @@ def _report(table: str, note: str, content: Mapping[str, Any]) -> None:
     print(f"Written to {_OUTPUT.value}.")
 
 
+@contextlib.contextmanager
+def _folder_of_records(temp_location: str | None) -> Iterator[str]:
+  """Gives the folder in which the records of a job have their own."""
+  if temp_location:
+    yield temp_location
+  elif _OUTPUT.value:
+    yield os.path.dirname(os.path.abspath(_OUTPUT.value))
+  else:
+    with tempfile.TemporaryDirectory() as folder:
+      yield folder
+
+
 def evaluate() -> None:
   """Measures what the flags ask for."""
   start = time.monotonic()
   # Beam tells every step it takes.
   std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
-  options = beam.options()
+  settings = _settings()
+  expected = len(_SPLITS.value) * _NUM_ARCHITECTURES.value + len(_TARGET.value)
+  if not expected:
+    raise ValueError("Nothing to evaluate: give --splits or --target.")
+  options = beam.options(much_to_do=expected > _FEW)
   if _OUTPUT.value:
     targets.check_output(_OUTPUT.value, *_TARGET.value)
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
@@ -154,37 +246,58 @@ def evaluate() -> None:
     source, _, _ = checkpoint.find(source)
 
   program.import_silently("tensorflow")
-  from ghn_tf.evaluation import networks as networks_lib
   from ghn_tf.evaluation import pipeline
+  from ghn_tf.evaluation import table
 
-  networks = [targets.load(target) for target in _TARGET.value]
+  own = [targets.load(target) for target in _TARGET.value]
   job = pipeline.Job(
     checkpoint=source,
     dataset=_DATASET.value,
     data_dir=_DATA_DIR.value,
     download=_DOWNLOAD.value,
-    recipes=tuple(dict.fromkeys([*_RECIPES.value, "w8a8"])),
-    num_images=_NUM_IMAGES.value,
-    range_rule=_RANGE_RULE.value,
-  )
+    settings=settings,
+  ).resolved()  # here and now: workers may not find the same
   predictor, dataset = job.load()
-  for network in networks:
+  for network in own:
     predictor.check_network(network)
-  networks = [*predictor.held_out(_UNSEEN.value), *networks]
-  if not networks:
-    raise ValueError("Nothing to evaluate: give --unseen or --target.")
-  with beam.telling():
-    reports, errors = pipeline.run(networks, job, options)
-  if reports:
-    content = _content(predictor.metadata, dataset, time.monotonic() - start)
-    content["networks"] = [report.to_json() for report in reports]
-    note = _note(predictor.metadata, dataset)
-    _report(networks_lib.table(reports), note, content)
-  if errors:
-    raise ValueError(
-      f"{len(errors)} of {len(networks)} networks could not be measured:\n"
-      + "\n".join(errors)
-    )
+  networks = {
+    split: predictor.split(split, _NUM_ARCHITECTURES.value, _SPACE.value)
+    for split in _SPLITS.value
+  }
+  pairs = [(split, n) for split, drawn in networks.items() for n in drawn]
+  pairs += [(_TARGETS, network) for network in own]
+  with _folder_of_records(beam.temp_location(options)) as parent:
+    records = pipeline.folder(job, parent)
+    with beam.telling():
+      results = pipeline.run([n for _, n in pairs], job, options, records)
+    errors = [result for result in results if isinstance(result, str)]
+    reports: dict[str, list[Any]] = {}
+    for (split, _), result in zip(pairs, results, strict=True):
+      if not isinstance(result, str):
+        reports.setdefault(split, []).append(result)
+    if reports:
+      seconds = time.monotonic() - start
+      content = _content(predictor.metadata, dataset, seconds)
+      rows = table.rows(reports, content["num_images"])
+      content["rows"] = table.to_json(rows)
+      content["networks"] = [
+        {"split": split, **report.to_json()}
+        for split, found in reports.items()
+        for report in found
+      ]
+      every = [*itertools.chain(*reports.values())]
+      tables = [table.by_network(every)] if len(every) <= _FEW else []
+      _report(
+        [*tables, table.summary(rows)],
+        _note(predictor.metadata, dataset),
+        content,
+      )
+    if errors:
+      raise ValueError(
+        f"{len(errors)} of {len(pairs)} networks could not be measured:\n"
+        + "\n".join(errors)
+      )
+    pipeline.remove(records)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ SPLITS = (
   "predefined",
 )
 _NOT_DRAWN = ("train", "predefined")
+_AS_TRAIN = ("val", "test")  # of the same distribution
 # Every fifth architecture is one of `families`.
 FAMILY_EVERY = 5
 # Evaluation splits count their seeds down from here; training seeds are below.
@@ -60,8 +61,8 @@ class Collection:
     seed: of `train`.
     reserved: another collection, whose evaluation splits `train` leaves out as
       well.
-    max_macs: tighter limit of what `train` and `validation` give; the splits
-      for evaluation are the same whatever it is.
+    max_macs: tighter limit of `train`, and of what `first` gives of `val` and
+      `test`; `evaluation` is the same whatever it is.
     max_params: the same for the number of parameters.
   """
 
@@ -137,25 +138,38 @@ class Collection:
       )
     return self.draw("train", seed, index, self.exclusion)
 
-  def validation(self, number: int) -> tuple[spec.Architecture, ...]:
-    """Returns the first architectures of `val` within the tighter limits.
+  def first(self, split: str, number: int) -> tuple[spec.Architecture, ...]:
+    """Returns the first architectures of an evaluation split.
+
+    Those of `val` and `test` are within the tighter limits; `predefined` may
+    have fewer.
 
     Raises:
-      ValueError: there are fewer.
+      ValueError: another split has fewer, or there is no such split.
     """
-    found = [
-      architecture
-      for architecture in self.evaluation["val"]
-      if not space_lib.violations(self._limited, architecture)
-    ]
-    if len(found) < number:
+    if split not in self.evaluation:
       raise ValueError(
-        f"Space {self.space.name!r} has {len(found)} validation architectures"
-        f" within max_macs={self._limited.max_macs} and"
-        f" max_params={self._limited.max_params}, got {number}; hold out fewer"
-        " (--evaluation_architectures) or raise the limits."
+        f"Space {self.space.name!r} has no evaluation split {split!r}; expected"
+        f" one of {', '.join(self.evaluation)}."
       )
-    return tuple(found[:number])
+    found = self.evaluation[split]
+    limits = ""
+    if split in _AS_TRAIN:
+      found = tuple(
+        a for a in found if not space_lib.violations(self._limited, a)
+      )
+      limits = (
+        f" within max_macs={self._limited.max_macs} and"
+        f" max_params={self._limited.max_params}"
+      )
+    if len(found) < number and split != "predefined":
+      raise ValueError(
+        f"Split {split!r} of space {self.space.name!r} has {len(found)}"
+        f" architectures{limits}, got {number}; ask for fewer"
+        " (--evaluation_architectures in training, --num_architectures in"
+        " evaluation)."
+      )
+    return found[:number]
 
   def may_train_on(self, architecture: spec.Architecture) -> bool:
     """Whether `train` can ever give an architecture isomorphic to this one."""

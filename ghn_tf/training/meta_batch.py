@@ -18,8 +18,11 @@ class Source(Protocol):
   def train(self, index: int, seed: int) -> spec.Architecture:
     """Returns number `index` of the training architectures of a seed."""
 
-  def validation(self, number: int) -> tuple[spec.Architecture, ...]:
-    """Returns so many architectures, none isomorphic to a training one."""
+  def first(self, split: str, number: int) -> tuple[spec.Architecture, ...]:
+    """Returns the first architectures of an evaluation split.
+
+    None of them is isomorphic to a training one.
+    """
 
   @property
   def extent(self) -> extent_lib.Extent:
@@ -52,7 +55,7 @@ class MetaBatches:
     Raises:
       ValueError: the source has too few.
     """
-    return self.source.validation(self.num_held_out)
+    return self.source.first("val", self.num_held_out)
 
   def batch(self, step: int) -> list[spec.Architecture]:
     """Returns the A architectures of a step, a pure function."""

@@ -1,0 +1,87 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The ways in which a network is measured, known before TensorFlow is there."""
+
+import dataclasses
+
+from ghn_tf.quant import recipe as recipe_lib
+
+# Where parameters come from.
+PREDICTED = "predicted"
+RANDOM = "random"
+METHODS = (PREDICTED, RANDOM)
+# Where the classifier comes from: with the other parameters, or it is solved
+# for in closed form (`child.head`).
+OWN = "own"
+FITTED = "fitted"
+HEADS = (OWN, FITTED)
+# The statistics of BatchNorm, and the ranges of activations: calibrated ones,
+# as deployed, or those of each test batch, as GHN-2 is evaluated.
+STORED = "stored"
+BATCH = "batch"
+BATCH_NORMS = (STORED, BATCH)
+# Stands for a recipe: the w8a8 file in the interpreter.
+FILE = "tflite_w8a8"
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+  """One way to measure a network.
+
+  Attributes:
+    recipe: name of how it is rounded, or `FILE`.
+    method: one of `METHODS`.
+    head: one of `HEADS`.
+    batch_norm: one of `BATCH_NORMS`.
+  """
+
+  recipe: str
+  method: str = PREDICTED
+  head: str = OWN
+  batch_norm: str = STORED
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """All ways in which networks are measured: every combination of these.
+
+  Attributes:
+    recipes: names; of w8a8 with stored statistics the file is measured too.
+    methods: of `METHODS`.
+    heads: of `HEADS`.
+    batch_norms: of `BATCH_NORMS`.
+    num_images: number of test images; all if None.
+    range_rule: how far grids reach; each recipe's own rules if None.
+
+  Raises:
+    ValueError: on construction, for a value that is none of those, or nothing
+      to measure.
+  """
+
+  recipes: tuple[str, ...] = ("float", "w8a8")
+  methods: tuple[str, ...] = (PREDICTED,)
+  heads: tuple[str, ...] = (OWN,)
+  batch_norms: tuple[str, ...] = (STORED,)
+  num_images: int | None = None
+  range_rule: recipe_lib.RangeRule | None = None
+
+  def __post_init__(self):
+    for recipe in self.recipes:
+      recipe_lib.get(recipe)
+    for name, choices in (
+      ("methods", METHODS),
+      ("heads", HEADS),
+      ("batch_norms", BATCH_NORMS),
+    ):
+      for value in getattr(self, name):
+        if value not in choices:
+          raise ValueError(
+            f"{name} must be of {', '.join(choices)}; got {value!r}."
+          )
+    for name in ("recipes", "methods", "heads", "batch_norms"):
+      values = getattr(self, name)
+      if not values or len(set(values)) < len(values):
+        raise ValueError(
+          f"{name} must be at least one, none of them twice; got"
+          f" {','.join(values)!r}."
+        )

@@ -1,0 +1,85 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from unittest import mock
+
+from absl.testing import absltest
+
+from ghn_tf import data
+from ghn_tf import predictor as predictor_lib
+from ghn_tf.child import accuracy
+from ghn_tf.child import random_params
+from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import settings as settings_lib
+from ghn_tf.quant import recipe as recipe_lib
+
+_Setting = settings_lib.Setting
+
+
+class EvaluateNetworkTest(absltest.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.predictor = predictor_lib.load("quickstart")
+    cls.dataset = data.load(data.SAMPLE)
+    (cls.network,) = cls.predictor.split("val", 1)
+
+  def _evaluate(self, **settings) -> networks.NetworkReport:
+    return networks.evaluate_network(
+      self.predictor,
+      self.network,
+      self.dataset,
+      settings_lib.Settings(num_images=128, **settings),
+    )
+
+  def test_every_combination_is_measured_and_the_file(self):
+    report = self._evaluate(
+      recipes=("w8a8", "w4a4"),
+      heads=settings_lib.HEADS,
+      batch_norms=settings_lib.BATCH_NORMS,
+    )
+    self.assertLen(report.accuracy, 2 * 2 * 2 + 2)
+    self.assertGreater(report.tflite_bytes or 0, 1000)
+    for head in settings_lib.HEADS:
+      # The integer file computes what its twin does, up to rare roundings.
+      twin = report.accuracy[_Setting("w8a8", head=head)]
+      in_file = report.accuracy[_Setting(settings_lib.FILE, head=head)]
+      self.assertAlmostEqual(in_file, twin, delta=3 / 128)
+
+  def test_random_params_know_nothing_until_a_classifier_is_fitted(self):
+    report = self._evaluate(
+      recipes=("float",),
+      methods=settings_lib.METHODS,
+      heads=settings_lib.HEADS,
+    )
+    random, fitted = (
+      report.accuracy[_Setting("float", settings_lib.RANDOM, head)]
+      for head in settings_lib.HEADS
+    )
+    predicted = report.accuracy[_Setting("float")]
+    self.assertLess(random, 0.2)
+    self.assertGreater(fitted, random)
+    self.assertGreater(predicted, random)
+    self.assertIsNone(report.tflite_bytes)
+
+  def test_the_range_rule_is_that_of_every_recipe(self):
+    rule = recipe_lib.RangeRule.MAX
+    recipes = []
+    with mock.patch.object(accuracy, "top1") as top1:
+      top1.side_effect = lambda *args, **_: recipes.append(args[3]) or 0.5
+      self._evaluate(recipes=("w4a4", "w2a2"), range_rule=rule)
+    self.assertEqual(
+      recipes, [recipe_lib.get(n, range_rule=rule) for n in ("w4a4", "w2a2")]
+    )
+
+  def test_random_params_are_a_function_of_name_shape_and_seed(self):
+    params = random_params.he_normal(self.network)
+    again = random_params.he_normal(self.network)
+    other = random_params.he_normal(self.network, seed=1)
+    kernels = [s.name for s in self.network.param_specs if len(s.shape) > 1]
+    for name in kernels:
+      self.assertTrue((params[name].numpy() == again[name].numpy()).all())
+      self.assertFalse((params[name].numpy() == other[name].numpy()).any())
+
+
+if __name__ == "__main__":
+  absltest.main()
