@@ -63,12 +63,11 @@ class EvaluateNetworkTest(absltest.TestCase):
 
   def test_the_range_rule_is_that_of_every_recipe(self):
     rule = recipe_lib.RangeRule.MAX
-    recipes = []
-    with mock.patch.object(accuracy, "top1") as top1:
-      top1.side_effect = lambda *args, **_: recipes.append(args[3]) or 0.5
+    with mock.patch.object(accuracy, "top1", return_value=0.5) as top1:
       self._evaluate(recipes=("w4a4", "w2a2"), range_rule=rule)
     self.assertEqual(
-      recipes, [recipe_lib.get(n, range_rule=rule) for n in ("w4a4", "w2a2")]
+      [call.args[3] for call in top1.call_args_list],
+      [recipe_lib.get(n, range_rule=rule) for n in ("w4a4", "w2a2")],
     )
 
   def test_random_params_are_a_function_of_name_shape_and_seed(self):

@@ -147,17 +147,6 @@ def _settings() -> settings_lib.Settings:
   )
 
 
-def _settings() -> settings_lib.Settings:
-  return settings_lib.Settings(
-    tuple(_RECIPES.value),
-    tuple(_METHODS.value),
-    tuple(_HEADS.value),
-    tuple(_BATCH_NORMS.value),
-    _NUM_IMAGES.value,
-    _RANGE_RULE.value,
-  )
-
-
 def _content(
   metadata: checkpoint.Metadata, dataset: data.Dataset, seconds: float
 ) -> dict[str, Any]:
