@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Each target makes .venv from requirements.txt by itself, the first time and
-# whenever the requirements change, with this project in it as it stands here. Another Python 3.11 than the one found:
-# make PYTHON=/path/to/python3.11 ...
+# whenever the requirements change, with this project in it as it stands here.
+# Another Python 3.11 than the one found: make PYTHON=/path/to/python3.11 ...
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -69,10 +69,11 @@ $(RUN_STAMP): requirements.txt
 	    exec $$python -m venv $(VENV); \
 	  fi; \
 	done; \
-	echo 'No working Python 3.11 with venv among: $(or $(PYTHON),$(PYTHONS))' >&2; \
-	echo 'Install one (Debian, Ubuntu: apt install python3.11 python3.11-venv;' >&2; \
-	echo 'pyenv: pyenv install 3.11; macOS: brew install python@3.11)' >&2; \
-	echo 'or name it: make PYTHON=/path/to/python3.11' >&2; \
+	exec >&2; \
+	echo 'No working Python 3.11 with venv among: $(or $(PYTHON),$(PYTHONS))'; \
+	echo 'Install one (Debian, Ubuntu: apt install python3.11 python3.11-venv;'; \
+	echo 'pyenv: pyenv install 3.11; macOS: brew install python@3.11)'; \
+	echo 'or name it: make PYTHON=/path/to/python3.11'; \
 	exit 1
 	@echo 'Installing requirements.txt (3 GB, a minute or more)'
 	@$(PIP) pip==26.3

@@ -114,7 +114,10 @@ def _integer(weight_bits: int, activation_bits: int) -> Recipe:
 
 
 def _best_rule(num_bits: int) -> RangeRule:
-  """Returns the rule by which predicted networks classify best (README.md)."""
+  """Returns the rule by which predicted networks classify best.
+
+  docs/quantization.md has what was measured.
+  """
   return RangeRule.MAX if num_bits == 8 else RangeRule.LEAST_SQUARES
 
 
