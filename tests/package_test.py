@@ -19,6 +19,7 @@ import zipfile
 from absl.testing import absltest
 from absl.testing import parameterized
 from packaging import requirements
+from packaging import specifiers
 from packaging import utils
 
 import ghn_tf
@@ -141,6 +142,22 @@ def _name(requirement: str) -> str:
   return utils.canonicalize_name(requirements.Requirement(requirement).name)
 
 
+def _ranges(**environment: str) -> dict[str, specifiers.SpecifierSet]:
+  """Name -> versions, of what the package requires.
+
+  Args:
+    **environment: of markers, where it is not that of this Python.
+  """
+  ranges: dict[str, specifiers.SpecifierSet] = {}
+  for text in _PROJECT["dependencies"]:
+    requirement = requirements.Requirement(text)
+    if requirement.marker and not requirement.marker.evaluate(environment):
+      continue
+    before = ranges.get(_name(text), specifiers.SpecifierSet())
+    ranges[_name(text)] = before & requirement.specifier
+  return ranges
+
+
 def _pins(block: int) -> dict[str, str]:
   """Name -> version, in one of the blocks of requirements.txt.
 
@@ -162,13 +179,19 @@ def _pins(block: int) -> dict[str, str]:
 class RequirementsTest(absltest.TestCase):
   def test_each_requirement_is_pinned_within_its_range(self):
     pins = _pins(1)
-    ranges = {
-      _name(text): requirements.Requirement(text).specifier
-      for text in _PROJECT["dependencies"]
-    }
+    ranges = _ranges()
     self.assertEqual(ranges.keys(), pins.keys())
     for name, version in pins.items():
       self.assertIn(version, ranges[name], name)
+
+  def test_numpy_is_one_that_the_interpreter_is_built_for(self):
+    # With NumPy 2 tflite-runtime fails when it is imported: "_ARRAY_API not
+    # found". Later Pythons have no such interpreter, and 3.13 no NumPy 1.
+    for python, has_runtime in (("3.11", True), ("3.12", False)):
+      ranges = _ranges(python_version=python, sys_platform="linux")
+      self.assertEqual("tflite-runtime" in ranges, has_runtime)
+      self.assertEqual("2.0.0" in ranges["numpy"], not has_runtime)
+      self.assertIn("1.26.4", ranges["numpy"])
 
   def test_no_version_is_there_twice(self):
     extras = _PROJECT["optional-dependencies"].values()
