@@ -206,7 +206,7 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
   except (AssertionError, ImportError, TypeError, ValueError) as error:
     advice = ""
     if os.path.isdir(os.path.expanduser(name)):
-      advice = "; a folder that holds sets is what --data_dir names"
+      advice = "; a folder that holds sets is given as data_dir (--data_dir)"
     # The next lines, if any, are a grammar of names.
     reason = str(error).partition("\n")[0].rstrip(".")
     raise ValueError(
@@ -226,8 +226,9 @@ def _load_tfds(
     if not download:
       raise FileNotFoundError(
         f"Data set {name!r} is not prepared in {builder.data_path}. Name the"
-        " folder that holds it with --data_dir, allow a download with"
-        f" --download, or use --dataset={SAMPLE}, which needs neither."
+        " folder that holds it as data_dir (--data_dir), allow a download with"
+        f" download=True (--download), or take {SAMPLE!r} (--dataset={SAMPLE}),"
+        " which needs neither."
       )
     builder.download_and_prepare()
   shape, num_classes = _check_features(name, builder.info.features, image_size)
@@ -245,7 +246,8 @@ def _load_tfds(
     raise ValueError(
       f"Data set {name!r} would take {total * np.prod(shape) / 2**30:.1f} GiB"
       f" of memory as {total} images of shape {list(shape)}, more than the"
-      f" bound of {max_bytes / 2**30:.1f} GiB; use a smaller --image_size."
+      f" bound of {max_bytes / 2**30:.1f} GiB; give a smaller image_size"
+      " (--image_size)."
     )
   train = _read_split(builder, "train", shape, image_size)
   test = _read_split(builder, test_name, shape, image_size)
@@ -292,7 +294,8 @@ def _check_features(
     height = width = image_size
   if height is None or width is None:
     raise ValueError(
-      f"The images of {name!r} differ in size; choose one with --image_size."
+      f"The images of {name!r} differ in size; give one as image_size"
+      " (--image_size)."
     )
   return (height, width, channels), features["label"].num_classes
 

@@ -269,7 +269,7 @@ class Predictor:
         "The checkpoint does not tell which architectures training held out:"
         " its weights were imported, or the architectures that it was trained"
         f" on are not in {self.metadata['training'].get('architectures')!r} any"
-        " more. Name a --space, or evaluate targets with --splits= of none."
+        " more. Name a space (--space), or evaluate targets alone (--splits=)."
       )
     return self._histories[-1].batches.source.first(name, number)
 

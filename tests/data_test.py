@@ -194,7 +194,9 @@ class TfdsTest(parameterized.TestCase):
   def test_a_missing_set_says_what_to_do_and_downloads_nothing(self):
     folder = self.create_tempdir().full_path
     with self.assertRaisesRegex(
-      FileNotFoundError, "'cifar10'.*--data_dir.*--download.*cifar10_sample"
+      FileNotFoundError,
+      r"'cifar10' .* as data_dir \(--data_dir\), .* with download=True"
+      r" \(--download\), or take 'cifar10_sample' \(--dataset=cifar10_sample\)",
     ):
       data.load("cifar10", folder)
     self.assertEmpty(os.listdir(folder))
@@ -208,7 +210,8 @@ class TfdsTest(parameterized.TestCase):
     with self.assertRaises(ValueError) as caught:
       data.load(self.data_dir)
     self.assertRegex(
-      str(caught.exception), "such as 'cifar10'; a folder .* is what --data_dir"
+      str(caught.exception),
+      r"as 'cifar10'; a folder .* is given as data_dir \(--data_dir\)\.",
     )
     self.assertNotIn("\n", str(caught.exception), "TFDS shows its grammar.")
 
@@ -250,7 +253,7 @@ class TfdsTest(parameterized.TestCase):
   def test_a_set_larger_than_the_bound_is_refused(self):
     # 46 images of 6 * 6 * 3 bytes are 4,968 bytes.
     data.load("tiny_images", self.data_dir, max_bytes=4968)
-    with self.assertRaisesRegex(ValueError, "46 images .* --image_size"):
+    with self.assertRaisesRegex(ValueError, "46 images .* smaller image_size"):
       data.load("tiny_images", self.data_dir, max_bytes=4967)
 
   def test_a_damaged_set_is_refused(self):
