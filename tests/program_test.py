@@ -42,6 +42,7 @@ def work():
     os.system("echo Another process >&2")
   write("After")
   program.import_silently("noisy")
+  import tensorflow_datasets
   std_logging.warning("Still warns")
   raise ValueError("bad input")
 
@@ -51,6 +52,13 @@ _NOISY = """
 import logging, os
 os.write(2, b"Noise, written\\n")
 logging.warning("Noise, logged")
+"""
+# A stand-in for the library, by absl's logger as that does.
+_TFDS = """
+from absl import logging
+logging.info("Data, found")
+logging.warning("Data, skipped")
+logging.error("Data, damaged")
 """
 
 
@@ -106,6 +114,7 @@ class SpeakTest(absltest.TestCase):
     folder = self.create_tempdir()
     folder.create_file("speaks.py", _SPEAKS)
     folder.create_file("noisy.py", _NOISY)
+    folder.create_file("tensorflow_datasets/__init__.py", _TFDS)
     self.path = os.path.join(folder.full_path, "speaks.py")
 
   def _run(self, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -124,6 +133,9 @@ class SpeakTest(absltest.TestCase):
     self.assertNotIn("Within\n", errors)
     self.assertNotIn("Another process", errors)
     self.assertNotIn("Noise", errors)
+    self.assertNotIn("Data, found", errors)
+    self.assertNotIn("Data, skipped", errors)
+    self.assertIn("Data, damaged", errors)
     self.assertIn("Still warns", errors)
     self.assertNotIn("Traceback", errors)
 
@@ -132,6 +144,8 @@ class SpeakTest(absltest.TestCase):
     for text in ("Within\n", "Another process\n", "Noise, written\n"):
       self.assertIn(text, errors)
     self.assertIn("Noise, logged", errors)
+    self.assertIn("Data, found", errors)
+    self.assertIn("Data, skipped", errors)
     self.assertIn("Traceback", errors)
 
 

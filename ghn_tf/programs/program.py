@@ -82,6 +82,16 @@ def _quieten() -> None:
   # Of TensorFlow, which reads it when it is imported, only what ends a process.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   std_logging.getLogger("tensorflow").setLevel(std_logging.ERROR)
+  logging.get_absl_logger().addFilter(_is_worth_telling)
+
+
+def _is_worth_telling(record: std_logging.LogRecord) -> bool:
+  """Whether absl's logger, which we share with TFDS, should show a record.
+
+  TFDS tells of each step that it takes, and warns of folders that it skips.
+  """
+  is_of_tfds = "tensorflow_datasets" in pathlib.PurePath(record.pathname).parts
+  return not is_of_tfds or record.levelno >= std_logging.ERROR
 
 
 @contextlib.contextmanager
