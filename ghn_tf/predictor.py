@@ -19,6 +19,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
+from ghn_tf import image_batches
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import int8_grid
@@ -154,7 +155,7 @@ class Predictor:
     """
     statistics = self.metadata["images"]
     mean, std = np.array(statistics["mean"]), np.array(statistics["std"])
-    return data.normalize(_pixels(images), mean, std)
+    return data.normalize(image_batches.pixels(images), mean, std)
 
   def check_network(self, architecture: spec.Architecture) -> None:
     """Raises ValueError for other classes or channels than the GHN's."""
@@ -308,7 +309,7 @@ class Predictor:
     if images is None:
       images = self._default_images()
       whose = f"images of {data.SAMPLE}, taken by default, have"
-    images = _pixels(images)
+    images = image_batches.pixels(images)
     if images.shape[1:] != architecture.input_shape:
       raise ValueError(
         f"Network {architecture.name!r} takes images of shape"
@@ -336,43 +337,6 @@ class Predictor:
         " some hundreds of its uint8 training images."
       )
     return self.load_data(data.SAMPLE).train.images[: calibrate.NUM_IMAGES]
-
-
-def _pixels(images: Any) -> np.ndarray:
-  """Returns images as one array, [n, H, W, C], uint8.
-
-  Args:
-    images: see `Predictor.normalize`.
-
-  Raises:
-    ValueError: another type, such as what was scaled or normalized, or another
-      shape, such as that of a single image.
-  """
-  try:
-    array = np.asarray(images)
-  except ValueError as error:
-    raise ValueError(
-      f"Images must all have one shape, [height, width, channels]: {error}"
-    ) from error
-  if array.dtype != np.uint8:
-    span, convert = "", "Give the pixels as they were before."
-    if array.size and array.dtype.kind in "iuf":
-      low, high = array.min(), array.max()
-      span = f" of {low:.5g} to {high:.5g}"
-      if array.dtype == np.uint16:
-        convert = "If they fill 16 bits, give (images // 257).astype(np.uint8)."
-      elif array.dtype.kind == "f" and 0 <= low < high <= 1:
-        convert = "Give np.round(255 * images).astype(np.uint8)."
-    raise ValueError(
-      "Images must be uint8 of 0 to 255, neither scaled nor normalized; got"
-      f" {array.dtype}{span}. {convert}"
-    )
-  if array.ndim != 4:
-    raise ValueError(
-      "Images must have the shape [number, height, width, channels], got"
-      f" {list(array.shape)}; of a single one, images[np.newaxis] has it."
-    )
-  return array
 
 
 def _is_told(run: checkpoint.Metadata) -> bool:

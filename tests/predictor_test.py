@@ -45,11 +45,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(self.predictor.normalize(self.images), expected)
 
   @parameterized.named_parameters(
-    ("scaled", lambda x: x / 255, r"float64 of 0 to 1\. Give np.round\(255"),
-    ("normalized", lambda x: x / 64 - 2, "float64 of -2 to .* before"),
-    ("int8", lambda x: (x - 128).astype(np.int8), "int8 of -128 to 127"),
-    ("uint16", lambda x: x.astype(np.uint16) * 257, "65535.*// 257"),
-    ("int_list", lambda x: x[:2].tolist(), "int64 of 0"),
+    ("scaled", lambda x: x / 255, r"float64 of 0 to 1\. If .* np.round\(255"),
     ("none", lambda x: None, r"got object\."),
     ("single", lambda x: x[0], r"\[number, height, .*got \[32, 32, 3\]"),
     ("sizes", lambda x: [x[0], x[1, 1:]], "must all have one shape"),
