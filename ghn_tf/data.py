@@ -205,7 +205,7 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
   # of a set that needs packages.
   except (AssertionError, ImportError, TypeError, ValueError) as error:
     advice = ""
-    if os.path.isdir(os.path.expanduser(name)):
+    if isinstance(name, str) and os.path.isdir(os.path.expanduser(name)):
       advice = "; a folder that holds sets is given as data_dir (--data_dir)"
     # The next lines, if any, are a grammar of names.
     reason = str(error).partition("\n")[0].rstrip(".")

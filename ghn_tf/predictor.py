@@ -10,6 +10,7 @@ network = ghn.predict(model, recipe="w4a4")  # model: a keras.Model of yours
 
 import dataclasses
 import functools
+import os
 import pathlib
 from typing import Any
 
@@ -258,9 +259,11 @@ class Predictor:
       space: of `spaces.space.SPACES`; what the last run drew from if None.
 
     Raises:
-      ValueError: there is no such split, it has fewer, or the checkpoint does
-        not tell what its training drew from.
+      ValueError: there is no such split, it has fewer, the number is negative,
+        or the checkpoint does not tell what its training drew from.
     """
+    if number < 0:
+      raise ValueError(f"Expected 0 architectures or more, got {number}.")
     if space is not None:
       shape, classes = self.metadata["images"]["shape"], self.ghn.config
       collection = splits.collection(space, tuple(shape), classes.num_classes)
@@ -347,7 +350,7 @@ def _is_told(run: checkpoint.Metadata) -> bool:
   )
 
 
-def load(source: str) -> Predictor:
+def load(source: str | os.PathLike[str]) -> Predictor:
   """Returns the predictor of a checkpoint.
 
   Args:

@@ -36,6 +36,8 @@ def load(target: str) -> spec.Architecture:
   Raises:
     ValueError: naming the target and why it gives no architecture.
   """
+  if not isinstance(target, str):
+    raise ValueError(f"Target {target!r:.200}: expected a string, {HELP}.")
   try:
     if target.endswith(".json"):
       with open(target, encoding="utf-8") as file:

@@ -202,8 +202,9 @@ class TfdsTest(parameterized.TestCase):
     self.assertEmpty(os.listdir(folder))
 
   def test_an_unknown_set_is_refused(self):
-    for name in ("cifar11", "cifar-10", "tiny_images:9.9.9", "tiny_images/no"):
-      with self.assertRaisesRegex(ValueError, f"Unknown data set '{name}'"):
+    names = ("cifar11", "cifar-10", "tiny_images:9.9.9", "tiny_images/no", None)
+    for name in names:
+      with self.assertRaisesRegex(ValueError, f"Unknown data set {name!r}"):
         data.load(name, self.data_dir)
 
   def test_a_folder_is_not_the_name_of_a_set(self):

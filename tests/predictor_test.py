@@ -228,6 +228,8 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       self.predictor.split("val", 501)
     with self.assertRaisesRegex(ValueError, "no evaluation split 'train'"):
       self.predictor.split("train", 1)
+    with self.assertRaisesRegex(ValueError, "0 architectures or more, got -1"):
+      self.predictor.split("val", -1)
 
   def test_splits_of_another_space(self):
     (architecture,) = self.predictor.split("wide", 1, "edge")
@@ -235,9 +237,10 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(self.predictor.is_unseen(architecture))
 
   def test_a_recipe_has_a_name(self):
-    for recipe in (None, "w3a3"):
-      with self.assertRaisesRegex(ValueError, f"recipe {recipe!r}; expected"):
+    for recipe in (None, ["w8a8"], "w3a3"):
+      with self.assertRaises(ValueError) as caught:
         self.predictor.child(resnet.resnet8(), recipe)
+      self.assertIn(f"recipe {recipe!r}; expected", str(caught.exception))
 
   def test_number_of_classes_must_be_the_hypernetworks(self):
     with self.assertRaisesRegex(
@@ -315,6 +318,23 @@ class LoadTest(absltest.TestCase):
       checkpoint.CheckpointError, "no checkpoint ''.*'quickstart'"
     ):
       predictor_lib.load("")
+
+  def test_what_is_no_string_is_no_checkpoint(self):
+    for source in (None, 3, b"quickstart", ["quickstart"]):
+      with self.assertRaises(checkpoint.CheckpointError) as caught:
+        predictor_lib.load(source)
+      self.assertStartsWith(
+        str(caught.exception), f"There is no checkpoint {source!r}: expected"
+      )
+
+  def test_a_path_is_taken_as_a_string(self):
+    folder = self.create_tempdir().full_path
+    small_run.make(folder)
+    for source in (folder, "quickstart"):
+      self.assertEqual(
+        predictor_lib.load(pathlib.Path(source)).metadata,
+        predictor_lib.load(source).metadata,
+      )
 
   def test_what_a_checkpoint_must_tell_is_named(self):
     path = small_run.make(self.create_tempdir().full_path)

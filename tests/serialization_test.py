@@ -271,6 +271,14 @@ class BoundsTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       serialization.from_json(text)
 
+  @parameterized.parameters(None, ({"nodes": []},), b"{}")
+  def test_what_is_no_string_is_an_error(self, text):
+    with self.assertRaises(ValueError) as caught:
+      serialization.from_json(text)
+    self.assertEndsWith(
+      str(caught.exception), f"expected JSON as a string, got {text!r}."
+    )
+
   def test_doubling_is_an_error(self):
     nodes = list(_NODES[:1])
     for i in range(40):

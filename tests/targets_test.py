@@ -63,6 +63,13 @@ class FunctionTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, f"'{target}': .*{message}"):
       targets.load(target)
 
+  @parameterized.parameters(None, 3, b"models.resnet:resnet8")
+  def test_what_is_no_string_is_no_target(self, target):
+    with self.assertRaisesRegex(
+      ValueError, f"^Target {target!r}: expected a s"
+    ):
+      targets.load(target)
+
   def test_a_module_may_lie_in_the_current_folder(self):
     folder = self.create_tempdir().full_path
     pathlib.Path(folder, "network_of_a_user.py").write_text(

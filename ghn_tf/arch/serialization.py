@@ -54,6 +54,10 @@ def from_json(text: str) -> spec.Architecture:
     ValueError: not JSON or too long, a missing, repeated or unknown field or
       operation, a cycle, or a shape that does not follow from the nodes.
   """
+  if not isinstance(text, str):
+    raise ValueError(
+      f"Not an architecture: expected JSON as a string, got {_show(text)}."
+    )
   if len(text) > MAX_CHARACTERS:
     raise ValueError(
       f"Not an architecture: it has more than {MAX_CHARACTERS:,} characters,"

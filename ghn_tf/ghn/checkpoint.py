@@ -268,7 +268,9 @@ def pretrained_names() -> Sequence[str]:
   return sorted(path.stem for path in PRETRAINED_DIR.glob("*.npz"))
 
 
-def find(source: str) -> tuple[str, dict[str, np.ndarray], Metadata]:
+def find(
+  source: str | os.PathLike[str],
+) -> tuple[str, dict[str, np.ndarray], Metadata]:
   """Returns the checkpoint that a user names, with its path.
 
   Args:
@@ -278,20 +280,21 @@ def find(source: str) -> tuple[str, dict[str, np.ndarray], Metadata]:
   Raises:
     CheckpointError: there is none, or it is damaged.
   """
-  path = os.fspath(source)
-  if not os.path.exists(source) and source in pretrained_names():
-    path = str(PRETRAINED_DIR / f"{source}.npz")
+  is_path = isinstance(source, str | os.PathLike)
+  path = os.fspath(source) if is_path else ""
+  if not os.path.exists(path) and path in pretrained_names():
+    path = str(PRETRAINED_DIR / f"{path}.npz")
   if os.path.isdir(path):
-    if paths := run_paths(source):
+    if paths := run_paths(path):
       return load_newest(paths)
     raise CheckpointError(
-      f"The folder {source} has no checkpoints; is it the --workdir of a"
-      " training run?"
+      f"The folder {path} has no checkpoints; is it the --workdir of a training"
+      " run?"
     )
   if os.path.exists(path):
     return path, *load(path)
   raise CheckpointError(
-    f"There is no checkpoint {source!r}: expected a file, the workdir of a"
+    f"There is no checkpoint {source!r:.200}: expected a file, the workdir of a"
     f" training run, or one of the names {pretrained_names()}."
   )
 

@@ -152,7 +152,7 @@ def get(
   Raises:
     ValueError: the name is unknown.
   """
-  if name not in RECIPES:
+  if not isinstance(name, str) or name not in RECIPES:
     raise ValueError(
       f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}."
     )
