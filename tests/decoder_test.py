@@ -222,7 +222,7 @@ class DecoderTest(tf.test.TestCase, parameterized.TestCase):
     builder = spec.Builder((4, 4, 3))
     conv = builder.add(ops.Op.CONV, builder.input, filters=11)
     builder.add(ops.Op.GLOBAL_AVG_POOL, conv)
-    architecture = builder.build("fully convolutional")
+    architecture = builder.build("fully_convolutional")
     layer, embeddings = _decoder(), _embeddings([architecture])
     (params,) = layer(embeddings, [architecture])
     (expected,) = _expected(layer, embeddings, [architecture])

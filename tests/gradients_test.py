@@ -121,7 +121,7 @@ def _no_ties() -> spec.Architecture:
   z = builder.add(_Op.DENSE, z, filters=4, use_bias=True)
   x = builder.add(_Op.CONCAT, builder.add(_Op.RELU, y), z)
   builder.add(_Op.DENSE, x, filters=3, use_bias=True)
-  return builder.build("no ties")
+  return builder.build("no_ties")
 
 
 class _Oracle:

@@ -211,17 +211,30 @@ class FromKerasTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class NamesTest(absltest.TestCase):
-  def test_names_are_those_that_layers_may_have(self):
-    for name in ("a/b", "a.b", ".a", "1a", "a-b", "a>b", "A_", "a//"):
+  def test_names_are_those_that_models_and_layers_may_have(self):
+    for name in ("a/b", "a.b", ".a", "1a", "a-b", "A_", "a//"):
       model = _model(_layers.ReLU(name=name), _layers.Flatten())
       self.assertEqual(keras_io.from_keras(model).nodes[1].name, name)
-    for name in ("_a", "/a", ">a", "a b", "a:b", "a,b", "a\\b", "é", "a\n"):
-      with self.assertRaises((ValueError, tf.errors.InvalidArgumentError)):
+      model = keras.Model(model.input, model.output, name=name)
+      architecture = keras_io.from_keras(model)
+      self.assertEqual(architecture.name, name)
+      network = keras_io.to_keras(architecture, {}, _FLOAT)
+      self.assertEqual(network.name, name)
+      network.predict(np.ones((1, *_SHAPE)), verbose=0)
+    refusals = (ValueError, tf.errors.InvalidArgumentError)
+    for name in ("_a", "/a", "a>", "a b", "a:b", "a,b", "a\\b", "é", "a\n"):
+      with self.assertRaises(refusals):
         model = _model(_layers.Conv2D(2, 1, name=name))
         model.predict(np.ones((1, *_SHAPE)), verbose=0)
+      model = _model(_layers.Flatten())
+      model = keras.Model(model.input, model.output, name=name)
+      with self.assertRaises(refusals):
+        model.predict(np.ones((1, *_SHAPE)), verbose=0)
+      with self.assertRaisesRegex(ValueError, "is named .*, but Keras names"):
+        keras_io.from_keras(model)
       builder = spec.Builder((4, 4, 3))
       builder.add(ops.Op.FLATTEN, builder.input, name=name)
-      with self.assertRaisesRegex(ValueError, "but Keras names layers with"):
+      with self.assertRaisesRegex(ValueError, "nodes named .*, but Keras"):
         builder.build("network")
 
 
@@ -282,12 +295,12 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     relu = builder.add(ops.Op.RELU, conv, name="relu")
     pool = builder.add(ops.Op.AVG_POOL, relu, name="avg", kernel=(2, 2))
     builder.add(ops.Op.FLATTEN, pool, name="flat")
-    architecture = builder.build("a: 1")
+    architecture = builder.build("1.a/b-c")
     recipe = recipe_lib.get("w8a8")
     model = keras_io.to_keras(
       architecture, _calibrated(architecture, recipe), recipe
     )
-    self.assertEqual(model.name, "a__1")
+    self.assertEqual(model.name, "1.a/b-c")
     self.assertEqual(
       [layer.name for layer in model.layers],
       ["input", "quant_input_range", "quant_conv", "relu"]
@@ -365,7 +378,7 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     x = builder.add(ops.Op.BATCH_NORM, x)  # nothing to be folded into
     x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
     builder.add(ops.Op.DENSE, x, filters=3, use_bias=True)
-    architecture, recipe = builder.build("saved"), recipe_lib.get(name)
+    architecture, recipe = builder.build("1.a/b-c"), recipe_lib.get(name)
     model = keras_io.to_keras(
       architecture, _calibrated(architecture, recipe), recipe
     )

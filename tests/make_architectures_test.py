@@ -22,7 +22,8 @@ def _run(*flags: str):
 _BAD_INPUT = {
   "--data_dir=/tmp --max_macs=5": "--max_macs would change the published",
   "--draw=train-3 --max_macs=5 --output=/tmp/x.png": "--max_macs would change",
-  "--data_dir=/tmp --name=../x": "must be letters, digits and underscores",
+  "--data_dir=/tmp --name=../x": "A-Z, a-z, 0-9 and underscores",
+  "--data_dir=/tmp --name=é": "a letter first, got 'é'",
   "--data_dir=/tmp --name=edge": "is that of a published data set",
   "--data_dir=/tmp --space=tiny": "'tiny' is not published; give your",
   "--space=edge": "Give --data_dir, the folder",

@@ -61,7 +61,7 @@ def _every_operation() -> spec.Architecture:
   dense = builder.add(_Op.DENSE, builder.add(_Op.FLATTEN, valid), filters=6)
   bn = builder.add(_Op.BATCH_NORM, dense)
   builder.add(_Op.DENSE, builder.add(_Op.ADD, bn, mean), filters=5)
-  return builder.build("every operation")
+  return builder.build("every_operation")
 
 
 class ValueTest(tf.test.TestCase, parameterized.TestCase):

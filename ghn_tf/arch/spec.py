@@ -8,23 +8,19 @@ path between the two. Shapes, parameters and multiply-accumulates follow from
 the nodes and are never stored beside them.
 """
 
-import collections
 from collections.abc import Sequence
 import dataclasses
 import enum
 import functools
 import hashlib
 import math
-import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ghn_tf.arch import bounds
+from ghn_tf.arch import names
 from ghn_tf.arch import ops
-
-# TensorFlow's rule for scopes, which layers are.
-_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*")
 
 
 class ParamKind(enum.StrEnum):
@@ -60,12 +56,13 @@ class Architecture:
   """A validated network without parameters.
 
   Attributes:
-    name: for people; not part of equality or of the fingerprint.
+    name: for people, as `arch.names` allows; not part of equality or of the
+      fingerprint.
     input_shape: image height, width and channels.
     nodes: operations in topological order; the last one gives the logits.
 
   Raises:
-    ValueError: on construction, naming the node that is wrong.
+    ValueError: on construction, naming what is wrong.
   """
 
   name: str = dataclasses.field(compare=False)
@@ -73,6 +70,7 @@ class Architecture:
   nodes: tuple[ops.Node, ...]
 
   def __post_init__(self):
+    self._check_names()
     if len(self.input_shape) != 3 or min(self.input_shape) < 1:
       raise ValueError(
         f"Architecture {self.name!r} needs an input_shape [H, W, C] of"
@@ -81,7 +79,6 @@ class Architecture:
     bounds.check_size(
       len(self.nodes), sum(len(node.inputs) for node in self.nodes)
     )
-    self._check_names()
     for index, node in enumerate(self.nodes):
       ops.check_place(index, node, len(self.nodes))
     self._check_facts()
@@ -117,25 +114,11 @@ class Architecture:
     return self
 
   def _check_names(self) -> None:
+    names.check(self.name, [node.name for node in self.nodes])
     if len(self.nodes) < 2:
       raise ValueError(
         f"Architecture {self.name!r} needs an input and at least one more"
         f" node, got {len(self.nodes)} nodes."
-      )
-    names = [node.name for node in self.nodes]
-    if len(set(names)) < len(names):
-      numbers = collections.Counter(names)
-      twice = [name for name, number in numbers.items() if number > 1]
-      raise ValueError(
-        f"Architecture {self.name!r} has several nodes named {twice[:9]}, but"
-        " names must be unique."
-      )
-    if not all(map(_NAME.fullmatch, names)):
-      wrong = [name for name in names if not _NAME.fullmatch(name)]
-      raise ValueError(
-        f"Architecture {self.name!r} has nodes named {wrong[:9]}, but Keras"
-        " names layers with A-Z, a-z, 0-9 and _./>- alone, a letter, digit or"
-        " point first; rename them."
       )
 
   def _check_facts(self) -> None:

@@ -8,7 +8,6 @@ predicted params to layers.
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
-import re
 import sys
 from typing import Any
 
@@ -281,7 +280,7 @@ def to_keras(
     outputs.append(x)
   logits = training.dropped("", outputs[-1:])
   with _recursion(3 * len(architecture.nodes)):
-    return keras.Model(image, logits[0], name=_model_name(architecture))
+    return keras.Model(image, logits[0], name=architecture.name)
 
 
 @contextlib.contextmanager
@@ -293,9 +292,3 @@ def _recursion(depth: int) -> Iterator[None]:
     yield
   finally:
     sys.setrecursionlimit(limit)
-
-
-def _model_name(architecture: spec.Architecture) -> str:
-  # TensorFlow scopes allow no spaces or leading punctuation.
-  name = re.sub("[^A-Za-z0-9]", "_", architecture.name)
-  return name.lstrip("_") or "network"

@@ -29,6 +29,7 @@ import io
 import itertools
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -161,9 +162,12 @@ def _check_flags() -> None:
       f"{', '.join(given)} would change the published data set; give yours a"
       " --name."
     )
-  if _NAME.value is not None and not _NAME.value.isidentifier():
+  # Architectures have names that begin with it.
+  is_name = re.fullmatch("[A-Za-z][A-Za-z0-9_]*", _NAME.value or "")
+  if _NAME.value is not None and not is_name:
     raise ValueError(
-      f"--name must be letters, digits and underscores, got {_NAME.value!r}."
+      "--name must be A-Z, a-z, 0-9 and underscores, a letter first, got"
+      f" {_NAME.value!r}."
     )
   if _NAME.value in space_lib.SPACES:
     raise ValueError(
