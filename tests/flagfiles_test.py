@@ -48,6 +48,15 @@ class FlagfilesTest(parameterized.TestCase):
       done = programs.check_flags(*arguments)
       self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+  def test_the_readme_tells_where_they_are_installed(self):
+    readme = (reference_data.ROOT / "README.md").read_text()
+    (line,) = re.findall('`python -c "(.*ghn_tf.*)"` prints', readme)
+    done = programs.run_python("-c", line)
+    folder = pathlib.Path(done.stdout.rstrip("\n"), "configs")
+    self.assertCountEqual(
+      [path.name for path in folder.glob("*.flags")], _NAMES, done.stderr
+    )
+
   def test_an_unknown_flag_in_a_flagfile_is_found(self):
     flagfile = self.create_tempfile(content="--no_such_flag=1\n").full_path
     done = programs.check_flags("-m", "ghn_tf.train", f"--flagfile={flagfile}")
