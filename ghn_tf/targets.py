@@ -28,6 +28,8 @@ HELP = (
 def load(target: str) -> spec.Architecture:
   """Returns the architecture of a target.
 
+  TensorFlow is imported for Keras models alone, when their module was found.
+
   Args:
     target: "package.module:function" of a function without required arguments
       that returns a Keras model, such as "models.resnet:resnet8"; or the path
@@ -44,9 +46,10 @@ def load(target: str) -> spec.Architecture:
         # One more than it takes, which it then refuses.
         text = file.read(serialization.MAX_CHARACTERS + 1)
       return serialization.from_json(text)
-    from ghn_tf.child import keras_io  # TensorFlow, which flags do without
+    model = _call(target)
+    from ghn_tf.child import keras_io  # TensorFlow, so only where it is needed
 
-    return keras_io.from_keras(_call(target))
+    return keras_io.from_keras(model)
   except (OSError, ValueError) as error:
     raise ValueError(f"Target {target!r}: {error}") from error
 

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from absl import flags
 
+from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import program
 from ghn_tf.training import config as training_config
 from ghn_tf.training import errors
@@ -82,6 +83,9 @@ def train() -> int | None:
   holders = (_WORKDIR, _DATA_DIR, _DOWNLOAD, _INIT_CHECKPOINT, _STRATEGY)
   names = [holder.name for holder in (*holders, *_CONFIG.values())]
   lines = [flags.FLAGS[name].serialize() for name in names]
+  # Before TensorFlow is imported, as wrong input should not wait for it.
+  if not checkpoint.run_paths(_WORKDIR.value) and _INIT_CHECKPOINT.value:
+    checkpoint.find(_INIT_CHECKPOINT.value)
 
   program.import_silently("tensorflow")
   from ghn_tf.training import run

@@ -94,6 +94,61 @@ class FlagsTest(parameterized.TestCase):
     self.assertNotIn("Traceback", done.stderr)
     self.assertEndsWith(done.stdout, "Imported:\n")
 
+  # {folder} has nothing but a file, {folder}/file.
+  @parameterized.parameters(
+    (
+      "-m ghn_tf.train --workdir={folder} --init_checkpoint={folder}/no.npz",
+      "There is no checkpoint '{folder}/no.npz'",
+    ),
+    ("-m ghn_tf.train --workdir={folder}/file", "choose another --workdir"),
+    (
+      "tools/evaluate.py --checkpoint=quickstart --target=models/resnet.py:f",
+      "Target 'models/resnet.py:f': .*; give models.resnet:f.",
+    ),
+    ("tools/evaluate.py --checkpoint={folder}", "no checkpoints"),
+    ("tools/evaluate.py --checkpoint=quickstart --unseen=0", "or --target"),
+    ("tools/evaluate.py --checkpoint=quickstart --runner=No", "runner: No"),
+    (
+      "tools/import_ghn2.py --input={folder}/a.pt --output={folder}/a.npz",
+      "There is no file '{folder}/a.pt'",
+    ),
+    ("tools/make_architectures.py --space=edge", "Give --data_dir"),
+    (
+      "tools/make_architectures.py --draw=x.h5 --output={folder}/x.png",
+      "'x.h5' holds a model, so write a function",
+    ),
+    (
+      "tools/to_tflite.py --checkpoint={folder}/file --output={folder}/a.tflite"
+      " --target=models.resnet:resnet8",
+      "{folder}/file is not a checkpoint",
+    ),
+    (
+      "tools/to_tflite.py --checkpoint=quickstart --output={folder}/a.tflite"
+      " --target=models.resmet:resnet8",
+      "no module named 'models.resmet'",
+    ),
+    (
+      "tools/to_tflite.py --checkpoint=quickstart --output={folder}/a.tflite"
+      " --target={folder}/no.json",
+      "Target '{folder}/no.json': .*No such file",
+    ),
+  )
+  def test_wrong_input_is_told_before_tensorflow_is_imported(
+    self, command, message
+  ):
+    folder = self.create_tempdir()
+    folder.create_file("file")
+    done = programs.run_python(
+      "-c", _PROBE, *command.format(folder=folder.full_path).split()
+    )
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, message.format(folder=folder.full_path))
+    self.assertNotIn("Traceback", done.stderr)
+    imported = done.stdout.splitlines()[-1]
+    self.assertStartsWith(imported, "Imported:")
+    self.assertNotIn("tensorflow", imported)
+    self.assertEqual(os.listdir(folder.full_path), ["file"])
+
   @parameterized.parameters(
     ("-m ghn_tf.train", "Trains a hypernetwork.", "--workdir: Folder"),
     ("tools/to_tflite.py", "Writes a network with", "--target: Network"),

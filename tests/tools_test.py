@@ -237,23 +237,6 @@ class EvaluateTest(parameterized.TestCase):
     self.assertEqual(network["name"], "written")
     self.assertRegex(done.stdout, r"\n\| written ")
 
-  def test_unknown_runner_is_told_before_all_else(self):
-    done = programs.run_python(
-      "tools/evaluate.py", "--checkpoint=/nowhere", "--runner=NoRunner"
-    )
-    self.assertEqual(done.returncode, 1)
-    self.assertIn("Unexpected pipeline runner: NoRunner", done.stderr)
-    self.assertNotIn("Traceback", done.stderr)
-
-  def test_nothing_to_evaluate(self):
-    folder = self.create_tempdir().full_path
-    small_run.make(folder)
-    done = programs.run_python(
-      "tools/evaluate.py", f"--checkpoint={folder}", "--splits="
-    )
-    self.assertEqual(done.returncode, 1)
-    self.assertIn("give --splits or --target", done.stderr)
-
   @parameterized.parameters(
     ({"conv": {"inputs": ["relu"]}}, "The nodes form a cycle, among"),
     ({"relu": {"op": "gelu"}}, "'relu' has the unknown operation 'gelu'"),

@@ -254,7 +254,20 @@ def run_path(workdir: str, step: int) -> str:
 
 
 def run_paths(workdir: str) -> list[str]:
-  """Returns the checkpoints of a run, the newest first."""
+  """Returns the checkpoints of a run, the newest first.
+
+  Args:
+    workdir: of the run, which need not exist yet.
+
+  Raises:
+    ValueError: it is a file.
+  """
+  if not os.path.exists(workdir):
+    return []
+  if not os.path.isdir(workdir):
+    raise ValueError(
+      f"The workdir {workdir!r} is a file; choose another --workdir."
+    )
   steps = {}
   for name in os.listdir(workdir):
     if match := _FILE.fullmatch(name):

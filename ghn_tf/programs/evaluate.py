@@ -21,7 +21,7 @@ processes share them, with --runner=... the machines of a cluster. Where the
 runner does not start a process that was killed again, that ends the run.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 import contextlib
 import itertools
 import json
@@ -133,7 +133,6 @@ _OVERWRITE = flags.DEFINE_bool(
 
 # Of so many networks each is told of.
 _FEW = 20
-_TARGETS = "target"  # the split of what --target names
 
 
 def _settings() -> settings_lib.Settings:
@@ -178,19 +177,37 @@ def _note(metadata: checkpoint.Metadata, dataset: data.Dataset) -> str:
 
 
 def _report(
-  tables: Sequence[str], note: str, content: Mapping[str, Any]
+  reports: Mapping[str, list[Any]], note: str, content: dict[str, Any]
 ) -> None:
-  """Prints tables and what they hold, and writes that where the flags say."""
-  if len(content["networks"]) <= _FEW:
-    tables = [
-      *tables,
+  """Prints tables and what they hold, and writes that where the flags say.
+
+  Args:
+    reports: of the networks of each split.
+    note: on the images.
+    content: of the file, to which what was measured is added.
+  """
+  from ghn_tf.evaluation import table  # TensorFlow, which --help does without
+
+  rows = table.rows(reports, content["num_images"])
+  content["rows"] = table.to_json(rows)
+  content["networks"] = [
+    {"split": split, **report.to_json()}
+    for split, found in reports.items()
+    for report in found
+  ]
+  parts = [table.summary(rows)]
+  every = [*itertools.chain(*reports.values())]
+  if len(every) <= _FEW:
+    parts = [
+      table.by_network(every),
+      *parts,
       *(
-        extent.tell(network["name"], network["outside_of_training"])
-        for network in content["networks"]
-        if network["outside_of_training"]
+        extent.tell(report.name, report.outside_of_training)
+        for report in every
+        if report.outside_of_training
       ),
     ]
-  body = "\n\n".join(tables)
+  body = "\n\n".join(parts)
   print(
     f"Top-1 accuracy in % on {content['num_images']} test images of"
     f" {content['dataset']}; tflite_w8a8 is the int8\nfile in the interpreter."
@@ -225,20 +242,22 @@ def evaluate() -> None:
   expected = len(_SPLITS.value) * _NUM_ARCHITECTURES.value + len(_TARGET.value)
   if not expected:
     raise ValueError("Nothing to evaluate: give --splits or --target.")
-  options = beam.options(much_to_do=expected > _FEW)
   if _OUTPUT.value:
     targets.check_output(_OUTPUT.value, *_TARGET.value)
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
+  # What needs no TensorFlow comes first, as wrong input should not wait for it.
   source = _CHECKPOINT.value
+  path, _, _ = checkpoint.find(source)
   if os.path.isdir(source):
     # Training may go on, and all workers need the same checkpoint.
-    source, _, _ = checkpoint.find(source)
+    source = path
+  options = beam.options(much_to_do=expected > _FEW)
+  with program.importing():
+    own = [targets.load(target) for target in _TARGET.value]
 
   program.import_silently("tensorflow")
   from ghn_tf.evaluation import pipeline
-  from ghn_tf.evaluation import table
 
-  own = [targets.load(target) for target in _TARGET.value]
   job = pipeline.Job(
     checkpoint=source,
     dataset=_DATASET.value,
@@ -249,41 +268,29 @@ def evaluate() -> None:
   predictor, dataset = job.load()
   for network in own:
     predictor.check_network(network)
-  networks = {
-    split: predictor.split(split, _NUM_ARCHITECTURES.value, _SPACE.value)
+  networks = [
+    (split, network)
     for split in _SPLITS.value
-  }
-  pairs = [(split, n) for split, drawn in networks.items() for n in drawn]
-  pairs += [(_TARGETS, network) for network in own]
+    for network in predictor.split(
+      split, _NUM_ARCHITECTURES.value, _SPACE.value
+    )
+  ]
+  networks += [("target", network) for network in own]
   with _folder_of_records(beam.temp_location(options)) as parent:
     records = pipeline.folder(job, parent)
     with beam.telling():
-      results = pipeline.run([n for _, n in pairs], job, options, records)
-    errors = [result for result in results if isinstance(result, str)]
+      results = pipeline.run([n for _, n in networks], job, options, records)
     reports: dict[str, list[Any]] = {}
-    for (split, _), result in zip(pairs, results, strict=True):
+    for (split, _), result in zip(networks, results, strict=True):
       if not isinstance(result, str):
         reports.setdefault(split, []).append(result)
     if reports:
-      seconds = time.monotonic() - start
-      content = _content(predictor.metadata, dataset, seconds)
-      rows = table.rows(reports, content["num_images"])
-      content["rows"] = table.to_json(rows)
-      content["networks"] = [
-        {"split": split, **report.to_json()}
-        for split, found in reports.items()
-        for report in found
-      ]
-      every = [*itertools.chain(*reports.values())]
-      tables = [table.by_network(every)] if len(every) <= _FEW else []
-      _report(
-        [*tables, table.summary(rows)],
-        _note(predictor.metadata, dataset),
-        content,
-      )
+      content = _content(predictor.metadata, dataset, time.monotonic() - start)
+      _report(reports, _note(predictor.metadata, dataset), content)
+    errors = [result for result in results if isinstance(result, str)]
     if errors:
       raise ValueError(
-        f"{len(errors)} of {len(pairs)} networks could not be measured:\n"
+        f"{len(errors)} of {len(networks)} networks could not be measured:\n"
         + "\n".join(errors)
       )
     pipeline.remove(records)

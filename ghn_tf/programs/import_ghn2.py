@@ -123,11 +123,12 @@ def import_ghn2() -> None:
       f"{output} is the --input itself; choose another --output."
     )
   files.check_writable(output, overwrite=_OVERWRITE.value)
+  state = read(source)
 
   program.import_silently("tensorflow")
   from ghn_tf.ghn import ghn2_weights
 
-  config, arrays = ghn2_weights.convert(read(source))
+  config, arrays = ghn2_weights.convert(state)
   checkpoint.save(
     output,
     {f"ghn/{name}": array for name, array in arrays.items()},

@@ -173,11 +173,13 @@ def _check_flags() -> None:
     raise ValueError(
       f"--name={_NAME.value} is that of a published data set; choose another."
     )
+  if not (_DATA_DIR.value or _DRAW.value or _DESCRIBE.value):
+    raise ValueError("Give --data_dir, the folder of the data set.")
+  if _DRAW.value and not _OUTPUT.value:
+    raise ValueError("--draw needs --output, the picture to write.")
 
 
 def _builder(collection: splits.Collection) -> dataset.ConvNets250K:
-  if _DATA_DIR.value is None:
-    raise ValueError("Give --data_dir, the folder to write the data set to.")
   config: str | dataset.Config = _SPACE.value
   if _NAME.value is not None:
     config = dataset.Config(
@@ -329,8 +331,6 @@ def draw(collection: splits.Collection) -> None:
   """Draws one network."""
   from ghn_tf.report import pictures
 
-  if not _OUTPUT.value:
-    raise ValueError("--draw needs --output, the picture to write.")
   split, _, index = _DRAW.value.rpartition("-")
   if split in splits.SPLITS and index.isdecimal():
     if split != "train" and int(index) >= collection.sizes.get(split, 0):
@@ -342,7 +342,8 @@ def draw(collection: splits.Collection) -> None:
       collection.architectures(split, int(index), int(index) + 1), 1
     )
   else:
-    architecture = targets.load(_DRAW.value)
+    with program.importing():
+      architecture = targets.load(_DRAW.value)
   pictures.save(pictures.graph(architecture), _OUTPUT.value)
   print(
     f"{architecture.name}: {len(architecture.nodes)} nodes,"
@@ -360,10 +361,11 @@ def make_architectures() -> None:
 
     pictures.file_format(_OUTPUT.value)
     files.check_writable(_OUTPUT.value)
-  program.import_silently("tensorflow")
   if _DRAW.value:
     draw(collection)
-  elif _DESCRIBE.value:
+    return
+  program.import_silently("tensorflow")
+  if _DESCRIBE.value:
     describe(collection)
   elif _CHECK.value:
     check(collection)

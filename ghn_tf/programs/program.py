@@ -114,13 +114,20 @@ def hidden() -> Iterator[None]:
     os.close(kept)
 
 
-def import_silently(name: str) -> None:
-  """Imports a library that has something to say about that."""
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+  """Within it, libraries have nothing to say, as they do when imported."""
   before = std_logging.root.manager.disable
   if not logging.level_debug():
     std_logging.disable(std_logging.WARNING)
   try:
     with hidden():
-      importlib.import_module(name)
+      yield
   finally:
     std_logging.disable(before)
+
+
+def import_silently(name: str) -> None:
+  """Imports a library that has something to say about that."""
+  with importing():
+    importlib.import_module(name)

@@ -18,6 +18,7 @@ from absl import logging
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
+from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
@@ -89,14 +90,17 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
 def to_tflite() -> None:
   """Writes what the flags ask for."""
   output, sidecar = _outputs()
+  # What needs no TensorFlow comes first, as wrong input should not wait for it.
+  path, _, _ = checkpoint.find(_CHECKPOINT.value)
+  with program.importing():
+    architecture = targets.load(_TARGET.value)
 
   program.import_silently("tensorflow")
   from ghn_tf import export
   from ghn_tf import predictor as predictor_lib
   from ghn_tf.child import calibrate
 
-  architecture = targets.load(_TARGET.value)
-  predictor = predictor_lib.load(_CHECKPOINT.value)
+  predictor = predictor_lib.load(path)
   dataset = predictor.load_data(
     _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
   )

@@ -147,13 +147,9 @@ def open_run(
     ValueError: a checkpoint of another configuration, or a workdir that is a
       file.
   """
-  folder = pathlib.Path(workdir)
-  if folder.exists() and not folder.is_dir():
-    raise ValueError(
-      f"The workdir {workdir!r} is a file; choose another --workdir."
-    )
+  paths = checkpoint.run_paths(workdir)
   state = create(config, dataset)
-  if paths := checkpoint.run_paths(workdir) if folder.exists() else []:
+  if paths:
     path, arrays, metadata = checkpoint.load_newest(paths)
     _restore(state, path, arrays, metadata)
   elif init_checkpoint:
@@ -168,7 +164,8 @@ def open_run(
     state.ancestors = lineage(metadata)
     logging.info("Begin with the hypernetwork in %s.", path)
   if is_chief:
-    for partial in folder.glob(".checkpoint-*.npz.*"):  # of `files.write`
+    # What `files.write` left.
+    for partial in pathlib.Path(workdir).glob(".checkpoint-*.npz.*"):
       partial.unlink()
   return state
 
