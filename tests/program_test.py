@@ -106,7 +106,7 @@ class FlagsTest(parameterized.TestCase):
       "Target 'models/resnet.py:f': .*; give models.resnet:f.",
     ),
     ("tools/evaluate.py --checkpoint={folder}", "no checkpoints"),
-    ("tools/evaluate.py --checkpoint=quickstart --unseen=0", "or --target"),
+    ("tools/evaluate.py --checkpoint=quickstart --splits=", "or --target"),
     ("tools/evaluate.py --checkpoint=quickstart --runner=No", "runner: No"),
     (
       "tools/import_ghn2.py --input={folder}/a.pt --output={folder}/a.npz",
