@@ -127,9 +127,12 @@ _LAYERS = {
   ),
   "ghn_tf.training.errors": Layer(),
   "ghn_tf.training.metrics": Layer(
-    ("ghn_tf.files",), (*_TENSORFLOW, "psutil", "tqdm")
+    ("ghn_tf.files", "ghn_tf.training.tensorboard"),
+    ("psutil", "tqdm"),
+    _TENSORFLOW,
   ),
   "ghn_tf.training.rendezvous": Layer(),
+  "ghn_tf.training.tensorboard": Layer((), _TENSORFLOW),
   # What a user calls, and what is looked at.
   "ghn_tf.predictor": Layer(
     (*_MIDDLE, "ghn_tf.edge", "ghn_tf.training"), _TENSORFLOW, _PREDICTED_WITH
@@ -145,7 +148,8 @@ _LAYERS = {
     (*_TENSORFLOW, _TFMOT),
   ),
   "ghn_tf.report": Layer(
-    (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics"),
+    (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics")
+    + ("ghn_tf.training.tensorboard",),
     ("matplotlib", "numpy"),
     (*_TENSORFLOW, "psutil", "tqdm"),
   ),

@@ -112,6 +112,7 @@ class FlagsTest(parameterized.TestCase):
       "tools/import_ghn2.py --input={folder}/a.pt --output={folder}/a.npz",
       "There is no file '{folder}/a.pt'",
     ),
+    ("tools/learning_curve.py --run={folder}", "{folder} has no config.json"),
     ("tools/make_architectures.py --space=edge", "Give --data_dir"),
     (
       "tools/make_architectures.py --draw=x.h5 --output={folder}/x.png",

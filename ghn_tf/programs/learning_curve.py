@@ -26,7 +26,6 @@ _OUTPUT = flags.DEFINE_string(
 
 def show() -> None:
   """Does what the flags ask for."""
-  program.import_silently("tensorflow")
   from ghn_tf.report import learning_curve
   from ghn_tf.report import pictures
 

@@ -2,16 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run writes down: metrics.jsonl, TensorBoard, and a progress bar."""
 
-from collections.abc import Iterator, Mapping
-import contextlib
+from collections.abc import Mapping
 import datetime
-import glob
 import json
 import os
 
 import psutil
-import tensorflow as tf
-from tensorflow.core.util import event_pb2
 import tqdm
 
 from ghn_tf import files
@@ -38,13 +34,15 @@ class MetricsWriter:
     Raises:
       OSError: workdir cannot be written.
     """
-    self._path = os.path.join(workdir, FILE_NAME)
-    self._folder = folder = os.path.join(workdir, TENSORBOARD_DIR)
-    _truncate_records(self._path, step)
-    self._file = open(self._path, "a", encoding="utf-8")
-    with _os_errors(folder):
-      _truncate_events(folder, step)
-      self._writer = tf.summary.create_file_writer(folder)
+    # TensorFlow, which readers of metrics.jsonl do without.
+    from ghn_tf.training import tensorboard
+
+    path = os.path.join(workdir, FILE_NAME)
+    _truncate_records(path, step)
+    self._file = open(path, "a", encoding="utf-8")
+    self._tensorboard = tensorboard.Writer(
+      os.path.join(workdir, TENSORBOARD_DIR), step
+    )
 
   def write(self, step: int, scalars: Mapping[str, float]) -> None:
     """Appends one record; it is on its way to the disk on return.
@@ -54,16 +52,12 @@ class MetricsWriter:
     """
     self._file.write(json.dumps({"step": step, **scalars}) + "\n")
     self._file.flush()
-    with _os_errors(self._folder):
-      with self._writer.as_default(step=step):
-        for name, value in scalars.items():
-          tf.summary.scalar(name, value)
-      self._writer.flush()
+    self._tensorboard.write(step, scalars)
 
   def close(self) -> None:
     """Closes both files."""
     self._file.close()
-    self._writer.close()
+    self._tensorboard.close()
 
 
 def read(workdir: str) -> list[dict[str, float]]:
@@ -106,28 +100,6 @@ def duration(seconds: float) -> str:
   return str(datetime.timedelta(seconds=round(seconds)))
 
 
-@contextlib.contextmanager
-def _os_errors(folder: str) -> Iterator[None]:
-  """Turns TensorFlow's errors about files into OSError."""
-  try:
-    yield
-  except tf.errors.OpError as error:
-    raise OSError(f"Cannot write {folder}: {error.message}") from error
-
-
 def _truncate_records(path: str, step: int) -> None:
   kept = [r for r in read(os.path.dirname(path)) if r["step"] <= step]
   files.write(path, "".join(f"{json.dumps(record)}\n" for record in kept))
-
-
-def _truncate_events(folder: str, step: int) -> None:
-  for path in glob.glob(os.path.join(folder, "events.out.tfevents.*.v2")):
-    temporary = path + ".tmp"
-    with tf.io.TFRecordWriter(temporary) as writer:
-      try:
-        for event in tf.data.TFRecordDataset(path).as_numpy_iterator():
-          if event_pb2.Event.FromString(event).step <= step:
-            writer.write(event)
-      except tf.errors.DataLossError:
-        pass  # the unfinished last event of a killed run
-    os.replace(temporary, path)
