@@ -280,7 +280,7 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
     for _ in range(200):
       x = builder.add(ops.Op.RELU, x)
     builder.add(ops.Op.GLOBAL_AVG_POOL, x)
-    architecture = builder.build("Глубокая сеть")
+    architecture = builder.build("deep")
     # Keras follows the layers by recursion.
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 150)
