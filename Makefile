@@ -19,11 +19,13 @@ IS_PYTHON_311 := import ensurepip, sys, venv; \
   sys.exit(sys.version_info[:2] != (3, 11))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance architectures endurance fuzz lint clean
+.PHONY: help demo demo-train test conformance architectures endurance fuzz lint clean
 
 help:
-	@echo 'make demo           train a small hypernetwork, predict and quantize'
-	@echo '                    unseen networks; writes demo/report.json'
+	@echo 'make demo           predict, quantize and measure unseen networks;'
+	@echo '                    writes demo/report.json and demo/resnet8.tflite'
+	@echo 'make demo-train     the same with a small hypernetwork that is'
+	@echo '                    trained first'
 	@echo 'make test           run the tests'
 	@echo 'make conformance    run the whole conformance table (long)'
 	@echo 'make architectures  encode and run 10,800 sampled networks (long)'
@@ -33,10 +35,16 @@ help:
 	@echo 'make clean          remove .venv, demo and what builds leave'
 
 demo: $(RUN_STAMP)
+	$(PY) tools/evaluate.py --checkpoint=edge_cifar10 \
+	  --target=models.resnet:resnet8 --output=demo/report.json --overwrite
+	$(PY) tools/to_tflite.py --checkpoint=edge_cifar10 \
+	  --target=models.resnet:resnet8 --output=demo/resnet8.tflite --overwrite
+
+demo-train: $(RUN_STAMP)
 	$(PY) -m ghn_tf.train --flagfile=ghn_tf/configs/quickstart.flags \
 	  --workdir=demo/run
 	$(PY) tools/evaluate.py --checkpoint=demo/run \
-	  --target=models.resnet:resnet8 --output=demo/report.json --overwrite
+	  --target=models.resnet:resnet8 --output=demo/run/report.json --overwrite
 
 test: $(DEV_STAMP)
 	$(PY) -m pytest -n 2
