@@ -12,6 +12,7 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import gradients
+from ghn_tf.child import grids
 from ghn_tf.child import network
 from ghn_tf.child import ranges
 from ghn_tf.quant import fake_quant
@@ -134,7 +135,7 @@ class _Oracle:
 
   def __init__(self, architecture: spec.Architecture, recipe, images):
     self._architecture = architecture
-    self._recipe = recipe
+    self._grids = grids.of(architecture, recipe)
     self._images = np.float64(images)
     self._decided: dict[Any, Any] = {}
 
@@ -145,10 +146,9 @@ class _Oracle:
     bounds = ranges.bounds(self._architecture)
     for index, node in enumerate(self._architecture.nodes):
       x = self._run(index, node, [outputs[i] for i in node.inputs], params)
-      output_range = output_ranges[index]
-      if self._recipe.activations is not None and output_range is not None:
+      output_range, grid = output_ranges[index], self._grids.outputs[index]
+      if grid is not None:
         owner = output_range.owner
-        grid = ranges.grid(self._architecture, owner, self._recipe)
         low, high = self._decide(
           (owner, "range"),
           lambda x=x, grid=grid, owner=owner: np.array(
@@ -209,8 +209,8 @@ class _Oracle:
 
   def _linear(self, index: int, node: ops.Node, x, params):
     kernel = params[f"{node.name}/kernel"]
-    if self._recipe.weights is not None:
-      grid, axis = self._recipe.weights, network.CHANNEL_AXIS[node.op]
+    if (grid := self._grids.kernels[index]) is not None:
+      axis = grids.CHANNEL_AXIS[node.op]
       limit = range_rules.kernel_limit(tf.constant(kernel), grid, axis).numpy()
       if axis == 2:
         limit = limit[:, np.newaxis]

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import predictor
+from ghn_tf.child import grids
 from ghn_tf.child import keras_io
-from ghn_tf.child import network
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
@@ -226,12 +226,12 @@ def _predicted_kernels() -> list[tuple[tf.Tensor, int | None]]:
   ]
   ghn = predictor.load("edge_cifar10").ghn
   return [
-    (params[f"{node.name}/kernel"], network.CHANNEL_AXIS[node.op])
+    (params[f"{node.name}/kernel"], grids.CHANNEL_AXIS[node.op])
     for architecture, params in zip(
       architectures, ghn(architectures), strict=True
     )
     for node in architecture.nodes
-    if node.op in network.CHANNEL_AXIS
+    if node.op in grids.CHANNEL_AXIS
   ]
 
 

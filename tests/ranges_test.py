@@ -9,7 +9,6 @@ from absl.testing import parameterized
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import ranges
-from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space
 
 _Op = ops.Op
@@ -311,27 +310,6 @@ class BoundsTest(parameterized.TestCase):
     self.assertEqual(bounds[twice], (0, 12))
     self.assertEqual(bounds[closed], (0, 12))
     self.assertEqual(bounds[open_], (0, _INF))
-
-
-class GridTest(parameterized.TestCase):
-  @parameterized.parameters("w8a8", "w4a8", "w4a4", "w2a2")
-  def test_image_and_logits_have_8_bits_and_all_else_the_recipes(self, name):
-    recipe = recipe_lib.get(name)
-    drawing = _Drawing()
-    architecture = drawing.finish(_conv_bn_relu(drawing))
-    grids = [
-      ranges.grid(architecture, output.owner, recipe)
-      for output in ranges.output_ranges(architecture)
-      if output is not None
-    ]
-    interface, own = recipe_lib.INTERFACE, recipe.activations
-    self.assertEqual(grids, [interface, own, own, interface])
-
-  def test_a_float_recipe_is_an_error(self):
-    drawing = _Drawing()
-    architecture = drawing.finish(drawing.input)
-    with self.assertRaisesRegex(ValueError, "'float' does not round"):
-      ranges.grid(architecture, 0, recipe_lib.get("float"))
 
 
 if __name__ == "__main__":

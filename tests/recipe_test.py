@@ -97,11 +97,65 @@ class GetTest(parameterized.TestCase):
       recipe_lib.get("float"),
     )
 
-  def test_an_unknown_name_is_an_error_that_lists_the_known(self):
+  @parameterized.parameters(
+    "w16a8", "w3a3", "w4a9", "w4a1", "W4A4", "", None, 4
+  )
+  def test_an_unknown_name_is_an_error_that_lists_the_known(self, name):
     with self.assertRaisesRegex(
-      ValueError, "'w16a8'; expected one of float, w8a8, w4a8, w4a4, w2a2"
+      ValueError,
+      f"{name!r}; expected one of float, w8a8, w4a8, w4a4, w2a2 or .*stem=",
     ):
-      recipe_lib.get("w16a8")
+      recipe_lib.get(name)
+
+  @parameterized.product(weights=(2, 4, 8), activations=tuple(range(2, 9)))
+  def test_what_a_file_holds_has_a_name(self, weights, activations):
+    recipe = recipe_lib.get(f"w{weights}a{activations}")
+    self.assertEqual(recipe.weights.num_bits, weights)
+    self.assertEqual(recipe.activations.num_bits, activations)
+
+
+class LayersTest(parameterized.TestCase):
+  def test_each_has_the_recipe_of_its_name(self):
+    name = "w4a4+stem=w8a8+a/b.c-1=w2a8"
+    recipe = recipe_lib.get(name)
+    self.assertEqual(recipe.name, name)
+    self.assertEqual(
+      recipe.layers,
+      (
+        ("stem", recipe_lib.get("w8a8")),
+        ("a/b.c-1", recipe_lib.get("w2a8")),
+      ),
+    )
+    self.assertEqual(
+      dataclasses.replace(recipe, name="w4a4", layers=()),
+      recipe_lib.get("w4a4"),
+    )
+
+  def test_have_the_variations(self):
+    noise, rule = recipe_lib.Mode.NOISE, recipe_lib.RangeRule.MAX
+    recipe = recipe_lib.get("w4a4+stem=w2a2", noise, False, rule)
+    ((_, stem),) = recipe.layers
+    self.assertIs(recipe.mode, noise)
+    self.assertEqual(stem, recipe_lib.get("w2a2", noise, False, rule))
+
+  def test_equal_recipes_are_one_key(self):
+    one, other = (recipe_lib.get("w4a4+stem=w2a2") for _ in range(2))
+    self.assertEqual(hash(one), hash(other))
+    self.assertEqual(one, other)
+
+  @parameterized.parameters(
+    ("w4a4+", "goes on with '', expected <layer>=<recipe>"),
+    ("w4a4+stem", "goes on with 'stem', expected <layer>=<recipe>"),
+    ("w4a4+stem=w3a3", "Unknown recipe 'w3a3'"),
+    ("w4a4+stem=", "Unknown recipe ''"),
+    ("stem=w4a4", "Unknown recipe 'stem=w4a4'"),
+    ("w4a4+a=w8a8+b=w8a8+a=w2a2", "names layer 'a' twice"),
+    ("w4a4+stem=float", r"'w4a4\+stem=float' leaves a part .* in float"),
+    ("float+stem=w8a8", r"'float\+stem=w8a8' leaves a part .* in float"),
+  )
+  def test_wrong_ones_are_errors(self, name, message):
+    with self.assertRaisesRegex(ValueError, message):
+      recipe_lib.get(name)
 
 
 class ValidationTest(parameterized.TestCase):

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import spec
+from ghn_tf.child import grids
 from ghn_tf.child import network
 from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
@@ -54,17 +55,27 @@ def on_int8(
       " choose one of w8a8, w4a8, w4a4, w2a2."
     )
   stored = dict(params)
+  outputs = grids.of(architecture, recipe).outputs
   for index, output_range in enumerate(ranges.output_ranges(architecture)):
-    if output_range is None or output_range.owner != index:
+    grid = outputs[index]
+    if output_range is None or grid is None or output_range.owner != index:
       continue
-    num_bits = ranges.grid(architecture, index, recipe).num_bits
     key = ranges.name(architecture.nodes[index])
     if key not in params:
       raise ValueError(
         f"params lack {key!r}; calibrate with recipe {recipe.name!r}."
       )
-    if num_bits < 8:
+    if grid.num_bits < 8:
       low, high = np.asarray(params[key], np.float64)
-      stored[key] = tf.constant(_on_int8(low, high, num_bits))
-  activations = dataclasses.replace(recipe.activations, num_bits=8)
-  return stored, dataclasses.replace(recipe, activations=activations)
+      stored[key] = tf.constant(_on_int8(low, high, grid.num_bits))
+  return stored, _with_8_bits(recipe)
+
+
+def _with_8_bits(recipe: recipe_lib.Recipe) -> recipe_lib.Recipe:
+  """Returns a recipe that rounds with 8 bits of activations everywhere."""
+  grid = recipe.activations
+  return dataclasses.replace(
+    recipe,
+    activations=grid and dataclasses.replace(grid, num_bits=8),
+    layers=tuple((name, _with_8_bits(own)) for name, own in recipe.layers),
+  )

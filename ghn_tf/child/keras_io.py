@@ -15,6 +15,7 @@ import tf_keras as keras
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import grids
 from ghn_tf.child import keras_layers
 from ghn_tf.child import network
 from ghn_tf.child import ranges
@@ -174,6 +175,7 @@ def _layer(
   training: _Training,
 ) -> keras.layers.Layer:
   """Returns the layer of a node, with its kernel wrapped if it is rounded."""
+  grid = grids.of(architecture, recipe).kernels[index]
   node = architecture.nodes[index]
   layer = keras_layers.make(node, architecture.shapes[index][-1])
   if (
@@ -183,9 +185,9 @@ def _layer(
   ):
     layer = tfmot.StandaloneBatchNormalization.from_config(layer.get_config())
   training.give(layer)
-  if recipe.is_float or node.op not in network.CHANNEL_AXIS:
+  if grid is None:
     return layer
-  return tfmot.quantize_kernel(layer, recipe, network.CHANNEL_AXIS[node.op])
+  return tfmot.quantize_kernel(layer, grid, grids.CHANNEL_AXIS[node.op])
 
 
 # Keras names of the weights that have params, and the params' names.
@@ -242,10 +244,12 @@ def to_keras(
       constraints of weights. All weights are trainable, frozen there or not.
 
   Raises:
-    ValueError: params lack a tensor, or `like` is another network.
+    ValueError: params lack a tensor, the recipe is for other layers, or `like`
+      is another network.
   """
   training = _Training(architecture, like)
   output_ranges = ranges.output_ranges(architecture)
+  output_grids = grids.of(architecture, recipe).outputs
   range_layers: dict[int, keras.layers.Layer] = {}
   outputs: list[Any] = []
   for index, node in enumerate(architecture.nodes):
@@ -256,14 +260,12 @@ def to_keras(
       layer = _layer(architecture, index, recipe, training)
       x = layer(inputs if len(inputs) > 1 else inputs[0])
       _set_weights(layer, node, params)
-    output_range = output_ranges[index]
-    if not recipe.is_float and output_range is not None:
+    output_range, grid = output_ranges[index], output_grids[index]
+    if output_range is not None and grid is not None:
       owner = output_range.owner
       if owner == index:
         range_layers[owner] = tfmot.quantize_output(
-          f"{node.name}_range",
-          ranges.grid(architecture, owner, recipe),
-          ranges.bounds(architecture)[owner],
+          f"{node.name}_range", grid, ranges.bounds(architecture)[owner]
         )
       if output_range.rounds:
         # A pool calls the layer of the node that it averages, and so shares

@@ -15,6 +15,7 @@ import tensorflow as tf
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import functions
+from ghn_tf.child import grids
 from ghn_tf.child import ranges
 from ghn_tf.quant import fake_quant
 from ghn_tf.quant import range_rules
@@ -130,14 +131,6 @@ class StoredStatistics:
     return self._params[key]
 
 
-# Axis of the output channels of a kernel; None where it has one range in all.
-CHANNEL_AXIS: Mapping[ops.Op, int | None] = {
-  ops.Op.CONV: 3,
-  ops.Op.DEPTHWISE_CONV: 2,
-  ops.Op.DENSE: None,
-}
-
-
 def _of_node(
   params: Params, node: ops.Node, suffixes: tuple[str, ...]
 ) -> dict[str, tf.Tensor]:
@@ -177,7 +170,8 @@ def run(
     output: see `apply`.
 
   Raises:
-    ValueError: images of another shape, or params that lack a tensor.
+    ValueError: images of another shape, params that lack a tensor, or a recipe
+      for other layers.
   """
   if tuple(images.shape[1:]) != architecture.input_shape:
     raise ValueError(
@@ -187,6 +181,7 @@ def run(
   missing = [s.name for s in architecture.param_specs if s.name not in params]
   if missing:
     raise ValueError(f"params lack {missing}.")
+  kernel_grids, output_grids = grids.of(architecture, recipe)
   output_ranges = ranges.output_ranges(architecture)
   bounds = ranges.bounds(architecture)
   released = _released(architecture)
@@ -209,22 +204,21 @@ def run(
       x, pullback = statistics.batch_norm(node, inputs[0])
     else:
       own = {}
-      if node.op in CHANNEL_AXIS:
+      if node.op in grids.CHANNEL_AXIS:
         suffixes = ("kernel", "bias") if node.layer.use_bias else ("kernel",)
         own = _of_node(params, node, suffixes)
-        if recipe.weights is not None:
+        if (kernel_grid := kernel_grids[index]) is not None:
           own["kernel"] = fake_quant.quantize_kernel(
             own["kernel"],
-            recipe.weights,
-            channel_axis=CHANNEL_AXIS[node.op],
+            kernel_grid,
+            channel_axis=grids.CHANNEL_AXIS[node.op],
             noise_seed=seed(index, 0),
           )
       x, pullback = functions.FUNCTIONS[node.op](node.layer, inputs, own)
     if pullbacks is not None:
       pullbacks.append(pullback)
-    output_range = output_ranges[index]
-    if recipe.activations is not None and output_range is not None:
-      grid = ranges.grid(architecture, output_range.owner, recipe)
+    output_range, grid = output_ranges[index], output_grids[index]
+    if output_range is not None and grid is not None:
       if output_range.owner == index:
         low_high[index] = statistics.range(node, x, grid, bounds[index])
       if output_range.rounds:
@@ -271,7 +265,8 @@ def apply(
       and which nothing is run behind.
 
   Raises:
-    ValueError: images of another shape, or params that lack a tensor.
+    ValueError: images of another shape, params that lack a tensor, or a recipe
+      for other layers.
   """
   noisy = training and recipe.mode is recipe_lib.Mode.NOISE
   return run(

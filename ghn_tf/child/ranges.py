@@ -13,7 +13,6 @@ import functools
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.quant import range_rules
-from ghn_tf.quant import recipe as recipe_lib
 
 _CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
 _RELUS = (ops.Op.RELU, ops.Op.RELU6)
@@ -55,21 +54,6 @@ def name(node: ops.Node) -> str:
   return f"{node.name}/range"
 
 
-def grid(
-  architecture: spec.Architecture, owner: int, recipe: recipe_lib.Recipe
-) -> recipe_lib.TensorQuantization:
-  """Returns the grid of the outputs on a node's range.
-
-  Raises:
-    ValueError: the recipe leaves activations in float.
-  """
-  if recipe.activations is None:
-    raise ValueError(f"Recipe {recipe.name!r} does not round activations.")
-  if owner in (0, len(architecture.nodes) - 1):
-    return recipe_lib.INTERFACE
-  return recipe.activations
-
-
 @functools.lru_cache(maxsize=4096)
 def bounds(
   architecture: spec.Architecture,
@@ -106,7 +90,7 @@ def is_folded(architecture: spec.Architecture, index: int) -> bool:
   )
 
 
-def _twins(architecture: spec.Architecture, index: int) -> tuple[int, ...]:
+def twins(architecture: spec.Architecture, index: int) -> tuple[int, ...]:
   """Returns a node with the equal ReLUs on its input: the converter's one."""
   node = architecture.nodes[index]
   if node.op not in _RELUS:
@@ -119,7 +103,7 @@ def _is_fused(architecture: spec.Architecture, index: int) -> bool:
   """Whether a node's output is never stored: its only reader absorbs it."""
   node = architecture.nodes[index]
   readers = architecture.consumers[index]
-  if not readers or readers != _twins(architecture, readers[0]):
+  if not readers or readers != twins(architecture, readers[0]):
     return False
   reader = architecture.nodes[readers[0]]
   if reader.op in _RELUS:
@@ -132,7 +116,7 @@ def _is_fused(architecture: spec.Architecture, index: int) -> bool:
     reader.op is ops.Op.CONCAT
     and reader.inputs.count(index) == 1
     and node.op in _COMPUTING
-    and _twins(architecture, index) == (index,)
+    and twins(architecture, index) == (index,)
   )
 
 
@@ -155,4 +139,22 @@ def output_ranges(
     # The average of grid values lies between them.
     rounds = not keeps or pooled or node.op is ops.Op.AVG_POOL
     result.append(OutputRange(owners[index], rounds))
+  return tuple(result)
+
+
+@functools.lru_cache(maxsize=4096)
+def stores(architecture: spec.Architecture) -> tuple[int, ...]:
+  """Returns for every node whose range its values are stored on.
+
+  They are its own where it is stored, those of what absorbs it where it is not.
+  Of equal ReLUs of one input, which are one in a file, it is the first.
+  """
+  outputs = output_ranges(architecture)
+  result = [-1] * len(outputs)
+  for index, output in enumerate(outputs):
+    if output is not None:
+      result[index] = twins(architecture, output.owner)[0]
+  for index in reversed(range(len(outputs))):
+    if outputs[index] is None:
+      result[index] = result[architecture.consumers[index][0]]
   return tuple(result)

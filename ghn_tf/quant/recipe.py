@@ -5,11 +5,14 @@
 A recipe's name decodes as w<weight bits>a<activation bits>; "float" rounds
 nothing. In every recipe the image and the logits have 8 bits, because they are
 the int8 interface of the exported file, and biases stay in the 32 bits of the
-accumulator. All kernels, first and last included, have the recipe's bits.
+accumulator. All kernels, first and last included, have the recipe's bits, but
+for the layers that its name goes on with: "w4a4+stem=w8a8+logits=w8a4".
 """
 
 import dataclasses
 import enum
+import functools
+import re
 
 
 class Mode(enum.StrEnum):
@@ -67,22 +70,31 @@ class Recipe:
   """How a network is quantized.
 
   Attributes:
-    name: the field's shorthand, such as "w4a8".
+    name: the field's shorthand, such as "w4a8", with those of single layers.
     weights: grid of kernels; None leaves them in float.
     activations: grid of activations; None leaves them in float.
     mode: what stands for rounding in training.
+    layers: names of layers that have recipes of their own, and these. What of
+      a network has the bits of a named layer is said in `child.grids`.
   """
 
   name: str
   weights: TensorQuantization | None
   activations: TensorQuantization | None
   mode: Mode = Mode.SIM
+  layers: tuple[tuple[str, "Recipe"], ...] = ()
 
   def __post_init__(self):
     if (self.weights is None) != (self.activations is None):
       raise ValueError(
         f"Recipe {self.name!r} must quantize both weights and activations or"
         " neither: an integer file has no place for one of them in float."
+      )
+    if any(own.is_float != self.is_float for _, own in self.layers):
+      raise ValueError(
+        f"Recipe {self.name!r} leaves a part of the network in float, for which"
+        " an integer file has no place; give all layers bits, or use the recipe"
+        " float for the whole network."
       )
 
   @property
@@ -94,23 +106,9 @@ class Recipe:
 # The grid of the image and of the logits, whatever the recipe.
 INTERFACE = TensorQuantization(8, symmetric=False, per_channel=False)
 
-
-def _integer(weight_bits: int, activation_bits: int) -> Recipe:
-  return Recipe(
-    f"w{weight_bits}a{activation_bits}",
-    TensorQuantization(
-      weight_bits,
-      symmetric=True,
-      per_channel=True,
-      range_rule=_best_rule(weight_bits),
-    ),
-    TensorQuantization(
-      activation_bits,
-      symmetric=False,
-      per_channel=False,
-      range_rule=_best_rule(activation_bits),
-    ),
-  )
+# Bits that a file holds exactly: kernels are stored with 4 or 8, of which the
+# grid of 2 is a part, and every grid of activations is a part of that of 8.
+_NAME = re.compile("float|w([248])a([2-8])")
 
 
 def _best_rule(num_bits: int) -> RangeRule:
@@ -121,16 +119,41 @@ def _best_rule(num_bits: int) -> RangeRule:
   return RangeRule.MAX if num_bits == 8 else RangeRule.LEAST_SQUARES
 
 
-RECIPES = {
-  recipe.name: recipe
-  for recipe in (
-    Recipe("float", None, None),
-    _integer(8, 8),
-    _integer(4, 8),
-    _integer(4, 4),
-    _integer(2, 2),
+def _unknown(name: object) -> ValueError:
+  return ValueError(
+    f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)} or another"
+    " w<2, 4 or 8>a<2 to 8>, and for single layers more of them, such as"
+    " 'w4a4+stem=w8a8+logits=w8a8'."
   )
-}
+
+
+@functools.lru_cache(maxsize=1024)
+def _uniform(
+  name: str, mode: Mode, per_channel: bool, range_rule: RangeRule | None
+) -> Recipe:
+  """Returns a recipe without layers of their own; see `get`."""
+  match = _NAME.fullmatch(name)
+  if not match:
+    raise _unknown(name)
+  if name == "float":
+    return Recipe(name, None, None)
+  weight_bits, activation_bits = map(int, match.groups())
+  return Recipe(
+    name,
+    TensorQuantization(
+      weight_bits,
+      symmetric=True,
+      per_channel=per_channel,
+      range_rule=range_rule or _best_rule(weight_bits),
+    ),
+    TensorQuantization(
+      activation_bits,
+      symmetric=False,
+      per_channel=False,
+      range_rule=range_rule or _best_rule(activation_bits),
+    ),
+    mode,
+  )
 
 
 def get(
@@ -142,7 +165,8 @@ def get(
   """Returns the recipe of a name, with variations.
 
   Args:
-    name: a key of `RECIPES`.
+    name: "float" or w<2, 4 or 8>a<2 to 8>, and for layers with other bits,
+      after a plus each, <layer>=<recipe>.
     mode: what stands for rounding in training.
     per_channel: whether convolution kernels have a range for each output
       channel or one for the tensor.
@@ -150,25 +174,30 @@ def get(
       recipe's own rules if None.
 
   Raises:
-    ValueError: the name is unknown.
+    ValueError: the name is unknown, names a layer twice, or leaves a part of
+      the network in float.
   """
-  if not isinstance(name, str) or name not in RECIPES:
-    raise ValueError(
-      f"Unknown recipe {name!r}; expected one of {', '.join(RECIPES)}."
-    )
-  recipe = RECIPES[name]
-  if recipe.weights is None or recipe.activations is None:
+  if not isinstance(name, str):
+    raise _unknown(name)
+  base, *rest = name.split("+")
+  recipe = _uniform(base, mode, per_channel, range_rule)
+  if not rest:
     return recipe
-  return dataclasses.replace(
-    recipe,
-    weights=dataclasses.replace(
-      recipe.weights,
-      per_channel=per_channel,
-      range_rule=range_rule or recipe.weights.range_rule,
-    ),
-    activations=dataclasses.replace(
-      recipe.activations,
-      range_rule=range_rule or recipe.activations.range_rule,
-    ),
-    mode=mode,
-  )
+  layers: dict[str, Recipe] = {}
+  for part in rest:
+    layer, equals, own = part.partition("=")
+    if not equals:
+      raise ValueError(
+        f"Recipe {name!r} goes on with {part!r}, expected <layer>=<recipe>."
+      )
+    if layer in layers:
+      raise ValueError(f"Recipe {name!r} names layer {layer!r} twice.")
+    layers[layer] = _uniform(own, mode, per_channel, range_rule)
+  return dataclasses.replace(recipe, name=name, layers=tuple(layers.items()))
+
+
+# By name those that the documents and programs speak of.
+RECIPES = {
+  recipe.name: recipe
+  for recipe in map(get, ("float", "w8a8", "w4a8", "w4a4", "w2a2"))
+}

@@ -256,22 +256,17 @@ class StandaloneBatchNormalization(keras.layers.BatchNormalization):
 
 def quantize_kernel(
   layer: keras.layers.Layer,
-  recipe: recipe_lib.Recipe,
+  grid: recipe_lib.TensorQuantization,
   channel_axis: int | None,
 ) -> keras.layers.Layer:
   """Returns the layer, wrapped so that its kernel is rounded.
 
   Args:
     layer: Conv2D, DepthwiseConv2D or Dense.
-    recipe: a recipe that rounds.
+    grid: symmetric.
     channel_axis: the axis of the kernel's output channels; None for Dense.
-
-  Raises:
-    ValueError: the recipe is float.
   """
-  if recipe.weights is None:
-    raise ValueError(f"Recipe {recipe.name!r} does not round kernels.")
-  return Wrapper(layer, KernelConfig(recipe.weights, channel_axis))
+  return Wrapper(layer, KernelConfig(grid, channel_axis))
 
 
 def quantize_output(
