@@ -22,12 +22,9 @@ as much as those of its file. Hence each row states its bound. For activations
 of 4 and 2 bits there is none to state: a code is 1/15 or 1/3 of a range.
 """
 
-from collections.abc import Mapping
 import dataclasses
 import functools
 import itertools
-from typing import Any, NamedTuple
-from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -39,33 +36,20 @@ import tf_keras as keras
 from ghn_tf import data
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
-from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
-from ghn_tf.child import ranges
-from ghn_tf.edge import tflite
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model as ghn_model
-from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space
 from models import darts
 from models import ds_cnn
 from models import mobilenet
 from models import resnet
-from tests import micro
-from tests import stored_tensors
+from tests import conformance
 
 _IMAGE_SHAPE = (32, 32, 3)
 _CALIBRATION_BATCHES = 2
-# Images whose every stored tensor is compared.
-_TRACED_IMAGES = 4
-# Images whose logits are compared in TFLite Micro, a hundred times as slow.
-_MICRO_IMAGES = 50
-
-# The columns of each recipe.
-_INTERPRETERS = {"TFLite": None, "TFLite Micro": micro.Interpreter}
-
 _MODELS = {
   "resnet8": resnet.resnet8,
   "resnet20": resnet.resnet20,
@@ -180,84 +164,17 @@ def _predict(architecture: spec.Architecture) -> dict[str, tf.Tensor]:
   return params
 
 
-class Child(NamedTuple):
-  """A network ready to run: architecture, calibrated params and recipe."""
-
-  architecture: spec.Architecture
-  params: Mapping[str, tf.Tensor]
-  recipe: recipe_lib.Recipe
-
-  def stored(self) -> "Child":
-    """The same network as a file holds it."""
-    params, recipe = int8_grid.on_int8(*self)
-    return Child(self.architecture, params, recipe)
-
-  def apply(self, images: tf.Tensor) -> np.ndarray:
-    """Logits by `network.apply`."""
-    return network.apply(
-      self.architecture,
-      self.params,
-      images,
-      recipe=self.recipe,
-      training=False,
-    ).numpy()
-
-
-def _child(name: str, recipe: str) -> Child:
+def _child(name: str, recipe: str) -> conformance.Child:
   architecture = _architecture(name)
   chosen = recipe_lib.get(recipe)
   params = calibrate.calibrate(
     architecture, _predict(architecture), _calibration_batches(), recipe=chosen
   )
-  return Child(architecture, params, chosen)
+  return conformance.Child(architecture, params, chosen)
 
 
 def _logits(model: keras.Model) -> np.ndarray:
   return model(_images(), training=False).numpy()
-
-
-def _operator_differences(
-  child: Child, content: bytes, interpreter_class: Any
-) -> list[tuple[np.ndarray, int]]:
-  """Returns the differences in codes of all stored outputs, and their bounds.
-
-  The network runs on fake quantization, but goes on with what the file has
-  stored, so that each operator is given the same codes in both.
-  """
-  images = _images()[:_TRACED_IMAGES]
-  tensors = stored_tensors.read(
-    content,
-    tflite.Interpreter(content).quantize(images.numpy()),
-    interpreter_class,
-  )
-  differences: list[tuple[np.ndarray, int]] = []
-  quantize = fake_quant.quantize_activation
-
-  def compare(
-    x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int, **_
-  ):
-    scale = float(high - low) / (2**num_bits - 1)
-    zero_point = np.round(-128 - float(low) / scale)
-    rounded = quantize(x, low, high, num_bits).numpy() / scale + zero_point
-    expected = np.round(rounded).reshape((len(x), -1)).astype(int)
-    # Several tensors have the same range only if one moves another's values,
-    # or where it is exactly that of a ReLU6: the nearest is meant.
-    candidates = [
-      (tensor.codes - expected, tensor.bound)
-      for tensor in tensors
-      if tensor.codes.shape == expected.shape
-      and np.isclose(tensor.scale, scale, rtol=3e-7, atol=0)
-    ]
-    if not candidates:
-      raise AssertionError(f"No {list(x.shape)} in the file has scale {scale}.")
-    nearest = min(candidates, key=lambda pair: np.abs(pair[0]).sum())
-    differences.append(nearest)
-    stored = (expected + nearest[0] - zero_point) * scale
-    return tf.constant(stored.reshape(x.shape).astype(np.float32))
-
-  with mock.patch.object(fake_quant, "quantize_activation", compare):
-    child.apply(images)
-  return differences
 
 
 def _keras_shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
@@ -271,7 +188,7 @@ def _keras_shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
   return shapes
 
 
-class _Conformance(parameterized.TestCase):
+class _Conformance(conformance.Conformance):
   """The properties of a row; the classes below choose the rows."""
 
   def check_float(self, name: str) -> None:
@@ -291,63 +208,12 @@ class _Conformance(parameterized.TestCase):
       child.apply(_images()), expected, rtol=0, atol=1e-4 * abs(expected).max()
     )
 
-  def check_recipe(self, name: str, recipe: str) -> None:
-    """Fake-quantized logits and the integer file."""
-    child = _child(name, recipe)
-    stored = child.stored()
-    model = keras_io.to_keras(*child)
-    expected = _logits(model)
-    same = np.isclose(child.apply(_images()), expected, rtol=1e-5, atol=1e-5)
-    # Bit by bit where this was written. Elsewhere a float32 sum on the edge of
-    # a step may fall to either side, in a few images.
-    self.assertGreaterEqual(same.all(axis=1).mean(), 0.99)
-    if stored.recipe != child.recipe:
-      model = keras_io.to_keras(*stored)
-    content = tflite.convert(model)
-    self.assertEmpty(tflite.float_operators(content))
-    for column, interpreter_class in _INTERPRETERS.items():
-      with self.subTest(column):
-        if interpreter_class is micro.Interpreter and not micro.IS_INSTALLED:
-          self.skipTest(micro.MISSING)
-        self._check_operators(stored, content, interpreter_class)
-        if stored.recipe == child.recipe and name in _BOUNDS:
-          bound = _BOUNDS[name][recipe == "w4a8"]
-          self._check_logits(content, expected, bound, interpreter_class)
-
-  def _check_operators(
-    self, stored: Child, content: bytes, interpreter_class: Any
-  ) -> None:
-    differences = _operator_differences(stored, content, interpreter_class)
-    outputs = ranges.output_ranges(stored.architecture)
-    rounding = [output for output in outputs if output and output.rounds]
-    self.assertLen(differences, len(rounding))
-    for difference, bound in differences:
-      self.assertLessEqual(np.abs(difference).max(), bound)
-    moved = np.concatenate([np.ravel(d != 0) for d, _ in differences])
-    # Measured: up to 0.05.
-    self.assertLess(moved.mean(), 0.1)
-
-  def _check_logits(
-    self,
-    content: bytes,
-    expected: np.ndarray,
-    bound: int,
-    interpreter_class: Any,
-  ) -> None:
-    if interpreter_class is micro.Interpreter:
-      expected = expected[:_MICRO_IMAGES]
-    interpreter = tflite.Interpreter(content, interpreter_class)
-    actual = interpreter.run(_images()[: len(expected)].numpy()).astype(int)
-    codes = (
-      np.round(expected / interpreter.output_scale)
-      + interpreter.output_zero_point
-    )
-    self.assertLessEqual(np.abs(actual - codes).max(), bound)
-    second, first = np.sort(codes, axis=1)[:, -2:].T
-    clear = first - second > bound
-    np.testing.assert_array_equal(
-      actual[clear].argmax(axis=1), codes[clear].argmax(axis=1)
-    )
+  def check_row(self, name: str, recipe: str) -> None:
+    """All that a recipe promises."""
+    bound = None
+    if name in _BOUNDS and recipe in ("w8a8", "w4a8"):
+      bound = _BOUNDS[name][recipe == "w4a8"]
+    self.check_recipe(_child(name, recipe), _images(), bound)
 
 
 def _named(*cells: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -380,7 +246,7 @@ class ConformanceTest(_Conformance):
 
   @parameterized.named_parameters(*_named(*_DEFAULT_CELLS))
   def test_recipe(self, name: str, recipe: str):
-    self.check_recipe(name, recipe)
+    self.check_row(name, recipe)
 
 
 @pytest.mark.large
@@ -393,7 +259,7 @@ class WholeConformanceTest(_Conformance):
 
   @parameterized.named_parameters(*_named(*_REST_CELLS))
   def test_recipe(self, name: str, recipe: str):
-    self.check_recipe(name, recipe)
+    self.check_row(name, recipe)
 
 
 if __name__ == "__main__":
