@@ -11,6 +11,7 @@ import ghn_tf
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
 
 _PACKAGES = ("tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
 
@@ -37,8 +38,6 @@ def describe(
   interpreter = tflite.Interpreter(content)
   images = predictor.normalize(dataset.test.images)
   architecture = child.architecture
-  recipe = dataclasses.asdict(child.recipe)
-  del recipe["mode"]  # of training, which this was not
   normalization = predictor.metadata["images"]
   return {
     "network": architecture.name,
@@ -50,7 +49,7 @@ def describe(
       "step": predictor.metadata["step"],
     },
     "outside_of_training": predictor.outside(architecture),
-    "recipe": recipe,
+    "recipe": _recipe(child.recipe),
     "input": {
       "shape": [1, *architecture.input_shape],
       "scale": interpreter.input_scale,
@@ -82,3 +81,13 @@ def describe(
       **{name: metadata.version(name) for name in _PACKAGES},
     },
   }
+
+
+def _recipe(recipe: recipe_lib.Recipe) -> dict[str, Any]:
+  """Returns a recipe for a JSON file; layers only if some have their own."""
+  result = dataclasses.asdict(recipe)
+  del result["mode"]  # of training, which this was not
+  del result["layers"]
+  if recipe.layers:
+    result["layers"] = {name: _recipe(own) for name, own in recipe.layers}
+  return result

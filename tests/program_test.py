@@ -74,6 +74,10 @@ class FlagsTest(parameterized.TestCase):
     ),
     ("tools/benchmark.py --rounds=0", "--rounds=0: 0 is not a positive"),
     ("tools/evaluate.py --checkpoint=c --workers=no", "workers=no: "),
+    (
+      "tools/evaluate.py --checkpoint=c --recipes=w4a4+stem",
+      "'w4a4+stem' goes on with 'stem', expected <layer>=<recipe>",
+    ),
     ("tools/import_ghn2.py --input=a.pt", "--output must have a value"),
     ("tools/learning_curve.py --run=a --colour=red", "flag 'colour'"),
     ("tools/make_architectures.py --space=vast", "should be one of <edge|"),
@@ -83,7 +87,7 @@ class FlagsTest(parameterized.TestCase):
     ),
     (
       "tools/to_tflite.py --checkpoint=c --target=t --output=o --recipe=float",
-      "should be one of <w8a8|",
+      "--recipe=float rounds nothing",
     ),
     ("tools/to_tflite.py --checkpoint=c --target=t --output=o", "in .tflite"),
   )

@@ -76,7 +76,9 @@ class ToTfliteTest(absltest.TestCase):
       described["hypernetwork"], {"checkpoint": self.checkpoint, "step": 0}
     )
     self.assertEqual(described["versions"]["ghn_tf"], ghn_tf.__version__)
-    self.assertNotIn("mode", described["recipe"])
+    self.assertEqual(
+      described["recipe"].keys(), {"name", "weights", "activations"}
+    )
     with self.subTest("tells where the network lies outside of training"):
       outside = {
         "value": 12_501_632,
@@ -118,10 +120,18 @@ class ToTfliteTest(absltest.TestCase):
       checkpoint=small_run.make(folder, image_size=16),
       target=target,
       output="small.tflite",
+      recipe="w8a8+conv=w2a4",
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     described = json.loads((self.folder / "small.json").read_text())
     self.assertEqual(described["input"]["shape"], [1, 16, 16, 3])
+    with self.subTest("and its description tells layers with other bits"):
+      recipe = described["recipe"]
+      self.assertEqual(recipe["name"], "w8a8+conv=w2a4")
+      self.assertEqual(recipe["weights"]["num_bits"], 8)
+      conv = recipe["layers"]["conv"]
+      self.assertEqual(conv["weights"]["num_bits"], 2)
+      self.assertEqual(conv["activations"]["num_bits"], 4)
 
   def test_the_target_is_never_replaced(self):
     target = self.folder / "own.json"
@@ -148,7 +158,7 @@ class ToTfliteTest(absltest.TestCase):
         "target": "tests.targets_test:raises"
       },
       "must end in .tflite": {"output": "bad.bin"},
-      "should be one of": {"recipe": "w3a3"},
+      "Unknown recipe 'w3a3'": {"recipe": "w3a3"},
       "is not prepared": {"dataset": "cifar10", "data_dir": self.folder},
     }
     for message, changes in cases.items():

@@ -99,7 +99,8 @@ _NUM_IMAGES = flags.DEFINE_integer(
 _RECIPES = flags.DEFINE_list(
   "recipes",
   ["float", "w8a8", "w4a4", "w2a2"],
-  f"How networks are rounded, of {', '.join(recipe_lib.RECIPES)}.",
+  f"How networks are rounded, such as {', '.join(recipe_lib.RECIPES)}; bits of"
+  " single layers may follow, as in w4a4+stem=w8a8+logits=w8a8.",
 )
 _METHODS = flags.DEFINE_list(
   "methods",

@@ -36,11 +36,11 @@ _TARGET = flags.DEFINE_string(
   f"Network: {targets.HELP}.",
   required=True,
 )
-_RECIPE = flags.DEFINE_enum(
+_RECIPE = flags.DEFINE_string(
   "recipe",
   "w8a8",
-  [name for name, recipe in recipe_lib.RECIPES.items() if not recipe.is_float],
-  "Bits of weights (w) and activations (a).",
+  "Bits of weights (w) and activations (a), and after pluses those of single"
+  " layers: w4a4+stem=w8a8+logits=w8a8.",
 )
 _OUTPUT = flags.DEFINE_string(
   "output", None, "File to write, ending in .tflite.", required=True
@@ -89,6 +89,12 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
 
 def to_tflite() -> None:
   """Writes what the flags ask for."""
+  recipe = recipe_lib.get(_RECIPE.value)
+  if recipe.is_float:
+    raise ValueError(
+      f"--recipe={recipe.name} rounds nothing, so it has no integer file;"
+      " choose one with bits, such as w8a8."
+    )
   output, sidecar = _outputs()
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
@@ -106,7 +112,7 @@ def to_tflite() -> None:
   )
   child = predictor.child(
     architecture,
-    _RECIPE.value,
+    recipe,
     calibration_images=dataset.train.images[
       : _CALIBRATION_IMAGES.value or calibrate.NUM_IMAGES
     ],
