@@ -45,6 +45,7 @@ def _encoder(**arguments) -> encoder.Encoder:
     "num_rounds": 1,
     "layer_norm": True,
     "traits": False,
+    "bits": False,
     "rng": np.random.default_rng(0),
   }
   return encoder.Encoder(**(defaults | arguments))

@@ -17,7 +17,10 @@ MAX_WEIGHTS = 1 << 24
 # GHN-2 has 1 and 50. A byte holds the distance and two more.
 _GREATEST = {"num_rounds": 16, "max_distance": 253}
 
-_SWITCHES = ("layer_norm", "traits", "bounded_kernels")
+_SWITCHES = ("layer_norm", "traits", "bits", "bounded_kernels")
+# Switches whose tables begin at zero: switched on, a hypernetwork computes at
+# first what it did without.
+FROM_ZERO = ("traits", "bits")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,8 @@ class GhnConfig:
     layer_norm: whether embeddings are normalized.
     traits: whether nodes tell activations, strides, dilation, windows of pools
       and resolution (`graph.TRAITS`), which GHN-2 does not see.
+    bits: whether nodes tell the bits of kernels and stored activations; where
+      they do, one hypernetwork can serve many recipes.
     bounded_kernels: whether kernels keep below He's scale, on which networks
       without BatchNorm depend.
     tap_features: width of the first layer of the kernel part.
@@ -54,6 +59,7 @@ class GhnConfig:
   num_rounds: int = 1
   layer_norm: bool = True
   traits: bool = False
+  bits: bool = False
   bounded_kernels: bool = False
   tap_features: int = 128
   kernel_features: int = 256

@@ -18,6 +18,8 @@ from ghn_tf.ghn import graph as graph_lib
 from ghn_tf.ghn import initializers
 
 _NORM_EPSILON = 1e-5  # PyTorch's
+# The bits that have an embedding, beside float; others have the nearest one's.
+_BITS = np.array([2, 4, 8])
 
 
 def channel_vocabulary(num_classes: int) -> np.ndarray:
@@ -60,6 +62,7 @@ class Encoder(keras.layers.Layer):
     num_rounds: how often to sweep along the edges and against them.
     layer_norm: whether to normalize the embeddings.
     traits: whether nodes are told apart by `graph.TRAITS`.
+    bits: whether nodes are told apart by their bits.
     rng: source of the initial values.
   """
 
@@ -73,6 +76,7 @@ class Encoder(keras.layers.Layer):
     num_rounds: int,
     layer_norm: bool,
     traits: bool,
+    bits: bool,
     rng: np.random.Generator,
   ):
     super().__init__(name="encoder")
@@ -106,6 +110,9 @@ class Encoder(keras.layers.Layer):
       values["trait_embedding"] = np.zeros(
         (sum(graph_lib.TRAITS.values()), dim)
       )
+    if bits:  # from zero too
+      self._bits_index = nearest(_BITS, {})
+      values["bits_embedding"] = np.zeros((2 * (len(_BITS) + 1), dim))
     if layer_norm:
       values["norm/gamma"] = np.ones(dim)
       values["norm/beta"] = np.zeros(dim)
@@ -126,6 +133,8 @@ class Encoder(keras.layers.Layer):
     states = self._features(nodes["type_id"], nodes["shape"])
     if "trait_embedding" in self.arrays:
       states += self._trait_features(nodes["traits"])
+    if "bits_embedding" in self.arrays:
+      states += self._bits_features(nodes["bits"])
     for _ in range(self._num_rounds):
       states = gated_gnn.sweep(states, level, source, target, distance, rule)
       states = gated_gnn.sweep(states, opposite, target, source, distance, rule)
@@ -150,6 +159,13 @@ class Encoder(keras.layers.Layer):
     """Returns the sum of the embeddings of each node's traits, [N, D]."""
     first = np.cumsum([0, *graph_lib.TRAITS.values()][:-1])
     rows = tf.gather(self.arrays["trait_embedding"], traits + first)
+    return tf.reduce_sum(rows, axis=1)
+
+  def _bits_features(self, bits: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of the embeddings of each node's bits, [N, D]."""
+    first = np.array([0, len(_BITS) + 1], np.int32)
+    index = tf.gather(self._bits_index, bits) + first
+    rows = tf.gather(self.arrays["bits_embedding"], index)
     return tf.reduce_sum(rows, axis=1)
 
   def _layer_norm(self, states: tf.Tensor) -> tf.Tensor:

@@ -15,6 +15,8 @@ Node set "op":
   level   [N]     edges on the longest path from the component's first node
   traits  [N, K]  what GHN-2's nodes do not tell, indices into the tables of
                   `TRAITS`
+  bits    [N, 2]  of its kernel, and of what is stored of its output; 0 where it
+                  has none, or in float
 Edge set "flow":
   distance [E]    edges on the shortest path from source to target: 1 is an
                   edge of the network, more is a virtual edge
@@ -88,22 +90,29 @@ _CACHE_SIZE = 128
 
 
 def encode(
-  architectures: Sequence[spec.Architecture], *, max_distance: int = 50
+  architectures: Sequence[spec.Architecture],
+  bits: Sequence[np.ndarray] | None = None,
+  *,
+  max_distance: int = 50,
 ) -> tfgnn.GraphTensor:
   """Returns the architectures as one graph, a component for each.
 
   Args:
     architectures: at least one.
+    bits: for each the bits around its nodes, [nodes, 2]; in float if None.
     max_distance: longest shortest path that becomes an edge; 1 for the edges
       of the networks alone.
 
   Raises:
-    ValueError: no architecture, one with too many edges, or max_distance < 1.
+    ValueError: no architecture, one with too many edges, bits of other nodes,
+      or max_distance < 1.
   """
   if not architectures:
     raise ValueError("encode needs at least one architecture, got none.")
   if max_distance < 1:
     raise ValueError(f"max_distance must be at least 1, got {max_distance}.")
+  if bits is None:
+    bits = [np.zeros((len(a.nodes), 2), np.int32) for a in architectures]
   nodes = [_nodes(architecture) for architecture in architectures]
   edges = [_edges(architecture, max_distance) for architecture in architectures]
   num_nodes = [len(n.level) for n in nodes]
@@ -119,6 +128,9 @@ def encode(
           "shape": np.concatenate([n.shape for n in nodes]),
           "level": np.concatenate([n.level for n in nodes]),
           "traits": np.concatenate([n.traits for n in nodes]),
+          "bits": np.concatenate(
+            [n.bits(own) for n, own in zip(nodes, bits, strict=True)]
+          ),
         },
       )
     },
@@ -176,14 +188,38 @@ def shape_of(param: spec.ParamSpec) -> tuple[int, int, int, int]:
 
 @dataclasses.dataclass(frozen=True)
 class _Nodes:
-  """The nodes of one component; `of_param` is parallel to `param_specs`."""
+  """The nodes of one component.
+
+  `of_param` is parallel to `param_specs`. `standing_for` has for each the node
+  of the architecture that it stands for, `output` for each of these the one
+  that it was contracted into.
+  """
 
   type_id: np.ndarray
   shape: np.ndarray
   level: np.ndarray
   traits: np.ndarray
   of_param: np.ndarray
+  standing_for: np.ndarray
+  output: np.ndarray
   predecessors: tuple[tuple[int, ...], ...]
+
+  def bits(self, around: np.ndarray) -> np.ndarray:
+    """Returns the bits of every node, [nodes, 2].
+
+    Where several stored outputs were contracted, those of the coarsest count.
+
+    Args:
+      around: the bits around the nodes of the architecture.
+    """
+    if around.shape != (len(self.output), 2):
+      raise ValueError(
+        f"Bits must have the shape {[len(self.output), 2]}, two for each node"
+        f" of the network, got {list(around.shape)}."
+      )
+    result = around[self.standing_for]
+    np.minimum.at(result[:, 1], self.output, around[:, 1])
+    return result
 
 
 @functools.lru_cache(maxsize=_CACHE_SIZE)
@@ -197,9 +233,10 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
   shapes: list[tuple[int, int, int, int]] = []
   predecessors: list[tuple[int, ...]] = []
   of_param: list[int] = []
+  standing_for: list[int] = []
   output: list[int] = []  # of each architecture node, as a graph node
-  for node, shape, owned in zip(
-    architecture.nodes, architecture.shapes, params, strict=True
+  for index, (node, shape, owned) in enumerate(
+    zip(architecture.nodes, architecture.shapes, params, strict=True)
   ):
     inputs = tuple(sorted({output[i] for i in node.inputs}))
     merges = node.op in (ops.Op.ADD, ops.Op.CONCAT)
@@ -212,6 +249,7 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
     kinds.append(_type(node))
     traits.append(_traits(node, shape))
     shapes.append(_shape(node, owned))
+    standing_for.append(index)
     predecessors.append(inputs)
     for param in owned:
       if param.kind is spec.ParamKind.BIAS:
@@ -220,6 +258,7 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
         kinds.append("bias")
         traits.append(list(traits[-1]))
         shapes.append(shape_of(param))
+        standing_for.append(index)
       of_param.append(output[-1])
   levels: list[int] = []
   for inputs in predecessors:
@@ -230,6 +269,8 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
     np.array(levels, np.int32),
     np.array(traits, np.int32),
     np.array(of_param, np.int32),
+    np.array(standing_for, np.int32),
+    np.array(output, np.int32),
     tuple(predecessors),
   )
 

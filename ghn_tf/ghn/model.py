@@ -51,6 +51,7 @@ class GHN(keras.Model):
       num_rounds=config.num_rounds,
       layer_norm=config.layer_norm,
       traits=config.traits,
+      bits=config.bits,
       rng=rng,
     )
     self._decoder = decoder.Decoder(
@@ -73,27 +74,41 @@ class GHN(keras.Model):
     )
 
   def __call__(
-    self, architectures: Sequence[spec.Architecture]
+    self,
+    architectures: Sequence[spec.Architecture],
+    bits: Sequence[np.ndarray] | None = None,
   ) -> list[dict[str, tf.Tensor]]:
     """Returns the parameters of each architecture, keyed by `ParamSpec.name`.
 
     Args:
       architectures: A of them, predicted together as one by one.
+      bits: for each the bits around its nodes, [nodes, 2], as `child.grids` has
+        them; needed if the hypernetwork is told bits, and of no matter else.
 
     Raises:
-      ValueError: a kernel or a classifier that this hypernetwork cannot give.
+      ValueError: a kernel or a classifier that this hypernetwork cannot give,
+        or no bits where they are needed.
     """
     # Out of `call`, Keras would add all arguments to the message.
     for architecture in architectures:
       self._decoder.check(architecture)
-    return super().__call__(architectures)
+    if not self.config.bits:
+      bits = None
+    elif bits is None:
+      raise ValueError(
+        "This hypernetwork predicts for the bits that it is told; give it those"
+        " of each network, child.grids.bits(architecture, recipe)."
+      )
+    return super().__call__(architectures, bits)
 
   def call(
-    self, architectures: Sequence[spec.Architecture]
+    self,
+    architectures: Sequence[spec.Architecture],
+    bits: Sequence[np.ndarray] | None = None,
   ) -> list[dict[str, tf.Tensor]]:
     """See `__call__`."""
     graph = graph_lib.encode(
-      architectures, max_distance=self.config.max_distance
+      architectures, bits, max_distance=self.config.max_distance
     )
     return self._decoder(self.embed(graph), architectures)
 
