@@ -75,11 +75,12 @@ class PoolTest(absltest.TestCase):
     params = [{"logits/kernel": tf.constant(kernel)} for kernel in kernels]
     images = rng.standard_normal((5, 4, 2, 2, 3), dtype=np.float32)
     labels = rng.integers(0, 2, (5, 4), dtype=np.int32)
-    recipe = recipe_lib.get("float")
-    results = children.Pool(recipe, 3).run(
+    recipes = [*map(recipe_lib.get, ("float", "w8a8", "w4a4", "w2a2", "float"))]
+    results = children.Pool(recipes, 3).run(
       [network] * 5,
       params,
       lambda number: (images[number - 10], labels[number - 10]),
+      recipes=recipes,
       seed=0,
       numbers=range(10, 15),
     )
@@ -89,7 +90,7 @@ class PoolTest(absltest.TestCase):
         params[i],
         tf.constant(images[i]),
         tf.constant(labels[i]),
-        recipe,
+        recipes[i],
       )
       np.testing.assert_array_equal(result.loss, alone.loss)
       np.testing.assert_array_equal(

@@ -36,7 +36,7 @@ class TrainerTest(tf.test.TestCase):
           architecture,
           params,
           tf.constant(images),
-          recipe=trainer.recipe,
+          recipe=trainer.recipes.draw(architecture, number),
           training=True,
         )
         losses.append(
@@ -160,6 +160,7 @@ class TrainerTest(tf.test.TestCase):
           architectures,
           params,
           lambda _: batch,
+          recipes=[*map(trainer.recipes.draw, architectures, (0, 1))],
           seed=seed,
           numbers=[2 * state.step, 2 * state.step + 1],
         )

@@ -37,6 +37,16 @@ class TrainConfigTest(parameterized.TestCase):
       ),
     )
 
+  @parameterized.parameters(
+    ({"recipe": "any"}, True),
+    ({"recipe": "any", "bits": False}, False),
+    ({"recipe": "w4a4"}, False),
+    ({"recipe": "w4a4", "bits": True}, True),
+  )
+  def test_who_is_trained_in_any_recipe_is_told_bits(self, changes, expected):
+    config = training_config.TrainConfig(**changes)
+    self.assertEqual(config.ghn_config(num_classes=10).bits, expected)
+
   def test_the_source_has_the_images_classes_and_limits(self):
     config = training_config.TrainConfig(space="tiny", max_macs=500_000)
     source = config.source((28, 28, 1), 47)

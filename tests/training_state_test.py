@@ -292,6 +292,24 @@ class OpenRunTest(parameterized.TestCase):
     ):
       open_run(self.workdir, path)
 
+  @parameterized.parameters(
+    ({"recipe": "any"}, "encoder/bits_embedding"),
+    ({"bits": True}, "encoder/bits_embedding"),
+    ({"traits": True}, "encoder/trait_embedding"),
+  )
+  def test_what_begins_at_zero_may_be_added(self, changes, table):
+    path = self._save(9, 0.5, self.create_tempdir().full_path)
+    state = open_run(self.workdir, path, **changes)
+    for ghn in (state.ghn, state.averaged_ghn):
+      for name, array in ghn.get_arrays().items():
+        expected = np.full_like(array, 0 if name == table else 1)
+        np.testing.assert_array_equal(array, expected, name)
+    # Its own checkpoint has the table, and is not to be begun with without.
+    path = training_state.save(state, self.workdir)
+    self.assertEqual(open_run(self.workdir, **changes).step, 0)
+    with self.assertRaisesRegex(ValueError, "is True there and False here"):
+      open_run(os.path.join(self.workdir, "other"), path)
+
   def test_a_missing_init_checkpoint_is_refused(self):
     with self.assertRaisesRegex(checkpoint.CheckpointError, "no checkpoint"):
       open_run(self.workdir, os.path.join(self.workdir, "none.npz"))

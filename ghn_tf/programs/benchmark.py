@@ -30,7 +30,10 @@ _SPACE = flags.DEFINE_enum(
   "space", "edge", list(space_lib.SPACES), "Search space of the children."
 )
 _RECIPE = flags.DEFINE_enum(
-  "recipe", "w4a4", list(recipe_lib.RECIPES), "Quantization of the children."
+  "recipe",
+  "w4a4",
+  [*recipe_lib.RECIPES, training_config.ANY],
+  "Quantization of the children.",
 )
 _META_BATCH_SIZE = flags.DEFINE_integer(
   "meta_batch_size", 8, "Number of networks in a step.", lower_bound=1

@@ -27,11 +27,13 @@ from ghn_tf import data
 from ghn_tf import image_batches
 from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
+from ghn_tf.child import grids
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
+from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.training import children
 from ghn_tf.training import config as training_config
 from ghn_tf.training import state as training_state
@@ -123,7 +125,10 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
   architectures = trainer.meta_batches.batch(step)
 
   def traced(
-    number: int, architecture: spec.Architecture, params: network.Params
+    number: int,
+    architecture: spec.Architecture,
+    recipe: recipe_lib.Recipe,
+    params: network.Params,
   ) -> Callable[[], Any]:
     images, labels = map(
       tf.constant,
@@ -135,7 +140,7 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
     @tf.function(autograph=False)
     def run():
       result = children.run_child(
-        architecture, params, images, labels, trainer.recipe, seed=(0, 0)
+        architecture, params, images, labels, recipe, seed=(0, 0)
       )
       return result.loss, result.gradients
 
@@ -143,7 +148,9 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
     return run
 
   numbers = range(step * len(architectures), (step + 1) * len(architectures))
-  functions = [*map(traced, numbers, architectures, state.ghn(architectures))]
+  recipes = [*map(trainer.recipes.draw, architectures, numbers)]
+  params = state.ghn(architectures, [*map(grids.bits, architectures, recipes)])
+  functions = [*map(traced, numbers, architectures, recipes, params)]
   executor = trainer.pool.executor
 
   def run_all() -> None:
@@ -167,9 +174,10 @@ def _resnet50() -> spec.Architecture:
 def _predict_seconds(ghn: model.GHN, rounds: int) -> float:
   """Returns the median seconds to predict all params of a ResNet-50."""
   architecture = _resnet50()
-  ghn([architecture])
+  bits = [grids.bits(architecture, recipe_lib.get("float"))]
+  ghn([architecture], bits)
   return statistics.median(
-    _seconds(lambda: ghn([architecture])) for _ in range(rounds)
+    _seconds(lambda: ghn([architecture], bits)) for _ in range(rounds)
   )
 
 

@@ -120,7 +120,7 @@ class Pool:
 
   def __init__(
     self,
-    recipe: recipe_lib.Recipe,
+    recipes: Sequence[recipe_lib.Recipe],
     num_parallel: int,
     label_smoothing: float = 0.0,
     clip_norm: float = math.inf,
@@ -129,20 +129,19 @@ class Pool:
     """Starts the threads.
 
     Args:
-      recipe: how the children are rounded.
+      recipes: with all grids that children may have.
       num_parallel: number of children that run at once.
       label_smoothing: see `run_child`.
       clip_norm: see `run_child`.
       devices: what children are placed on, one after the other.
     """
-    self._recipe = recipe
     self._devices = devices
     self._label_smoothing = label_smoothing
     self._clip_norm = clip_norm
     self.executor = futures.ThreadPoolExecutor(num_parallel)
-    self._show_all_types()
+    self._show_all_types(recipes)
 
-  def _show_all_types(self) -> None:
+  def _show_all_types(self, recipes: Sequence[recipe_lib.Recipe]) -> None:
     """Calls every operation once, in one thread alone.
 
     TensorFlow 2.21 reads arguments of another call, and may crash, where two
@@ -156,15 +155,16 @@ class Pool:
     }
     images = np.ones((2, *architecture.input_shape), np.float32)
     labels = np.zeros(2, np.int32)
-    self.run(
-      [architecture],
-      [params],
-      lambda _: (images, labels),
-      seed=0,
-      numbers=[0],
-    )
-    recipes = (recipe_lib.get("float"), self._recipe)
-    self.accuracies([architecture], [params], [(images, labels)], recipes)
+    for recipe in recipes:
+      self.run(
+        [architecture],
+        [params],
+        lambda _: (images, labels),
+        recipes=[recipe],
+        seed=0,
+        numbers=[0],
+      )
+      self.accuracies([architecture], [params], [(images, labels)], recipe)
 
   def run(
     self,
@@ -172,6 +172,7 @@ class Pool:
     params: Sequence[network.Params],
     batch: Callable[[int], tuple[np.ndarray, np.ndarray]],
     *,
+    recipes: Sequence[recipe_lib.Recipe],
     seed: int,
     numbers: Sequence[int],
   ) -> list[Result | None]:
@@ -185,6 +186,7 @@ class Pool:
       params: the predicted params of each.
       batch: from the number of a child to its images [B, H, W, C],
         normalized, and labels [B], int32.
+      recipes: how each child is rounded.
       seed: of the noise, where the recipe has it.
       numbers: of each child, among all that have this seed.
     """
@@ -199,7 +201,7 @@ class Pool:
             params[index],
             tf.convert_to_tensor(images),
             tf.convert_to_tensor(labels),
-            self._recipe,
+            recipes[index],
             label_smoothing=self._label_smoothing,
             clip_norm=self._clip_norm,
             seed=(seed, numbers[index]),
@@ -215,9 +217,9 @@ class Pool:
     architectures: Sequence[spec.Architecture],
     params: Sequence[network.Params],
     batches: Sequence[tuple[np.ndarray, np.ndarray]],
-    recipes: Sequence[recipe_lib.Recipe],
+    recipe: recipe_lib.Recipe,
   ) -> np.ndarray:
-    """Returns `accuracy.top1` of children in recipes, [A, recipes].
+    """Returns `accuracy.top1` of children in a recipe, [A].
 
     A child that does not fit into memory is named in the log, and has NaN.
 
@@ -225,20 +227,17 @@ class Pool:
       architectures: the networks.
       params: the predicted params of each.
       batches: see `accuracy.top1`.
-      recipes: how the children are rounded, one way after the other.
+      recipe: how the children are rounded.
     """
 
-    def run(index: int) -> list[float]:
+    def run(index: int) -> float:
       architecture = architectures[index]
       try:
         with self._device(index):
-          return [
-            accuracy_lib.top1(architecture, params[index], batches, recipe)
-            for recipe in recipes
-          ]
+          return accuracy_lib.top1(architecture, params[index], batches, recipe)
       except OUT_OF_MEMORY as error:
         _tell_skipped(architecture, error)
-        return [math.nan] * len(recipes)
+        return math.nan
 
     return np.array(self._map(run, architectures))
 

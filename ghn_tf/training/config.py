@@ -14,6 +14,8 @@ from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 from ghn_tf.training import meta_batch
 
+# As a recipe: another one for every network.
+ANY = "any"
 OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("constant", "multistep", "cosine")
 # How the networks of a step are divided, see `ghn_tf.training.distribution`.
@@ -119,14 +121,20 @@ class TrainConfig:
     "Whether it sees activations, strides, dilation, windows of pools and"
     " resolution, each from zero on; as in --ghn if None.",
   )
+  bits: bool | None = _option(
+    None,
+    "Whether it sees the bits of kernels and activations, from zero on; as in"
+    " --ghn if None, and with --recipe=any it does.",
+  )
   bounded_kernels: bool | None = _option(
     None,
     "Whether kernels keep below He's scale; as in --ghn if None.",
   )
   recipe: str = _option(
     "float",
-    "Quantization that the children are trained in.",
-    choices=tuple(recipe_lib.RECIPES),
+    f"Quantization that the children are trained in; {ANY} draws one for each,"
+    " for every second with other bits in single layers.",
+    choices=(*recipe_lib.RECIPES, ANY),
   )
   quantization_mode: str = _option(
     recipe_lib.Mode.SIM.value,
@@ -277,9 +285,11 @@ class TrainConfig:
     """Returns the sizes of the hypernetwork for a number of classes."""
     names = (
       *("hidden_dim", "max_channels", "max_kernel", "max_distance"),
-      *("traits", "bounded_kernels"),
+      *("traits", "bits", "bounded_kernels"),
     )
     changes = {name: getattr(self, name) for name in names}
+    if self.recipe == ANY and self.bits is None:
+      changes["bits"] = True
     return dataclasses.replace(
       ghn_config_lib.CONFIGS[self.ghn],
       num_classes=num_classes,

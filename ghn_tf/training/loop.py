@@ -67,9 +67,7 @@ def train(
       if _is_due(state, config.evaluate_every_steps):
         accuracies = trainer.evaluate()
         scalars |= accuracies
-        is_best = state.remember_best(
-          accuracies.get(f"validation/{trainer.recipe.name}_accuracy", 0.0)
-        )
+        is_best = state.remember_best(trainer.score(accuracies))
       stops = workers.any(stop.is_set())
       state.count_time(*(_times() - before))
       if scalars and writer:

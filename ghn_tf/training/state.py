@@ -40,7 +40,8 @@ class TrainState:
     num_skipped_in_row: how many of the last ones updated nothing.
     num_oversized: number of networks that did not fit into memory.
     best_step: the step with the best validation accuracy, if there is one.
-    best_accuracy: that accuracy, in the recipe of training; 0 if none yet.
+    best_accuracy: that accuracy, the mean over the recipes of training; 0 if
+      none yet.
     sums: of metrics, over the updates since the last record.
     num_summed: the number of these updates.
     seconds: time that all steps took, evaluations included.
@@ -138,7 +139,7 @@ def open_run(
     dataset: the images.
     workdir: the run's folder, which need not exist yet.
     init_checkpoint: a hypernetwork of the same sizes, as `checkpoint.find`
-      takes it.
+      takes it; it may lack what begins at zero (`config.FROM_ZERO`).
     is_chief: whether to remove what a killed run left of a checkpoint.
 
   Raises:
@@ -155,19 +156,32 @@ def open_run(
   elif init_checkpoint:
     path, arrays, metadata = checkpoint.find(init_checkpoint)
     check_metadata(path, metadata)
-    told = {"ghn": dataclasses.asdict(model.config(path, metadata))}
-    expected = {"ghn": _ghn_fields(state)}
-    _check_equal(path, told, expected, "--init_checkpoint")
-    weights = model.from_arrays(path, arrays, metadata).get_arrays()
-    for ghn in (state.ghn, state.averaged_ghn):
-      ghn.set_arrays(weights)
-    state.ancestors = lineage(metadata)
-    logging.info("Begin with the hypernetwork in %s.", path)
+    _begin_with(state, path, arrays, metadata)
   if is_chief:
     # What `files.write` left.
     for partial in pathlib.Path(workdir).glob(".checkpoint-*.npz.*"):
       partial.unlink()
   return state
+
+
+def _begin_with(
+  state: TrainState,
+  path: str,
+  arrays: Mapping[str, np.ndarray],
+  metadata: checkpoint.Metadata,
+) -> None:
+  """Gives a new state the hypernetwork of a checkpoint."""
+  told = dataclasses.asdict(model.config(path, metadata))
+  # What begins at zero may be added: nothing is computed otherwise at first.
+  for name in ghn_config.FROM_ZERO:
+    told[name] |= getattr(state.ghn.config, name)
+  expected = {"ghn": _ghn_fields(state)}
+  _check_equal(path, {"ghn": told}, expected, "--init_checkpoint")
+  weights = model.from_arrays(path, arrays, metadata).get_arrays()
+  for ghn in (state.ghn, state.averaged_ghn):
+    ghn.set_arrays(ghn.get_arrays() | weights)
+  state.ancestors = lineage(metadata)
+  logging.info("Begin with the hypernetwork in %s.", path)
 
 
 def check_metadata(path: str, metadata: checkpoint.Metadata) -> None:

@@ -10,12 +10,13 @@ architectures of a step, so that they share its noise: measured, with images of
 their own the same accuracy takes a fifth of the networks (docs/training.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
 import hashlib
 import json
 import math
+import statistics
 import zlib
 
 from absl import logging
@@ -26,12 +27,15 @@ from ghn_tf import data
 from ghn_tf import image_batches
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.child import grids
 from ghn_tf.child import network
+from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.training import children as children_lib
 from ghn_tf.training import distribution
 from ghn_tf.training import errors
 from ghn_tf.training import meta_batch
+from ghn_tf.training import recipes as recipes_lib
 from ghn_tf.training import state as training_state
 
 
@@ -89,8 +93,7 @@ class Trainer:
     self.state = state
     self.workers = workers or distribution.Distribution()
     self._check_workers()
-    mode = recipe_lib.Mode(config.quantization_mode)
-    self.recipe = recipe_lib.get(config.recipe, mode, config.per_channel)
+    self.recipes = recipes_lib.Recipes(config)
     self.meta_batches = meta_batch.MetaBatches(
       config.source(state.dataset.image_shape, state.dataset.num_classes),
       config.seed,
@@ -101,7 +104,7 @@ class Trainer:
     self._held_out = self.meta_batches.held_out
     self.meta_batches.batch(state.step)
     self.pool = children_lib.Pool(
-      self.recipe,
+      self.recipes.evaluated,
       config.parallel_children,
       config.label_smoothing,
       config.clip_network_norm,
@@ -110,7 +113,8 @@ class Trainer:
     # TensorFlow adds up the gradients of the first call of a compiled function
     # in another order than later. With this call, the first step after a
     # checkpoint is no longer the first one.
-    state.ghn([_with_every_param(state.dataset)])
+    every_param = _with_every_param(state.dataset)
+    _predict(state.ghn, [every_param], self.recipes.uniform[:1])
 
   def _check_workers(self) -> None:
     """Raises ValueError where the workers do not fit the run or each other."""
@@ -150,17 +154,19 @@ class Trainer:
     share = self.workers.share(len(drawn))
     architectures = [drawn[index] for index in share]
     numbers = [state.step * len(drawn) + index for index in share]
+    recipes = [*map(self.recipes.draw, architectures, numbers)]
     with (
       _memory_of_hypernetwork("meta_batch_size"),
       tf.GradientTape() as tape,
     ):
-      params = state.ghn(architectures)
+      params = _predict(state.ghn, architectures, recipes)
     children = self.pool.run(
       architectures,
       params,
       lambda number: image_batches.training(
         state.dataset, config.seed, number, config.image_batch_size
       ),
+      recipes=recipes,
       seed=config.seed,
       numbers=numbers,
     )
@@ -286,15 +292,15 @@ class Trainer:
     batches = [
       *image_batches.evaluation(state.dataset, "validation", size, limit)
     ]
-    recipes = {r.name: r for r in (recipe_lib.get("float"), self.recipe)}
+    recipes = self.recipes.evaluated
     share = [held_out[i] for i in self.workers.share(len(held_out))]
-    rows = np.zeros((0, len(recipes)))
-    if share:
-      with _memory_of_hypernetwork("evaluation_architectures"):
-        params = state.averaged_ghn(share)
-      rows = self.pool.accuracies(
-        share, params, batches, list(recipes.values())
-      )
+    rows = np.zeros((len(share), len(recipes)))
+    params: list[dict[str, tf.Tensor]] = []
+    for column, recipe in enumerate(recipes if share else ()):
+      if not params or state.ghn.config.bits:  # others for every recipe
+        with _memory_of_hypernetwork("evaluation_architectures"):
+          params = _predict(state.averaged_ghn, share, [recipe] * len(share))
+      rows[:, column] = self.pool.accuracies(share, params, batches, recipe)
     rows = rows[~np.isnan(rows).any(axis=1)]
     *sums, num_ran = self.workers.sum(
       [*tf.constant([*rows.sum(axis=0), len(rows)], tf.float64)]
@@ -302,9 +308,38 @@ class Trainer:
     if not num_ran:
       return {}
     return {
-      f"validation/{name}_accuracy": float(total) / float(num_ran)
-      for name, total in zip(recipes, sums, strict=True)
+      _accuracy_of(recipe): float(total) / float(num_ran)
+      for recipe, total in zip(recipes, sums, strict=True)
     }
+
+  def score(self, accuracies: Mapping[str, float]) -> float:
+    """Returns by what checkpoints are compared, the best having the most.
+
+    Args:
+      accuracies: what `evaluate` returned.
+
+    Returns:
+      The mean over the recipes of training, 0 without accuracies.
+    """
+    if not accuracies:
+      return 0.0
+    return statistics.fmean(
+      accuracies[_accuracy_of(recipe)] for recipe in self.recipes.uniform
+    )
+
+
+def _accuracy_of(recipe: recipe_lib.Recipe) -> str:
+  """Returns the name of the accuracy on held-out architectures in a recipe."""
+  return f"validation/{recipe.name}_accuracy"
+
+
+def _predict(
+  ghn: model.GHN,
+  architectures: Sequence[spec.Architecture],
+  recipes: Sequence[recipe_lib.Recipe],
+) -> list[dict[str, tf.Tensor]]:
+  """Returns the params of architectures, each for a recipe."""
+  return ghn(architectures, [*map(grids.bits, architectures, recipes)])
 
 
 def _digest(state: training_state.TrainState) -> list[int]:
