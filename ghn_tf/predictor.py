@@ -23,6 +23,7 @@ from ghn_tf import data
 from ghn_tf import image_batches
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
+from ghn_tf.child import grids
 from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
@@ -194,7 +195,8 @@ class Predictor:
 
     Args:
       target: a Keras model of supported layers, or an architecture.
-      recipe: how it will be rounded, or the name of that.
+      recipe: how it will be rounded, or the name of that, which may give
+        layers bits of their own: "w4a4+stem=w8a8+logits=w8a8".
       calibration_images: some hundreds of those that the network will meet,
         as `normalize` takes them; by default images of the embedded CIFAR-10
         sample for a hypernetwork that was trained on CIFAR-10.
@@ -202,8 +204,8 @@ class Predictor:
 
     Raises:
       ValueError: an unsupported target, another number of classes or channels
-        than the hypernetwork's, calibration images of another kind or too few,
-        or none where there is no default.
+        than the hypernetwork's, a recipe for other layers, calibration images
+        of another kind or too few, or none where there is no default.
     """
     if isinstance(target, spec.Architecture):
       architecture, model = target, None
@@ -212,9 +214,10 @@ class Predictor:
     self.check_network(architecture)
     if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)
+    bits = grids.bits(architecture, recipe)
     batches = self._calibration_batches(architecture, calibration_images)
     if params is None:
-      (params,) = self.ghn([architecture])
+      (params,) = self.ghn([architecture], [bits])
     params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
     return Child(architecture, params, recipe, model)
 
