@@ -36,13 +36,34 @@ class BoundsTest(absltest.TestCase):
     architecture = genotype.from_genotype(genes, n_cells=120, C=16)
     self.assertGreater(len(architecture.nodes), 3_000)
 
+  def test_resnet1202_is_a_network(self):
+    builder = spec.Builder((32, 32, 3))
+
+    def conv_bn(x: int, filters: int, kernel: int, stride: int = 1) -> int:
+      x = builder.place(layers.conv(filters, kernel, stride), x)
+      return builder.place(layers.batch_norm(), x)
+
+    x = builder.place(layers.RELU, conv_bn(builder.input, 16, 3))
+    for filters in (16, 32, 64):
+      for block in range(200):
+        shrinks = filters > 16 and block == 0
+        y = conv_bn(x, filters, 3, 2 if shrinks else 1)
+        y = conv_bn(builder.place(layers.RELU, y), filters, 3)
+        shortcut = conv_bn(x, filters, 1, 2) if shrinks else x
+        x = builder.place(layers.RELU, builder.place(layers.ADD, y, shortcut))
+    x = builder.place(layers.GLOBAL_AVG_POOL, x)
+    architecture = builder.build(
+      "resnet1202", builder.place(layers.dense(10), x)
+    )
+    self.assertLen(architecture.nodes, 4_210)
+
   def test_number_of_nodes(self):
     builder = spec.Builder((1, 1, 1))
     for _ in range(bounds.MAX_NODES - 1):
       builder.add(ops.Op.RELU, builder.input)
     with self.assertRaisesRegex(
       ValueError,
-      "8,193 nodes are too many: a network may have 8,192; make it smaller",
+      "5,001 nodes are too many: a network may have 5,000; make it smaller",
     ):
       builder.add(ops.Op.RELU, builder.input)
 

@@ -155,11 +155,11 @@ class BoundsTest(parameterized.TestCase):
     (
       "layers",
       [1, 0, 8, 8, 3, *_leb128(1 << 30), *[9] * 100_000],
-      r"1,073,741,824 nodes are too many: a network may have 8,192",
+      r"1,073,741,824 nodes are too many: a network may have 5,000",
     ),
     (
       "nodes",
-      [1, 0, 8, 8, 3, 1, 9, *_leb128(1 << 20), *[0] * 1_000_000],
+      [1, 0, 8, 8, 3, 1, 9, *_leb128(1 << 20), *[0] * 500_000],
       "1,048,576 nodes are too many",
     ),
     (
@@ -170,7 +170,7 @@ class BoundsTest(parameterized.TestCase):
     (
       "a_long_record",
       [0] * (1 << 24),
-      "it holds 1,048,576 bytes or more, and 8,192 nodes take less",
+      "it holds 640,000 bytes or more, and 5,000 nodes take less",
     ),
     (
       "channels",  # 40 concats, each of the one before with itself

@@ -46,7 +46,7 @@ _PADDINGS = ("same", "valid")
 # Of a number: LEB128 has 7 bits in each, and half an epsilon has 32.
 _MAX_NUMBER_BYTES = 5
 # Of a record uncompressed, which can be a thousand times as long as compressed:
-# 128 for each node, where a convolution of its own with eight inputs takes 40.
+# 128 for each node, where a convolution of its own with 13 inputs takes 50.
 _MAX_BYTES = 128 * bounds.MAX_NODES
 
 
