@@ -12,8 +12,8 @@ import math
 
 # A ResNet-1202, the deepest of arXiv 1512.03385, has 4,210 nodes, and a
 # DenseNet-201 has 700. Keras takes a core 15 ms or more to make the layers of a
-# node, and calibration 4 ms beside the arithmetic: `Predictor.predict` takes two
-# minutes for 5,000 ReLUs, and five for BatchNorms that stand alone.
+# node, and calibration 4 ms beside the arithmetic: `Predictor.predict` takes
+# two minutes for 5,000 ReLUs, and five for BatchNorms that stand alone.
 MAX_NODES = 5_000
 # Inputs of all nodes together: thirteen a node, where dense cells have two.
 MAX_INPUTS = 1 << 16
