@@ -165,6 +165,13 @@ class LearningCurveTest(parameterized.TestCase):
     looks = {(line.get_color(), line.get_marker()) for line in left.lines}
     self.assertLen(looks, 20)
 
+  def test_no_two_of_all_recipes_look_the_same(self):
+    accuracies = dict.fromkeys((f"val_{name}" for name in "abcde"), 0.5)
+    curve = self._curve(_record(50, **accuracies), name="any")
+    left, _ = learning_curve.figure([curve]).axes
+    styles = {str(vars(line)["_dash_pattern"]) for line in left.lines}
+    self.assertLen(styles, 5)
+
   def test_the_legend_names_every_line_and_is_inside_the_picture(self):
     curves = [
       self._curve(*_RECORDS, name=f"a_run_with_a_long_name_{index}")

@@ -21,7 +21,8 @@ _COLORS = (
   "#000000",
 )
 _MARKERS = "osD^"
-_LINES = ("solid", "dashed", "dotted", "dashdot")
+# As many as a run with all recipes evaluates; the last has dashes of 3 and 1.
+_LINES = ("solid", "dashed", "dotted", "dashdot", (0, (3, 1, 1, 1, 1, 1)))
 
 
 @dataclasses.dataclass(frozen=True)
