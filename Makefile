@@ -36,7 +36,8 @@ help:
 
 demo: $(RUN_STAMP)
 	$(PY) tools/evaluate.py --checkpoint=edge_cifar10 \
-	  --target=models.resnet:resnet8 --output=demo/report.json --overwrite
+	  --num_architectures=4 --target=models.resnet:resnet8 \
+	  --output=demo/report.json --overwrite
 	$(PY) tools/to_tflite.py --checkpoint=edge_cifar10 \
 	  --target=models.resnet:resnet8 --output=demo/resnet8.tflite --overwrite
 
