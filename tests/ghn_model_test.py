@@ -369,6 +369,20 @@ class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
     ):
       model.from_checkpoint(self._save(arrays))
 
+  @parameterized.parameters(
+    (np.float32, np.nan), (np.float32, -np.inf), (np.float64, 1e39)
+  )
+  def test_weights_that_are_not_finite_are_an_error(self, kind, value):
+    arrays = model.GHN(_TINY).get_arrays()
+    name = "encoder/gru/bias"
+    arrays[name] = arrays[name].astype(kind)
+    arrays[name][1] = value
+    with self.assertRaisesRegex(
+      checkpoint.CheckpointError,
+      f"{name} has 1 of {arrays[name].size} values that are not finite",
+    ):
+      model.from_checkpoint(self._save(arrays))
+
 
 if __name__ == "__main__":
   absltest.main()

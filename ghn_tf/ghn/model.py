@@ -16,6 +16,8 @@ from ghn_tf.ghn import decoder
 from ghn_tf.ghn import encoder
 from ghn_tf.ghn import graph as graph_lib
 
+_GREATEST = np.finfo(np.float32).max
+
 
 class GHN(keras.Model):
   """A graph hypernetwork that predicts all parameters of networks at once.
@@ -123,7 +125,8 @@ class GHN(keras.Model):
       arrays: as `get_arrays` returns them.
 
     Raises:
-      ValueError: missing, unknown or wrongly shaped arrays; nothing is set.
+      ValueError: missing, unknown or wrongly shaped arrays, or values that are
+        not finite; nothing is set.
     """
     variables = self._named_variables()
     shapes = {name: tuple(v.shape) for name, v in variables.items()}
@@ -145,7 +148,11 @@ class GHN(keras.Model):
 def misfits(
   arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
-  """Returns a phrase for each missing, unknown or wrongly shaped array."""
+  """Returns a phrase for each array that is not as it should be.
+
+  It is missing, unknown, of another shape or, of which the first is named, has
+  values that are not finite.
+  """
   problems = [f"{name} is missing" for name in shapes.keys() - arrays.keys()]
   problems += [f"{name} is unknown" for name in arrays.keys() - shapes.keys()]
   problems += [
@@ -153,6 +160,14 @@ def misfits(
     for name, shape in shapes.items()
     if name in arrays and arrays[name].shape != shape
   ]
+  for name, array in arrays.items():
+    # Written so that NaN counts too, and what float64 alone can hold.
+    if wrong := np.count_nonzero(~(np.abs(array) <= _GREATEST)):
+      problems.append(
+        f"{name} has {wrong:,} of {array.size:,} values that are not finite in"
+        " float32"
+      )
+      break  # mostly all others have them too
   return sorted(problems)
 
 
