@@ -285,11 +285,14 @@ class Predictor:
 
     Training is the run itself and those whose hypernetwork it began with. Where
     the size of the architecture does not rule it out, what they drew is drawn
-    again, once.
+    again, once; of a run that drew more than `meta_batch.MAX_DRAWN_AGAIN` it is
+    not, and the architecture is not known to be unseen.
     """
     if not all(map(_is_told, training_state.lineage(self.metadata))):
       return False
-    return not any(history.has(architecture) for history in self._histories)
+    return not any(
+      history.may_have(architecture) for history in self._histories
+    )
 
   @functools.cached_property
   def _histories(self) -> list[meta_batch.History]:

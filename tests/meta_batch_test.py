@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 from typing import Any
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -50,9 +51,24 @@ class HistoryTest(absltest.TestCase):
   def test_has_what_the_steps_drew_and_nothing_else(self):
     batches = meta_batches()
     history = meta_batch.History(batches, num_steps=2)
-    self.assertTrue(all(map(history.has, batches.batch(1))))
-    self.assertFalse(any(map(history.has, batches.batch(2))))
-    self.assertFalse(any(map(history.has, batches.held_out)))
+    self.assertTrue(all(map(history.may_have, batches.batch(1))))
+    self.assertFalse(any(map(history.may_have, batches.batch(2))))
+    self.assertFalse(any(map(history.may_have, batches.held_out)))
+
+  def test_of_too_many_to_draw_again_any_that_it_draws_may_be_one(self):
+    batches = meta_batches()
+    self.assertEqual(meta_batch.MAX_DRAWN_AGAIN, 50_000)
+    history = meta_batch.History(batches, num_steps=10**15)
+    with self.assertLogs("absl", "INFO") as logs:
+      self.assertTrue(all(map(history.may_have, batches.batch(0))))
+    self.assertLen(logs.output, 1)
+    self.assertIn("drew 3,000,000,000,000,000 architectures", logs.output[0])
+    self.assertFalse(any(map(history.may_have, batches.held_out)))
+    # The last run that is drawn again; here, of another limit.
+    with mock.patch.object(meta_batch, "MAX_DRAWN_AGAIN", 6):
+      for num_steps, known in ((2, True), (3, False)):
+        history = meta_batch.History(batches, num_steps)
+        self.assertEqual(not history.may_have(batches.batch(3)[0]), known)
 
 
 if __name__ == "__main__":

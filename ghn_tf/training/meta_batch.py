@@ -11,6 +11,10 @@ from absl import logging
 from ghn_tf.arch import spec
 from ghn_tf.spaces import extent as extent_lib
 
+# A core draws some hundreds to a thousand networks in a second: within these a
+# run of "edge_cifar10" is drawn again, in about a minute.
+MAX_DRAWN_AGAIN = 50_000
+
 
 class Source(Protocol):
   """Where architectures come from: drawn (`spaces.splits`) or stored ones."""
@@ -78,23 +82,35 @@ class History:
   batches: MetaBatches
   num_steps: int
 
-  def has(self, architecture: spec.Architecture) -> bool:
-    """Returns whether an architecture isomorphic to this one was drawn.
+  def may_have(self, architecture: spec.Architecture) -> bool:
+    """Returns whether one isomorphic to this architecture may have been drawn.
 
-    The answer is exact. Where the source does not rule it out, all that was
-    drawn is drawn again, once.
+    Where the source does not rule it out, all that was drawn is drawn again,
+    once, and the answer is exact. If these are more than `MAX_DRAWN_AGAIN`,
+    they are not, and it may have been.
     """
     if not self.batches.source.may_train_on(architecture):
       return False
-    return architecture.fingerprint in self._drawn
+    return self._drawn is None or architecture.fingerprint in self._drawn
 
   @functools.cached_property
-  def _drawn(self) -> frozenset[str]:
+  def _drawn(self) -> frozenset[str] | None:
+    """The fingerprints of what was drawn; None if these are too many."""
     batches = self.batches
+    number = self.num_steps * batches.size
+    if number > MAX_DRAWN_AGAIN:
+      logging.info(
+        "Training drew %s architectures, more than the %s that are drawn again"
+        " to tell which networks are unseen: one that could be among them may"
+        " have been seen.",
+        f"{number:,}",
+        f"{MAX_DRAWN_AGAIN:,}",
+      )
+      return None
     logging.info(
       "Draw the %s training architectures again, to tell which networks are"
       " unseen.",
-      f"{self.num_steps * batches.size:,}",
+      f"{number:,}",
     )
     return frozenset(
       architecture.fingerprint
