@@ -212,7 +212,7 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
     raise ValueError(
       f"Unknown data set {name!r}: expected {SAMPLE!r} or a name in TensorFlow"
       f" Datasets, such as 'cifar10'{advice}. ({reason}.)"
-    ) from error
+    ) from None  # some of TFDS's own list all sets that there are
 
 
 def _load_tfds(

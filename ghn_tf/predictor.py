@@ -257,16 +257,19 @@ class Predictor:
     None of them is isomorphic to one that the space gives to training.
 
     Args:
-      name: of `spaces.splits.SPLITS`, all but train.
+      name: of `spaces.splits.EVALUATION_SPLITS`.
       number: of architectures; `predefined` may have fewer.
       space: of `spaces.space.SPACES`; what the last run drew from if None.
 
     Raises:
-      ValueError: there is no such split, it has fewer, the number is negative,
-        or the checkpoint does not tell what its training drew from.
+      ValueError: there is no such space or split, it has fewer, the number is
+        none of architectures, or the checkpoint does not tell what its training
+        drew from.
     """
-    if number < 0:
-      raise ValueError(f"Expected 0 architectures or more, got {number}.")
+    if not isinstance(number, int | np.integer) or number < 0:
+      raise ValueError(
+        f"Expected an integer of 0 architectures or more, got {number!r}."
+      )
     if space is not None:
       shape, classes = self.metadata["images"]["shape"], self.ghn.config
       collection = splits.collection(space, tuple(shape), classes.num_classes)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+import traceback
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -204,8 +205,13 @@ class TfdsTest(parameterized.TestCase):
   def test_an_unknown_set_is_refused(self):
     names = ("cifar11", "cifar-10", "tiny_images:9.9.9", "tiny_images/no", None)
     for name in names:
-      with self.assertRaisesRegex(ValueError, f"Unknown data set {name!r}"):
+      with self.assertRaisesRegex(
+        ValueError, f"Unknown data set {name!r}"
+      ) as caught:
         data.load(name, self.data_dir)
+      shown = "".join(traceback.format_exception(caught.exception))
+      self.assertNotIn("DatasetNotFoundError", shown, "TFDS lists all sets.")
+      self.assertNotIn("direct cause", shown)
 
   def test_a_folder_is_not_the_name_of_a_set(self):
     with self.assertRaises(ValueError) as caught:

@@ -228,8 +228,13 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       self.predictor.split("val", 501)
     with self.assertRaisesRegex(ValueError, "no evaluation split 'train'"):
       self.predictor.split("train", 1)
-    with self.assertRaisesRegex(ValueError, "0 architectures or more, got -1"):
-      self.predictor.split("val", -1)
+    for number in (-1, 1.5, "1", None):
+      with self.assertRaisesRegex(
+        ValueError, f"integer of 0 architectures or more, got {number!r}"
+      ):
+        self.predictor.split("val", number)
+    with self.assertRaisesRegex(ValueError, "no space 'nosuch'; expected"):
+      self.predictor.split("val", 1, "nosuch")
 
   def test_splits_of_another_space(self):
     (architecture,) = self.predictor.split("wide", 1, "edge")

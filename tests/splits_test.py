@@ -44,6 +44,16 @@ def _median_nodes(architectures) -> int:
 
 
 class CollectionTest(parameterized.TestCase):
+  def test_what_names_no_space_is_told_the_spaces(self):
+    for name in ("nosuch", None, ["edge"]):
+      with self.assertRaises(ValueError) as caught:
+        splits.collection(name)
+      self.assertEqual(
+        str(caught.exception),
+        f"There is no space {name!r}; expected one of"
+        f" {', '.join(space_lib.SPACES)}.",
+      )
+
   def test_numbers_and_names(self):
     collection = splits.collection("edge")
     self.assertEqual(

@@ -146,10 +146,18 @@ class ConvertTest(parameterized.TestCase):
         interpreter.run(drawings.images()), drawings.codes(interpreter, model)
       )
 
-  def test_a_float_model_is_an_error_that_names_operators(self):
+  def test_a_float_model_is_an_error_that_says_so(self):
     model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "float")
     with self.assertRaisesRegex(
-      tflite.ConversionError, r"'drawing' is not fully integer.*CONV_2D \("
+      tflite.ConversionError,
+      "'drawing' rounds nothing, as with the recipe float, .* such as w8a8",
+    ):
+      tflite.convert(model)
+
+  def test_a_model_without_an_input_shape_is_an_error(self):
+    model = keras.Sequential([keras.layers.Dense(3)], name="unbuilt")
+    with self.assertRaisesRegex(
+      tflite.ConversionError, "'unbuilt' has no input shape"
     ):
       tflite.convert(model)
 
@@ -180,9 +188,9 @@ class ConvertTest(parameterized.TestCase):
 
   def test_what_the_converter_refuses_is_an_error(self):
     image = keras.Input(drawings.SHAPE)
-    model = keras.Model(
-      image, keras.layers.Lambda(tf.linalg.svd)(image)[0], name="svd"
-    )
+    rounded = keras.layers.Lambda(tf.quantization.fake_quant_with_min_max_args)
+    values, *_ = keras.layers.Lambda(tf.linalg.svd)(rounded(image))
+    model = keras.Model(image, values, name="svd")
     with self.assertRaisesRegex(
       tflite.ConversionError, "TensorFlow cannot convert 'svd'"
     ):

@@ -37,10 +37,15 @@ def convert(model: keras.Model) -> bytes:
       makes it.
 
   Raises:
-    ConversionError: the model rounds activations to fewer than 8 bits, the
-      converter failed, it left an operator in float, or a bias does not fit
-      into 32 bits.
+    ConversionError: the model has no input shape, rounds nothing, or
+      activations to fewer than 8 bits; the converter failed, it left an
+      operator in float, or a bias does not fit into 32 bits.
   """
+  if not model.inputs:
+    raise ConversionError(
+      f"{model.name!r} has no input shape; convert a model that"
+      " keras_io.to_keras or predictor.Predictor.predict built."
+    )
   # Only a static batch of 1 lets the converter fuse dilated convolutions.
   signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
   function = tf.function(lambda image: model(image, training=False))
@@ -50,13 +55,13 @@ def convert(model: keras.Model) -> bytes:
     for operation in concrete.graph.get_operations()
     if operation.type.startswith("FakeQuant")
   ]
-  _check_activations(model.name, roundings)
+  _check_roundings(model.name, roundings)
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
     with warnings.catch_warnings(), kernel_ranges.suited(model):
       warnings.simplefilter("ignore")
-      content = _convert(concrete, is_float=not roundings)
+      content = _convert(concrete)
   except Exception as error:  # The converter raises bare Exceptions.
     reason = str(error).strip().splitlines() or [type(error).__name__]
     raise ConversionError(
@@ -68,7 +73,7 @@ def convert(model: keras.Model) -> bytes:
     raise ConversionError(
       f"The file of {model.name!r} is not fully integer; in float are"
       f" {operators}. Every tensor needs a range: was the model built by"
-      " keras_io.to_keras with a recipe that rounds?"
+      " keras_io.to_keras?"
     )
   if names := _cut_off_biases(content):
     raise ConversionError(
@@ -79,8 +84,14 @@ def convert(model: keras.Model) -> bytes:
   return _tidied(content)
 
 
-def _check_activations(name: str, roundings: Sequence[tf.Operation]) -> None:
-  """Raises ConversionError for activations of fewer than 8 bits."""
+def _check_roundings(name: str, roundings: Sequence[tf.Operation]) -> None:
+  """Raises ConversionError for none, or activations of fewer than 8 bits."""
+  if not roundings:
+    raise ConversionError(
+      f"{name!r} rounds nothing, as with the recipe float, so it has no integer"
+      " file; build it by keras_io.to_keras or predictor.Predictor.predict with"
+      " a recipe that has bits, such as w8a8."
+    )
   for rounding in roundings:
     # Kernels, which may have fewer, are those of a narrow range.
     num_bits = rounding.get_attr("num_bits")
@@ -93,14 +104,11 @@ def _check_activations(name: str, roundings: Sequence[tf.Operation]) -> None:
       )
 
 
-def _convert(concrete: Any, *, is_float: bool) -> bytes:
+def _convert(concrete: Any) -> bytes:
   converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
-  if not is_float:
-    # Of a float model the converter would refuse these and not say why; its
-    # operators are named by `convert`.
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
+  converter.inference_input_type = tf.int8
+  converter.inference_output_type = tf.int8
   return converter.convert()
 
 

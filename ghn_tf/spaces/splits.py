@@ -37,6 +37,7 @@ SPLITS = (
   *("wide", "deep", "dense", "bnfree"),
   "predefined",
 )
+EVALUATION_SPLITS = SPLITS[1:]
 _NOT_DRAWN = ("train", "predefined")
 _AS_TRAIN = ("val", "test")  # of the same distribution
 # Every fifth architecture is one of `families`.
@@ -350,7 +351,15 @@ def collection(
     space_name: the space.
     input_shape: image height, width and channels.
     num_classes: number of logits.
+
+  Raises:
+    ValueError: there is no such space.
   """
+  if space_name not in [*space_lib.SPACES]:
+    raise ValueError(
+      f"There is no space {space_name!r}; expected one of"
+      f" {', '.join(space_lib.SPACES)}."
+    )
   space = dataclasses.replace(
     space_lib.SPACES[space_name],
     input_shape=input_shape,
