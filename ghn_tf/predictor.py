@@ -27,6 +27,7 @@ from ghn_tf.child import grids
 from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
+from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
@@ -329,16 +330,16 @@ class Predictor:
         f" {list(images.shape[1:])}. Give calibration_images of its shape."
       )
     # Of ResNet-8's 38 %, with 32 images up to 3 points are lost, with one 25.
-    if len(images) < network.BATCH_SIZE:
+    if len(images) < sizes.BATCH_SIZE:
       raise ValueError(
-        f"Calibration needs {network.BATCH_SIZE} images or more, better"
-        f" {calibrate.NUM_IMAGES}, got {len(images)}; statistics of so few are"
-        " far from those of training."
+        f"Calibration needs {sizes.BATCH_SIZE} images or more, better"
+        f" {sizes.CALIBRATION_IMAGES}, got {len(images)}; statistics of so few"
+        " are far from those of training."
       )
     images = self.normalize(images)
     return [
-      tf.constant(images[start : start + network.BATCH_SIZE])
-      for start in range(0, len(images), network.BATCH_SIZE)
+      tf.constant(images[start : start + sizes.BATCH_SIZE])
+      for start in range(0, len(images), sizes.BATCH_SIZE)
     ]
 
   def _default_images(self) -> np.ndarray:
@@ -348,7 +349,7 @@ class Predictor:
         f"A hypernetwork trained on {dataset!r} needs calibration_images:"
         " some hundreds of its uint8 training images."
       )
-    return self.load_data(data.SAMPLE).train.images[: calibrate.NUM_IMAGES]
+    return self.load_data(data.SAMPLE).train.images[: sizes.CALIBRATION_IMAGES]
 
 
 def _is_told(run: checkpoint.Metadata) -> bool:

@@ -37,7 +37,7 @@ from ghn_tf import data
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import keras_io
-from ghn_tf.child import network
+from ghn_tf.child import sizes
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
@@ -142,7 +142,7 @@ def _images() -> tf.Tensor:
 
 
 def _calibration_batches() -> list[tf.Tensor]:
-  images = _dataset().train.images[: _CALIBRATION_BATCHES * network.BATCH_SIZE]
+  images = _dataset().train.images[: _CALIBRATION_BATCHES * sizes.BATCH_SIZE]
   return tf.split(_dataset().normalize(images), _CALIBRATION_BATCHES)
 
 

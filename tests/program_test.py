@@ -89,6 +89,16 @@ class FlagsTest(parameterized.TestCase):
       "tools/to_tflite.py --checkpoint=c --target=t --output=o --recipe=float",
       "--recipe=float rounds nothing",
     ),
+    (
+      "tools/to_tflite.py --checkpoint=c --target=t --output=o.tflite"
+      " --calibration_images=63",
+      "calibration_images=63",
+    ),
+    (
+      "tools/evaluate.py --checkpoint=c --splits=val,train",
+      "--splits must be of val, test, wide, deep, dense, bnfree, predefined;"
+      " got 'train'.",
+    ),
     ("tools/to_tflite.py --checkpoint=c --target=t --output=o", "in .tflite"),
   )
   def test_wrong_ones_are_told_before_slow_imports(self, command, message):

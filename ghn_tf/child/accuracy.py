@@ -25,7 +25,7 @@ def top1(
   By default it is that of the published protocol (GHN-2, arXiv 2110.13100):
   BatchNorm, and here the ranges of activations too, use the batch itself,
   because a hypernetwork predicts no running statistics. Comparable numbers
-  need batches of `network.BATCH_SIZE` images.
+  need batches of `child.sizes.BATCH_SIZE` images.
 
   Args:
     architecture: the network.

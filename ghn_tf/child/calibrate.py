@@ -20,9 +20,6 @@ from ghn_tf.child import ranges
 from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
 
-# Training images that a network is calibrated on by default.
-NUM_IMAGES = 512
-
 
 class _RecordingStatistics(network.BatchStatistics):
   """Batch statistics that also sum up what they saw, once for each image."""

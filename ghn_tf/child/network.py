@@ -23,10 +23,6 @@ from ghn_tf.quant import recipe as recipe_lib
 
 _raw = tf.raw_ops
 
-# Images whose batch statistics are taken together, to evaluate and to
-# calibrate, as in training by default (GHN-2, arXiv 2110.13100).
-BATCH_SIZE = 64
-
 Params = Mapping[str, tf.Tensor]
 # Every operation's way back, by its node; None for the image.
 Pullbacks = list[functions.Pullback | None]

@@ -19,6 +19,7 @@ from ghn_tf.child import calibrate
 from ghn_tf.child import head as head_lib
 from ghn_tf.child import network
 from ghn_tf.child import random_params
+from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
@@ -106,7 +107,7 @@ def evaluate_network(
       child = predictor.child(
         architecture,
         recipe_lib.get(recipe, range_rule=settings.range_rule),
-        calibration_images=dataset.train.images[: calibrate.NUM_IMAGES],
+        calibration_images=dataset.train.images[: sizes.CALIBRATION_IMAGES],
         params=params,
       )
       for head, batch_norm in itertools.product(
@@ -175,7 +176,7 @@ class _Measurement:
       architecture, child.params, self._train, recipe, training=training
     )
     if not training:  # its logits have another range
-      some = self._train[: calibrate.NUM_IMAGES // network.BATCH_SIZE]
+      some = self._train[: sizes.CALIBRATION_IMAGES // sizes.BATCH_SIZE]
       params = calibrate.calibrate(
         architecture,
         params,
@@ -188,7 +189,7 @@ class _Measurement:
 def _batches(
   images: np.ndarray, labels: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields images and labels in batches of `network.BATCH_SIZE`."""
-  for start in range(0, len(images), network.BATCH_SIZE):
-    part = slice(start, start + network.BATCH_SIZE)
+  """Yields images and labels in batches of `sizes.BATCH_SIZE`."""
+  for start in range(0, len(images), sizes.BATCH_SIZE):
+    part = slice(start, start + sizes.BATCH_SIZE)
     yield images[part], labels[part]

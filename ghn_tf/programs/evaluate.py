@@ -43,6 +43,7 @@ from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
 from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import splits
 
 flags.adopt_module_key_flags(beam)
 
@@ -240,6 +241,12 @@ def evaluate() -> None:
   # Beam tells every step it takes.
   std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
   settings = _settings()
+  for split in _SPLITS.value:
+    if split not in splits.EVALUATION_SPLITS:
+      raise ValueError(
+        f"--splits must be of {', '.join(splits.EVALUATION_SPLITS)}; got"
+        f" {split!r}."
+      )
   expected = len(_SPLITS.value) * _NUM_ARCHITECTURES.value + len(_TARGET.value)
   if not expected:
     raise ValueError("Nothing to evaluate: give --splits or --target.")

@@ -18,6 +18,7 @@ from absl import logging
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
+from ghn_tf.child import sizes
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
@@ -64,9 +65,9 @@ _DOWNLOAD = flags.DEFINE_bool(
 )
 _CALIBRATION_IMAGES = flags.DEFINE_integer(
   "calibration_images",
-  None,
-  "Number of training images to calibrate on; the predictor's own if None.",
-  lower_bound=1,
+  sizes.CALIBRATION_IMAGES,
+  "Number of training images to calibrate on.",
+  lower_bound=sizes.BATCH_SIZE,
 )
 
 
@@ -104,7 +105,6 @@ def to_tflite() -> None:
   program.import_silently("tensorflow")
   from ghn_tf import export
   from ghn_tf import predictor as predictor_lib
-  from ghn_tf.child import calibrate
 
   predictor = predictor_lib.load(path)
   dataset = predictor.load_data(
@@ -113,9 +113,7 @@ def to_tflite() -> None:
   child = predictor.child(
     architecture,
     recipe,
-    calibration_images=dataset.train.images[
-      : _CALIBRATION_IMAGES.value or calibrate.NUM_IMAGES
-    ],
+    calibration_images=dataset.train.images[: _CALIBRATION_IMAGES.value],
   )
   with program.hidden():  # the interpreter names its delegate
     content = child.to_tflite()

@@ -29,6 +29,7 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import grids
 from ghn_tf.child import network
+from ghn_tf.child import sizes
 from ghn_tf.ghn import model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.training import children as children_lib
@@ -288,7 +289,7 @@ class Trainer:
     state, held_out = self.state, self._held_out
     if not held_out:
       return {}
-    size, limit = network.BATCH_SIZE, state.config.evaluation_images
+    size, limit = sizes.BATCH_SIZE, state.config.evaluation_images
     batches = [
       *image_batches.evaluation(state.dataset, "validation", size, limit)
     ]

@@ -1,0 +1,9 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How many images statistics are taken of, known before TensorFlow is there."""
+
+# Images whose batch statistics are taken together, to evaluate and to
+# calibrate, as in training by default (GHN-2, arXiv 2110.13100).
+BATCH_SIZE = 64
+# Training images that a network is calibrated on by default.
+CALIBRATION_IMAGES = 512
