@@ -126,10 +126,10 @@ class ProgramTest(parameterized.TestCase):
 
   def _assert_imported(self, state):
     _, expected = ghn2_weights.convert(state)
-    arrays = model.from_checkpoint(self.output).get_arrays()
-    for name, array in arrays.items():
+    arrays, metadata = checkpoint.load(self.output)
+    ghn = model.from_arrays(self.output, arrays, metadata)
+    for name, array in ghn.get_arrays().items():
       np.testing.assert_array_equal(array, expected[name])
-    _, metadata = checkpoint.load(self.output)
     self.assertEqual(metadata["training"]["dataset"], "cifar10")
     self.assertEqual(metadata["images"]["shape"], [32, 32, 3])
 

@@ -171,15 +171,6 @@ def misfits(
   return sorted(problems)
 
 
-def from_checkpoint(path: str | os.PathLike[str]) -> GHN:
-  """Returns the hypernetwork that a checkpoint holds.
-
-  Raises:
-    checkpoint.CheckpointError: the file is missing or damaged, or see `config`.
-  """
-  return from_arrays(path, *checkpoint.load(path))
-
-
 def config(
   path: str | os.PathLike[str], metadata: checkpoint.Metadata
 ) -> ghn_config.GhnConfig:
