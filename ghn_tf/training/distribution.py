@@ -24,6 +24,8 @@ from ghn_tf.training import rendezvous
 # For which workers wait for each other: schedulers start some minutes later.
 _PATIENCE_SECONDS = 600
 
+_MAX_PORT = 65535  # of TCP
+
 _EXAMPLE = (
   '{"cluster": {"worker": ["host0:2222", "host1:2222"]},'
   ' "task": {"type": "worker", "index": 0}}'
@@ -137,7 +139,8 @@ def _read_cluster() -> tuple[list[str], int]:
     is_right = (
       [*config["cluster"], task["type"]] == ["worker", "worker"]
       and isinstance(workers, list)
-      and all(re.fullmatch(r".+:\d+", worker) for worker in workers)
+      and all(map(_is_address, workers))
+      and type(task["index"]) is int  # True is one of Python's, too
       and task["index"] in range(len(workers))
     )
   except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -146,10 +149,16 @@ def _read_cluster() -> tuple[list[str], int]:
   if not is_right:
     raise ValueError(
       "The strategy multi_worker needs the environment variable TF_CONFIG,"
-      f" such as {_EXAMPLE}, with tasks of the type worker alone and an index"
-      f" into their list; got {text!r}."
+      f" such as {_EXAMPLE}, with tasks of the type worker alone, ports of 1 to"
+      f" {_MAX_PORT}, and an index into their list; got {text!r}."
     )
-  return workers, int(task["index"])
+  return workers, task["index"]
+
+
+def _is_address(text: str) -> bool:
+  """Whether it is a host and a port that others can reach."""
+  match = re.fullmatch(r".+:([0-9]{1,5})", text)
+  return match is not None and 1 <= int(match[1]) <= _MAX_PORT
 
 
 def create(strategy: str) -> Distribution:
