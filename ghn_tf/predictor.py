@@ -210,8 +210,14 @@ class Predictor:
     """
     if isinstance(target, spec.Architecture):
       architecture, model = target, None
-    else:
+    elif isinstance(target, keras.Model):
       architecture, model = keras_io.from_keras(target), target
+    else:
+      raise ValueError(
+        "Expected a tf_keras.Model or an Architecture, got"
+        f" {type(target).__name__} {target!r:.100}; build a model with"
+        " `import tf_keras as keras` (Keras 2)."
+      )
     self.check_network(architecture)
     if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)

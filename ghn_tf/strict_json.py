@@ -15,7 +15,7 @@ def loads(text: str | bytes) -> Any:
   """Returns what JSON text says.
 
   Args:
-    text: in UTF-8, if it is bytes.
+    text: in UTF-8, if it is bytes; a byte-order mark before it is ignored.
 
   Raises:
     ValueError: it is not JSON, an object has two fields of one name, of which
@@ -23,6 +23,7 @@ def loads(text: str | bytes) -> Any:
       integer that is too long.
   """
   content = text.decode() if isinstance(text, bytes) else text
+  content = content.removeprefix("\ufeff")  # as RFC 8259, section 8.1, allows
 
   def integer(number: str) -> int:
     if (length := len(number.lstrip("-"))) > _MAX_DIGITS:

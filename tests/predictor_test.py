@@ -88,6 +88,13 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "Data set 'grey' .* 1 channels"):
         self.predictor.load_data("grey")
 
+  @parameterized.parameters((None, "NoneType None"), ("x", "str 'x'"))
+  def test_what_is_no_network_says_what_is_expected(self, target, message):
+    with self.assertRaisesRegex(
+      ValueError, f"a tf_keras.Model or an Architecture, got {message};"
+    ):
+      self.predictor.predict(target)
+
   @parameterized.parameters("float", "w8a8", "w4a4")
   def test_keras_model_computes_what_the_child_does(self, recipe: str):
     model = resnet.resnet8()

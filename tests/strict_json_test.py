@@ -18,8 +18,13 @@ class StrictJsonTest(parameterized.TestCase):
     self.assertEqual(strict_json.loads(text), json.loads(text))
     self.assertEqual(strict_json.loads(text.encode()), json.loads(text))
 
+  @parameterized.parameters("\ufeff[1]", b"\xef\xbb\xbf[1]")
+  def test_a_byte_order_mark_is_ignored(self, text):
+    self.assertEqual(strict_json.loads(text), [1])
+
   @parameterized.parameters(
     ("", "Expecting value"),
+    ("\ufeff\ufeff[1]", "Unexpected UTF-8 BOM"),
     ("{", "Expecting property name"),
     (b"\xff", "codec can't decode"),
     ('{"a": 1, "a": 1}', "two fields have the name 'a'"),

@@ -56,7 +56,7 @@ class FunctionTest(parameterized.TestCase):
     ),
     ("x.keras", "; 'x.keras' holds a model"),
     (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
-    (f"{__name__}:returns_no_model", "Expected a tf_keras.Model.*'str'"),
+    (f"{__name__}:returns_no_model", "Expected a tf_keras.Model, got str 'no model'"),
     (f"{__name__}:raises", r"raises\(\) raised KeyError: 'width'"),
   )
   def test_an_error_names_the_target(self, target, message):
@@ -180,8 +180,9 @@ class FileTest(parameterized.TestCase):
   def test_is_the_architecture_that_was_written(self):
     architecture = keras_io.from_keras(resnet.resnet8())
     text = serialization.to_json(architecture)
-    again = targets.load(self._write(text.encode()))
-    self.assertEqual(again, architecture)
+    for mark in (b"", b"\xef\xbb\xbf"):  # as some editors write it first
+      again = targets.load(self._write(mark + text.encode()))
+      self.assertEqual(again, architecture)
 
   @parameterized.parameters(
     (b"{}", "lacks the fields"),

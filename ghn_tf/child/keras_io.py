@@ -27,8 +27,8 @@ def _check_structure(model: keras.Model) -> None:
   """Raises ValueError unless a model shows its layers, image and logits."""
   if not isinstance(model, keras.Model):
     raise ValueError(
-      f"Expected a tf_keras.Model (Keras 2), got {type(model)}; build it with"
-      " `import tf_keras as keras`."
+      f"Expected a tf_keras.Model, got {type(model).__name__} {model!r:.100};"
+      " build it with `import tf_keras as keras` (Keras 2)."
     )
   if not (isinstance(model, keras.Sequential) or model._is_graph_network):
     raise ValueError(
