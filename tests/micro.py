@@ -13,7 +13,7 @@ import numpy as np
 
 IS_INSTALLED = importlib.util.find_spec("tflite_micro") is not None
 # Why tests that need it skip without.
-MISSING = "tflite-micro is not installed (pip install --group dev)."
+MISSING = "tflite-micro is not installed (pip install '.[edge]')."
 
 # Of all tensors of the greatest network in the tests, side by side.
 _ARENA_BYTES = 2**25

@@ -217,6 +217,18 @@ class NamesTest(parameterized.TestCase):
       parents = itertools.accumulate(dotted.split("."), "{}.{}".format)
       self.assertNotEmpty(modules & {*parents}, dotted)
 
+  @parameterized.parameters(*_DOCUMENTS)
+  def test_imports_lead_to_modules_that_have_what_is_called(self, name: str):
+    pattern = r"from (ghn_tf[\w.]*) import (\w+(?:, \w+)*)"
+    modules = sources.modules("ghn_tf")
+    for line in _read(name).splitlines():
+      for package, names in re.findall(pattern, line):
+        for module in names.split(", "):
+          self.assertIn(f"{package}.{module}", modules, line)
+          source = modules[f"{package}.{module}"]
+          for called in re.findall(rf"\b{module}\.(\w+)\(", line):
+            self.assertRegex(source, rf"(?m)^(def|class) {called}\b")
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -56,7 +56,10 @@ class FunctionTest(parameterized.TestCase):
     ),
     ("x.keras", "; 'x.keras' holds a model"),
     (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
-    (f"{__name__}:returns_no_model", "Expected a tf_keras.Model, got str 'no model'"),
+    (
+      f"{__name__}:returns_no_model",
+      "Expected a tf_keras.Model, got str 'no model'",
+    ),
     (f"{__name__}:raises", r"raises\(\) raised KeyError: 'width'"),
   )
   def test_an_error_names_the_target(self, target, message):

@@ -3,5 +3,5 @@
 """What networks are: validated architectures.
 
 In: a description, a DARTS genotype, or JSON. Out: `spec.Architecture`.
-May import NumPy, and nothing else of this project.
+May import NumPy, and of this project `strict_json` alone.
 """
