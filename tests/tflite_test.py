@@ -168,7 +168,8 @@ class ConvertTest(parameterized.TestCase):
     model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), name)
     with self.assertRaisesRegex(
       tflite.ConversionError,
-      rf"to {num_bits} bits.*Child.to_tflite\(\) and tools/to_tflite",
+      rf"to {num_bits} bits.* of w8a8 and w4a8 .*to_tflite\(\) and tools/"
+      "to_tflite.* without what fine-tuning changed",
     ):
       tflite.convert(model)
 

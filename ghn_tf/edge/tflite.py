@@ -98,9 +98,10 @@ def _check_roundings(name: str, roundings: Sequence[tf.Operation]) -> None:
     if num_bits < 8 and not rounding.get_attr("narrow_range"):
       raise ConversionError(
         f"{name!r} rounds activations to {num_bits} bits, but TFLite stores"
-        " none of fewer than 8. predictor.Child.to_tflite() and"
-        " tools/to_tflite.py put their grid into int8; convert the network"
-        " with one of them, from its target and recipe."
+        " none of fewer than 8, as Keras models of w8a8 and w4a8 have them."
+        " ghn.child(model, recipe).to_tflite() and tools/to_tflite.py put a"
+        " grid of fewer bits into int8; they write what was predicted, without"
+        " what fine-tuning changed."
       )
 
 
