@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from ghn_tf import image_checks
+
 SAMPLE = "cifar10_sample"
 SPLITS = ("train", "validation", "test")
 MAX_BYTES = 4 * 2**30
@@ -92,24 +94,24 @@ class Dataset:
     ]
     return np.stack(counts) / (images.size / images.shape[-1])
 
-  def normalize(self, images: np.ndarray) -> np.ndarray:
-    """Returns what `normalize` makes of images, by this set's mean and std."""
+  def normalize(self, images: Any) -> np.ndarray:
+    """Returns what `normalize` makes of pixels, by this set's mean and std."""
     return normalize(images, self.mean, self.std)
 
 
-def normalize(
-  images: np.ndarray, mean: np.ndarray, std: np.ndarray
-) -> np.ndarray:
+def normalize(images: Any, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
   """Returns (images / 255 - mean) / std as float32, of the same shape.
 
   Args:
-    images: [..., C], uint8.
+    images: uint8 [n, H, W, C], or a list of n images of one shape.
     mean: of the pixels in [0, 1], per channel: [C].
     std: their standard deviation, [C].
 
   Raises:
-    ValueError: images of another number of channels.
+    ValueError: images of another type, such as scaled ones, or of another
+      number of channels.
   """
+  images = image_checks.pixels(images)
   if images.shape[-1] != len(mean):  # one channel would be broadcast to all
     raise ValueError(
       f"Images have {images.shape[-1]} channels, but those trained on had"

@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of images: for training, for evaluation, and those that users give.
+"""Batches of images: for training and for evaluation.
 
 A training batch is a pure function of the seed and its number, so a run that
 goes on from a checkpoint sees the images that an unbroken run would have seen.
@@ -8,7 +8,6 @@ goes on from a checkpoint sees the images that an unbroken run would have seen.
 
 from collections.abc import Iterator
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -69,66 +68,6 @@ def evaluation(
   for start in range(0, limit, batch_size):
     chosen = slice(start, min(start + batch_size, limit))
     yield dataset.normalize(source.images[chosen]), source.labels[chosen]
-
-
-def pixels(images: Any) -> np.ndarray:
-  """Returns images as one array, [n, H, W, C], uint8.
-
-  Other types are refused, even with values that are all from 0 to 255: what
-  they mean is not to be seen in one batch.
-
-  Args:
-    images: uint8 [n, H, W, C], or a list of n images of one shape.
-
-  Raises:
-    ValueError: another type, such as what was scaled or normalized, or another
-      shape, such as that of a single image.
-  """
-  try:
-    array = np.asarray(images)
-  except ValueError as error:
-    raise ValueError(
-      f"Images must all have one shape, [height, width, channels]: {error}"
-    ) from error
-  if array.dtype != np.uint8:
-    raise ValueError(
-      "Images must be uint8 of 0 to 255, neither scaled nor normalized; got"
-      f" {array.dtype}{_explain(array)}"
-    )
-  if array.ndim != 4:
-    raise ValueError(
-      "Images must have the shape [number, height, width, channels], got"
-      f" {list(array.shape)}; of a single one, images[np.newaxis] has it."
-    )
-  return array
-
-
-def _explain(array: np.ndarray) -> str:
-  """Returns which values images of a wrong type have, and what to do."""
-  kind = array.dtype.kind
-  if kind not in "iuf" or not array.size:
-    return ". Give arrays of pixels."
-  if wrong := np.count_nonzero(~np.isfinite(array)):
-    return (
-      f", of {array.size:,} values {wrong:,} NaN or infinite. Find where these"
-      " come from, and give the pixels as they were before."
-    )
-  low, high = array.min(), array.max()
-  images = "np.asarray(images)"
-  advice = "Give the pixels as they were before."
-  if kind == "f" and 0 <= low and high <= 1:
-    advice = (
-      "If these are pixels divided by 255, give"
-      f" np.round(255 * {images}).astype(np.uint8)."
-    )
-  elif 0 <= low and high <= 255:
-    rounded = f"np.round({images})" if kind == "f" else images
-    advice = (
-      f"If these are pixels of 0 to 255, give {rounded}.astype(np.uint8)."
-    )
-  elif kind != "f" and 0 <= low and high < 1 << 16:
-    advice = f"If these fill 16 bits, give ({images} // 257).astype(np.uint8)."
-  return f" of {low:.5g} to {high:.5g}. {advice}"
 
 
 @functools.lru_cache(maxsize=2)

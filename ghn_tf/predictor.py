@@ -20,7 +20,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
-from ghn_tf import image_batches
+from ghn_tf import image_checks
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import grids
@@ -56,7 +56,14 @@ class Child:
   model: keras.Model | None = None
 
   def apply(self, images: tf.Tensor) -> tf.Tensor:
-    """Returns logits [B, classes] of normalized images, stored statistics."""
+    """Returns logits [B, classes] of normalized images, stored statistics.
+
+    Args:
+      images: [B, H, W, C] as `Predictor.normalize` returns them.
+
+    Raises:
+      ValueError: images of another shape, none, or pixels.
+    """
     return network.apply(
       self.architecture,
       self.params,
@@ -158,7 +165,7 @@ class Predictor:
     """
     statistics = self.metadata["images"]
     mean, std = np.array(statistics["mean"]), np.array(statistics["std"])
-    return data.normalize(image_batches.pixels(images), mean, std)
+    return data.normalize(images, mean, std)
 
   def check_network(self, architecture: spec.Architecture) -> None:
     """Raises ValueError for other classes or channels than the GHN's."""
@@ -328,7 +335,7 @@ class Predictor:
     if images is None:
       images = self._default_images()
       whose = f"images of {data.SAMPLE}, taken by default, have"
-    images = image_batches.pixels(images)
+    images = image_checks.pixels(images)
     if images.shape[1:] != architecture.input_shape:
       raise ValueError(
         f"Network {architecture.name!r} takes images of shape"

@@ -99,6 +99,11 @@ class DatasetTest(absltest.TestCase):
     dataset = data.Dataset("constant", split, split, split, 1)
     np.testing.assert_allclose(dataset.normalize(images), 0, atol=1e-7)
 
+  def test_only_pixels_are_normalized(self):
+    dataset = numbered_images.make(4)
+    with self.assertRaisesRegex(ValueError, "must be uint8 .* got float64"):
+      dataset.normalize(dataset.train.images / 255)
+
 
 class SampleTest(absltest.TestCase):
   def setUp(self):

@@ -43,6 +43,7 @@ _GROUND = (
   "ghn_tf.data",
   "ghn_tf.files",
   "ghn_tf.image_batches",
+  "ghn_tf.image_checks",
 )
 _MIDDLE = (
   *_GROUND,
@@ -77,15 +78,21 @@ _LAYERS = {
   # What is a network? Files, small tensors, images. What does a file cost?
   "ghn_tf.arch": Layer(_ARCH, ("numpy",)),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
-  "ghn_tf.data": Layer((), (*_TENSORFLOW, "tensorflow_datasets")),
+  "ghn_tf.data": Layer(
+    ("ghn_tf.image_checks",), (*_TENSORFLOW, "tensorflow_datasets")
+  ),
   "ghn_tf.edge": Layer(
-    ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.quant.recipe"),
+    ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
+    + ("ghn_tf.quant.recipe",),
     (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
   ),
   "ghn_tf.files": Layer(),
   "ghn_tf.image_batches": Layer(
-    ("ghn_tf.data",), ("numpy",), (*_TENSORFLOW, "tensorflow_datasets")
+    ("ghn_tf.data", "ghn_tf.image_checks"),
+    ("numpy",),
+    (*_TENSORFLOW, "tensorflow_datasets"),
   ),
+  "ghn_tf.image_checks": Layer((), ("numpy",)),
   "ghn_tf.strict_json": Layer(),
   # Which are drawn? How are numbers rounded, and parameters predicted?
   "ghn_tf.spaces": Layer((*_ARCH, "ghn_tf.spaces"), ("numpy",)),
@@ -105,11 +112,13 @@ _LAYERS = {
   "ghn_tf.ghn.graph": Layer(_ARCH, ("numpy", "tensorflow_gnn")),
   # Running a network with given parameters. The stored set.
   "ghn_tf.child": Layer(
-    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+    + ("ghn_tf.quant",),
     _TENSORFLOW,
   ),
   "ghn_tf.child.keras_io": Layer(
-    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+    + ("ghn_tf.quant",),
     _TENSORFLOW,
     (_TFMOT,),
   ),
@@ -143,7 +152,8 @@ _LAYERS = {
     _PREDICTED_WITH,
   ),
   "ghn_tf.targets": Layer(
-    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.quant"),
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+    + ("ghn_tf.quant",),
     (),
     (*_TENSORFLOW, _TFMOT),
   ),

@@ -64,6 +64,7 @@ def _detail(detail: dict[str, Any], index: int) -> dict[str, Any]:
     "index": index,
     "name": f"tensor {index}",
     "dtype": detail["dtype"],
+    "shape": detail["shape"],
     "quantization": (
       float(quantization["scales"][0]),
       int(quantization["zero_points"][0]),

@@ -250,7 +250,7 @@ class ErrorTest(parameterized.TestCase):
 
   def test_images_of_another_shape(self):
     with self.assertRaisesRegex(
-      ValueError, r"'chain' takes images of shape \[4, 4, 3\], got \[4, 4, 1\]"
+      ValueError, r"'chain' takes images of shape \[number, 4, 4, 3\]"
     ):
       self._apply(_params(self._ARCHITECTURE), tf.zeros((1, 4, 4, 1)))
 

@@ -273,8 +273,11 @@ class InterpreterTest(parameterized.TestCase):
   def test_quantizes_to_the_nearest_code_and_halves_up(self):
     interpreter, *_ = self._interpreter()
     interpreter.input_scale, interpreter.input_zero_point = 0.5, 3
+    images = np.zeros((1, *drawings.SHAPE))
+    values = [0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3]
+    images.ravel()[: len(values)] = values
     np.testing.assert_array_equal(
-      interpreter.quantize(np.array([0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3])),
+      interpreter.quantize(images).ravel()[: len(values)],
       [3, 3, 4, 3, 4, 127, -128],
     )
 
@@ -309,6 +312,27 @@ class InterpreterTest(parameterized.TestCase):
     self.assertEqual(interpreter.accuracy(images, labels), 1)
     labels[:2] = (labels[:2] + 1) % drawings.CLASSES
     self.assertEqual(interpreter.accuracy(images, labels), 0.75)
+
+  def test_images_and_labels_of_another_kind_are_errors(self):
+    interpreter, *_ = self._interpreter()
+    images = drawings.images()[:2]
+    for wrong, message in (
+      (images[:0], "one or more; got .0, 8"),
+      (images[0], r"\[number, 8, 8, 6\], .* got \[8, 8, 6\]"),
+      (images.astype(np.uint8), r"got uint8; .*ghn.normalize\(images\)"),
+    ):
+      with self.assertRaisesRegex(ValueError, f"The file takes .*{message}"):
+        interpreter.run(wrong)
+    last = drawings.CLASSES - 1
+    for labels, message in (
+      ([-1, 0], f"from 0 to {last}; 1 of 2 are not, such as -1"),
+      ([0, last + 1], f"1 of 2 are not, such as {last + 1}"),
+      ([0], r"each of 2 images, got int64 of shape \[1\]"),
+      ([[0], [1]], r"of shape \[2, 1\]"),
+      ([0.0, 1.0], "got float64"),
+    ):
+      with self.assertRaisesRegex(ValueError, message):
+        interpreter.accuracy(images, labels)
 
   def test_a_float_file_is_an_error(self):
     model, _ = drawings.model(drawings.network(drawings.conv_bn_relu), "float")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from ghn_tf import image_checks
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import functions
@@ -166,14 +167,12 @@ def run(
     output: see `apply`.
 
   Raises:
-    ValueError: images of another shape, params that lack a tensor, or a recipe
-      for other layers.
+    ValueError: images of another shape or that are not normalized, params that
+      lack a tensor, or a recipe for other layers.
   """
-  if tuple(images.shape[1:]) != architecture.input_shape:
-    raise ValueError(
-      f"Architecture {architecture.name!r} takes images of shape"
-      f" {list(architecture.input_shape)}, got {images.shape[1:].as_list()}."
-    )
+  image_checks.check_normalized(
+    f"Architecture {architecture.name!r}", images, architecture.input_shape
+  )
   missing = [s.name for s in architecture.param_specs if s.name not in params]
   if missing:
     raise ValueError(f"params lack {missing}.")
@@ -261,8 +260,8 @@ def apply(
       and which nothing is run behind.
 
   Raises:
-    ValueError: images of another shape, params that lack a tensor, or a recipe
-      for other layers.
+    ValueError: images of another shape or that are not normalized, params that
+      lack a tensor, or a recipe for other layers.
   """
   noisy = training and recipe.mode is recipe_lib.Mode.NOISE
   return run(

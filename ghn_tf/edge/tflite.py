@@ -15,6 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 import tf_keras as keras
 
+from ghn_tf import image_checks
 from ghn_tf.edge import kernel_ranges
 
 # The successor of tflite-runtime first: it knows newer operator versions.
@@ -280,13 +281,22 @@ class Interpreter:
     self.output_scale, self.output_zero_point = self._output["quantization"]
 
   def quantize(self, images: np.ndarray) -> np.ndarray:
-    """Returns normalized images as the int8 codes that the file takes."""
+    """Returns normalized images as the int8 codes that the file takes.
+
+    Args:
+      images: [B, H, W, C], as `predictor.Predictor.normalize` returns them.
+
+    Raises:
+      ValueError: images of another shape, none, or pixels.
+    """
+    images = np.asarray(images)
+    image_checks.check_normalized("The file", images, self._input["shape"][1:])
     # Rounds halves up, as fake quantization does.
     codes = np.floor(images / self.input_scale + 0.5) + self.input_zero_point
     return np.clip(codes, -128, 127).astype(np.int8)
 
   def run(self, images: np.ndarray) -> np.ndarray:
-    """Returns int8 logits [B, classes] of normalized images [B, H, W, C]."""
+    """Returns int8 logits [B, classes] of images as `quantize` takes them."""
     results = []
     for codes in self.quantize(images):
       self._interpreter.set_tensor(self._input["index"], codes[np.newaxis])
@@ -295,5 +305,26 @@ class Interpreter:
     return np.stack(results)
 
   def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
-    """Returns the share of images whose greatest logit is their label's."""
+    """Returns the share of images whose greatest logit is their label's.
+
+    Args:
+      images: as `quantize` takes them.
+      labels: [B], integers from 0 to classes - 1.
+
+    Raises:
+      ValueError: images or labels of another kind.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.shape != (len(images),):
+      raise ValueError(
+        f"Expected an integer as the label of each of {len(images)} images,"
+        f" got {labels.dtype} of shape {list(labels.shape)}."
+      )
+    classes = self._output["shape"][-1]
+    if (wrong := labels[(labels < 0) | (labels >= classes)]).size:
+      raise ValueError(
+        f"The file has {classes} classes, so labels must be from 0 to"
+        f" {classes - 1}; {wrong.size} of {labels.size} are not, such as"
+        f" {wrong[0]}."
+      )
     return float(np.mean(self.run(images).argmax(axis=-1) == labels))
