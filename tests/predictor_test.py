@@ -9,6 +9,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
@@ -127,6 +128,18 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       network(images, training=False),
       child.to_keras()(images, training=False),
     )
+
+  def test_all_is_float32_whatever_the_policy_for_other_models(self):
+    images = self.predictor.normalize(self.images[:8])
+    expected = self.predictor.predict(resnet.resnet8(), "w8a8")(images)
+    policy = keras.mixed_precision.global_policy()
+    self.addCleanup(keras.mixed_precision.set_global_policy, policy)
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    network = predictor_lib.load(self.path).predict(resnet.resnet8(), "w8a8")
+    self.assertEqual(
+      {layer.compute_dtype for layer in network.layers}, {"float32"}
+    )
+    self.assertAllEqual(network(images), expected)
 
   def test_float_has_no_integer_file(self):
     child = self.predictor.child(

@@ -161,7 +161,7 @@ class _Training:
       if name not in self._dropped:
         layer = self._layers[name]
         same = keras.layers.Dropout(
-          layer.rate, layer.noise_shape, layer.seed, name=name
+          layer.rate, layer.noise_shape, layer.seed, name=name, dtype="float32"
         )
         self._dropped[name] = same(x)
       x = self._dropped[name]
@@ -230,7 +230,8 @@ def to_keras(
 
   Kernels sit in TFMOT wrappers named `quant_<node>`, and each stored
   activation passes a wrapper named `quant_<node>_range` that holds its range.
-  The float recipe gives a plain Keras model.
+  The float recipe gives a plain Keras model. All layers compute in float32,
+  whatever Keras's global policy is.
 
   `keras.models.load_model` reads it, saved as a `.keras` or `.h5` file or as a
   SavedModel, where `ghn_tf.predictor` or this module was imported.
@@ -254,7 +255,9 @@ def to_keras(
   outputs: list[Any] = []
   for index, node in enumerate(architecture.nodes):
     if node.op is ops.Op.INPUT:
-      x = image = keras.Input(architecture.input_shape, name=node.name)
+      x = image = keras.Input(
+        architecture.input_shape, name=node.name, dtype="float32"
+      )
     else:
       inputs = training.dropped(node.name, [outputs[i] for i in node.inputs])
       layer = _layer(architecture, index, recipe, training)

@@ -195,7 +195,8 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
     node: the node.
     channels: of its output.
   """
-  layer, named = node.layer, {"name": node.name}
+  # Whatever policy the user has set for other models: ranges need float32.
+  layer, named = node.layer, {"name": node.name, "dtype": "float32"}
   window = {"strides": layer.strides, "padding": layer.padding, **named}
   convolution = {
     "kernel_size": layer.kernel,

@@ -60,7 +60,7 @@ class Decoder(keras.layers.Layer):
     bounded_kernels: bool,
     rng: np.random.Generator,
   ):
-    super().__init__(name="decoder")
+    super().__init__(name="decoder", dtype="float32")
     self._max_kernel = max_kernel
     self._num_classes = num_classes
     self._bounded_kernels = bounded_kernels

@@ -79,7 +79,7 @@ class Encoder(keras.layers.Layer):
     bits: bool,
     rng: np.random.Generator,
   ):
-    super().__init__(name="encoder")
+    super().__init__(name="encoder", dtype="float32")
     self._num_rounds = num_rounds
     channels = channel_vocabulary(num_classes)
     spatial = spatial_vocabulary(max_kernel)

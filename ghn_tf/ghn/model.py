@@ -42,7 +42,8 @@ class GHN(keras.Model):
     *,
     seed: int = 0,
   ):
-    super().__init__(name="ghn")
+    # Of all that is in it, whatever policy the user has set for other models.
+    super().__init__(name="ghn", dtype="float32")
     self.config = config
     rng = np.random.default_rng(seed)
     self._encoder = encoder.Encoder(

@@ -273,7 +273,8 @@ def quantize_kernel(
     grid: symmetric.
     channel_axis: the axis of the kernel's output channels; None for Dense.
   """
-  return Wrapper(layer, KernelConfig(grid, channel_axis))
+  config = KernelConfig(grid, channel_axis)
+  return Wrapper(layer, config, dtype="float32")
 
 
 def quantize_output(
@@ -287,8 +288,9 @@ def quantize_output(
     bounds: between which all that it is given lies.
   """
   return Wrapper(
-    keras.layers.Activation("linear", name=name),
+    keras.layers.Activation("linear", name=name, dtype="float32"),
     OutputConfig(grid, bounds),
+    dtype="float32",
   )
 
 
