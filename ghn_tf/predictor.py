@@ -36,7 +36,7 @@ from ghn_tf.spaces import extent
 from ghn_tf.spaces import splits
 from ghn_tf.training import config as training_config
 from ghn_tf.training import meta_batch
-from ghn_tf.training import state as training_state
+from ghn_tf.training import metadata as training_metadata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,7 +305,7 @@ class Predictor:
     again, once; of a run that drew more than `meta_batch.MAX_DRAWN_AGAIN` it is
     not, and the architecture is not known to be unseen.
     """
-    if not all(map(_is_told, training_state.lineage(self.metadata))):
+    if not all(map(_is_told, training_metadata.lineage(self.metadata))):
       return False
     return not any(
       history.may_have(architecture) for history in self._histories
@@ -315,7 +315,7 @@ class Predictor:
   def _histories(self) -> list[meta_batch.History]:
     """What each run drew that tells it, the oldest first."""
     histories = []
-    for run in filter(_is_told, training_state.lineage(self.metadata)):
+    for run in filter(_is_told, training_metadata.lineage(self.metadata)):
       config = training_config.TrainConfig(**run["training"])
       shape, classes = run["images"]["shape"], self.ghn.config.num_classes
       batches = meta_batch.MetaBatches(
@@ -368,7 +368,7 @@ class Predictor:
 def _is_told(run: checkpoint.Metadata) -> bool:
   """Whether a run tells what it drew, and that can be drawn again."""
   stored = run["training"].get("architectures")
-  return training_state.is_told(run) and (
+  return training_metadata.is_told(run) and (
     stored is None or pathlib.Path(stored).expanduser().is_dir()
   )
 
@@ -384,5 +384,5 @@ def load(source: str | os.PathLike[str]) -> Predictor:
     CheckpointError: there is none, or it is damaged or of a later version.
   """
   path, arrays, metadata = checkpoint.find(source)
-  training_state.check_metadata(path, metadata)
+  training_metadata.check(path, metadata)
   return Predictor(ghn_model.from_arrays(path, arrays, metadata), metadata)

@@ -10,7 +10,7 @@ The same command again goes on from the last checkpoint in the workdir. Put
 """
 
 import dataclasses
-from typing import Any, get_args
+from typing import Any
 
 from absl import flags
 
@@ -55,8 +55,7 @@ def _define(field: dataclasses.Field[Any]) -> flags.FlagHolder[Any]:
   common = (field.name, field.default)
   if rule["choices"]:
     return flags.DEFINE_enum(*common, list(rule["choices"]), rule["help"])
-  # The type of `int | None` is int.
-  kind = (get_args(field.type) or (field.type,))[0]
+  kind = training_config.kind(field)
   if kind in (int, float):
     define = flags.DEFINE_integer if kind is int else flags.DEFINE_float
     bounds = (rule["minimum"], rule["maximum"])

@@ -19,6 +19,9 @@ class TrainConfigTest(parameterized.TestCase):
     ({"ghn": "ghn9"}, "ghn must be one of .*'ghn2'.*, got 'ghn9'"),
     ({"max_macs": 0}, "max_macs must be >= 1, got 0"),
     ({"steps": None}, "steps needs a value, got None"),
+    ({"architectures": 5}, "architectures must be of type str, got 5"),
+    ({"steps": 4.0}, "steps must be of type int, got 4.0"),
+    ({"learning_rate": True}, "learning_rate must be of type float, got True"),
   )
   def test_refuses_values_out_of_bounds(self, changes, message):
     with self.assertRaisesRegex(ValueError, message):

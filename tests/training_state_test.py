@@ -11,6 +11,7 @@ import numpy as np
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model
+from ghn_tf.training import metadata as training_metadata
 from ghn_tf.training import state as training_state
 from tests import tiny_run
 
@@ -155,7 +156,7 @@ class OpenRunTest(parameterized.TestCase):
     )
     self.assertEqual(last["ancestors"][0]["images"], first["images"])
     self.assertEqual(
-      training_state.lineage(last)[-1],
+      training_metadata.lineage(last)[-1],
       {key: last[key] for key in ("training", "images", "step")},
     )
 
@@ -259,7 +260,7 @@ class OpenRunTest(parameterized.TestCase):
   def test_an_option_of_a_later_version_is_refused_by_name(self):
     path = self._save(2, 0.25)
     training = self._training(path, width=3)
-    run = training_state.lineage(checkpoint.load(path)[1])[0]
+    run = training_metadata.lineage(checkpoint.load(path)[1])[0]
     for metadata in (
       {"training": training},
       {"ancestors": [run | {"training": training}]},

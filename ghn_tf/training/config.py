@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 import dataclasses
 import math
-from typing import Any
+from typing import Any, get_args
 
 from ghn_tf import data
 from ghn_tf.ghn import config as ghn_config_lib
@@ -56,6 +56,11 @@ def _option(
   )
 
 
+def kind(field: dataclasses.Field[Any]) -> type:
+  """Returns the type of an option's values: of `int | None` it is int."""
+  return (get_args(field.type) or (field.type,))[0]
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
   """How a hypernetwork is trained; the defaults are GHN-2's on CIFAR-10.
@@ -64,7 +69,8 @@ class TrainConfig:
   "help", from where the flag of the same name takes it.
 
   Raises:
-    ValueError: on construction, naming the field that is out of its bounds.
+    ValueError: on construction, naming the field that is of another type or
+      out of its bounds.
   """
 
   dataset: str = _option(
@@ -267,6 +273,12 @@ class TrainConfig:
         if field.default is None:
           continue
         raise ValueError(f"{field.name} needs a value, got None.")
+      # JSON may have a float without a point.
+      allowed = (float, int) if kind(field) is float else (kind(field),)
+      if type(value) not in allowed:
+        raise ValueError(
+          f"{field.name} must be of type {kind(field).__name__}, got {value!r}."
+        )
       # Written so that NaN fails too.
       if low is not None and not value >= low:
         raise ValueError(f"{field.name} must be >= {low}, got {value}.")

@@ -22,6 +22,7 @@ from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import model
 from ghn_tf.training import config as training_config
+from ghn_tf.training import metadata as metadata_lib
 from ghn_tf.training import optimizer as optimizer_lib
 
 
@@ -46,8 +47,8 @@ class TrainState:
     num_summed: the number of these updates.
     seconds: time that all steps took, evaluations included.
     processor_seconds: time that all threads of this process computed in it.
-    ancestors: the runs whose hypernetwork this one began with, as `lineage`
-      returns them; none if it began with a new one.
+    ancestors: the runs whose hypernetwork this one began with, as
+      `metadata.lineage` returns them; none if it began with a new one.
   """
 
   config: training_config.TrainConfig
@@ -97,17 +98,6 @@ class TrainState:
     return means
 
 
-# What the metadata of a checkpoint tell of each run; a dot is for an object.
-_TOLD = frozenset(
-  ("step", "training.dataset", "images.shape", "images.mean", "images.std")
-)
-_TIMES = ("seconds", "processor_seconds")
-_COUNTERS = (
-  *("step", "num_skipped", "num_skipped_in_row", "num_oversized"),
-  *("best_step", "best_accuracy", "sums", "num_summed"),
-)
-
-
 def create(
   config: training_config.TrainConfig, dataset: data.Dataset
 ) -> TrainState:
@@ -155,7 +145,7 @@ def open_run(
     _restore(state, path, arrays, metadata)
   elif init_checkpoint:
     path, arrays, metadata = checkpoint.find(init_checkpoint)
-    check_metadata(path, metadata)
+    metadata_lib.check(path, metadata)
     _begin_with(state, path, arrays, metadata)
   if is_chief:
     # What `files.write` left.
@@ -180,48 +170,8 @@ def _begin_with(
   weights = model.from_arrays(path, arrays, metadata).get_arrays()
   for ghn in (state.ghn, state.averaged_ghn):
     ghn.set_arrays(ghn.get_arrays() | weights)
-  state.ancestors = lineage(metadata)
+  state.ancestors = metadata_lib.lineage(metadata)
   logging.info("Begin with the hypernetwork in %s.", path)
-
-
-def check_metadata(path: str, metadata: checkpoint.Metadata) -> None:
-  """Raises CheckpointError unless a checkpoint is of this format and version.
-
-  Args:
-    path: of the checkpoint, for the message.
-    metadata: of the checkpoint, which must tell of its runs what users need.
-  """
-  model.config(path, metadata)
-  for run in [*metadata.get("ancestors", []), metadata]:
-    told = {*run}
-    for part in ("training", "images"):
-      if isinstance(run.get(part), dict):
-        told |= {f"{part}.{name}" for name in run[part]}
-    if lacking := sorted(_TOLD - told):
-      raise checkpoint.CheckpointError(
-        f"The metadata of {path} lack {', '.join(lacking)}; write what training"
-        " and tools/import_ghn2.py write."
-      )
-    if is_told(run):
-      checkpoint.options(path, training_config.TrainConfig, run["training"])
-
-
-def is_told(run: Mapping[str, Any]) -> bool:
-  """Whether a run of `lineage` tells how it drew networks.
-
-  That of imported weights does not.
-  """
-  return "space" in run["training"]
-
-
-def lineage(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
-  """Returns the runs that shaped a checkpoint's hypernetwork, the oldest first.
-
-  Each has what tells the architectures that it drew: its "training"
-  configuration, its "images" and the "step" that it came to.
-  """
-  run = {key: metadata[key] for key in ("training", "images", "step")}
-  return [*metadata.get("ancestors", []), run]
 
 
 def save(state: TrainState, workdir: str) -> str:
@@ -249,7 +199,7 @@ def save(state: TrainState, workdir: str) -> str:
       "std": dataset.std.tolist(),
     },
     "ancestors": state.ancestors,
-    "counters": {name: getattr(state, name) for name in _COUNTERS},
+    "counters": {name: getattr(state, name) for name in metadata_lib.COUNTERS},
   }
   path = checkpoint.run_path(workdir, state.step)
   checkpoint.save(path, _arrays(state), metadata)
@@ -271,12 +221,12 @@ def _restore(
   metadata: checkpoint.Metadata,
 ) -> None:
   """Continues from a checkpoint of the same run; on an error, not at all."""
-  check_metadata(path, metadata)
+  metadata_lib.check(path, metadata)
   own = _arrays(state)
   fields = {**metadata, **metadata.get("counters", {})}
   lacking = {name.partition("/")[0] for name in own}
   lacking -= {name.partition("/")[0] for name in arrays}
-  lacking |= {*_COUNTERS, *_TIMES} - fields.keys()
+  lacking |= {*metadata_lib.COUNTERS, *metadata_lib.TIMES} - fields.keys()
   if lacking:
     raise checkpoint.CheckpointError(
       f"{path} holds a hypernetwork without the state of a run that could go"
@@ -307,7 +257,7 @@ def _restore(
   moments = _under("optimizer", arrays)
   for index, variable in enumerate(state.optimizer.variables):
     variable.assign(moments[f"{index:03d}"])
-  for name in (*_COUNTERS, *_TIMES):
+  for name in (*metadata_lib.COUNTERS, *metadata_lib.TIMES):
     setattr(state, name, fields[name])
   state.ancestors = metadata.get("ancestors", [])
   logging.info("Go on from %s.", path)
