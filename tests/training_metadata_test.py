@@ -18,7 +18,7 @@ _RUN = {
   "training": dataclasses.asdict(training_config.TrainConfig()),
   "images": {"shape": [32, 24, 3], "mean": [0.5, 0, 1], "std": [0.2, 1, 1e-6]},
 }
-_METADATA = {
+_METADATA: dict[str, Any] = {
   **_RUN,
   "format": ghn_config.FORMAT,
   "ghn": dataclasses.asdict(ghn_config.GhnConfig()),
@@ -36,6 +36,11 @@ _METADATA = {
     "num_summed": 2,
   },
 }
+
+_WRONG: tuple[Any, ...] = (
+  *(None, True, -1, 10**600, 1e999, "x"),
+  *([], [[]], {}, {"": 1}),
+)
 
 
 def changed(name: str, value: Any) -> checkpoint.Metadata:
@@ -62,7 +67,10 @@ class CheckTest(parameterized.TestCase):
     self.assertFalse(training_metadata.is_told(metadata))
 
   @parameterized.parameters(
-    *(("ancestors", value) for value in (None, [3], "abc", {})),
+    ("ancestors", None),
+    ("ancestors", [3]),
+    ("ancestors", "abc"),
+    ("ancestors", {}),
     *(("step", value) for value in ("x", -5, None, 10**15, 1.5, True)),
     ("ancestors.0.step", None),
     *(
@@ -117,7 +125,7 @@ class CheckTest(parameterized.TestCase):
     for part in ("training", "images", "counters", "ghn"):
       names += [f"{part}.{name}" for name in _METADATA[part]]
     for name in names:
-      for value in (None, True, -1, 10**600, 1e999, "x", [], [[]], {}, {"": 1}):
+      for value in _WRONG:
         try:
           training_metadata.check("a.npz", changed(name, value))
         except checkpoint.CheckpointError:
