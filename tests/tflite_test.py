@@ -274,12 +274,9 @@ class InterpreterTest(parameterized.TestCase):
     interpreter, *_ = self._interpreter()
     interpreter.input_scale, interpreter.input_zero_point = 0.5, 3
     images = np.zeros((1, *drawings.SHAPE))
-    values = [0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3]
-    images.ravel()[: len(values)] = values
-    np.testing.assert_array_equal(
-      interpreter.quantize(images).ravel()[: len(values)],
-      [3, 3, 4, 3, 4, 127, -128],
-    )
+    images.flat[:7] = [0.0, 0.2, 0.25, -0.25, 0.4, 1e3, -1e3]
+    codes = interpreter.quantize(images).flat[:7]
+    np.testing.assert_array_equal(codes, [3, 3, 4, 3, 4, 127, -128])
 
   def test_one_layer_is_integer_arithmetic(self):
     interpreter, params, _ = self._interpreter()
@@ -327,8 +324,7 @@ class InterpreterTest(parameterized.TestCase):
     for labels, message in (
       ([-1, 0], f"from 0 to {last}; 1 of 2 are not, such as -1"),
       ([0, last + 1], f"1 of 2 are not, such as {last + 1}"),
-      ([0], r"each of 2 images, got int64 of shape \[1\]"),
-      ([[0], [1]], r"of shape \[2, 1\]"),
+      ([[0], [1]], r"each of 2 images, got int64 of shape \[2, 1\]"),
       ([0.0, 1.0], "got float64"),
     ):
       with self.assertRaisesRegex(ValueError, message):
