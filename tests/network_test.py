@@ -248,11 +248,17 @@ class ErrorTest(parameterized.TestCase):
       training=False,
     )
 
-  def test_images_of_another_shape(self):
-    with self.assertRaisesRegex(
-      ValueError, r"'chain' takes images of shape \[number, 4, 4, 3\]"
+  def test_images_of_another_kind(self):
+    for images, message in (
+      (tf.zeros((1, 4, 4, 1)), r"images of shape \[number, 4, 4, 3\]"),
+      (np.zeros((1, 4, 4, 1)), r"images of shape \[number, 4, 4, 3\]"),
+      (
+        np.zeros((1, 4, 4, 3), np.uint8),
+        "normalized images, floats, got uint8",
+      ),
     ):
-      self._apply(_params(self._ARCHITECTURE), tf.zeros((1, 4, 4, 1)))
+      with self.assertRaisesRegex(ValueError, f"'chain' takes {message}"):
+        self._apply(_params(self._ARCHITECTURE), images)
 
   def test_params_that_are_missing(self):
     with self.assertRaisesRegex(

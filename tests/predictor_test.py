@@ -109,13 +109,6 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertEqual(network.output_shape, model.output_shape)
 
-  def test_a_child_takes_normalized_images_of_its_shape(self):
-    child = self.predictor.child(resnet.resnet8(), "w8a8")
-    with self.assertRaisesRegex(ValueError, "got uint8; .*ghn.normalize"):
-      child.apply(self.images[:2])
-    with self.assertRaisesRegex(ValueError, "32, 3], .* got .2, 16, 32, 3"):
-      child.apply(self.predictor.normalize(self.images[:2, ::2]))
-
   def test_predict_is_the_keras_model_of_the_child(self):
     model = resnet.resnet8()
     network = self.predictor.predict(model, "w8a8")
