@@ -62,7 +62,7 @@ def _commands(name: str) -> list[str]:
 
 
 def _make_targets() -> set[str]:
-  return set(re.findall(r"^([a-z]+):", _read("Makefile"), re.MULTILINE))
+  return set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.MULTILINE))
 
 
 class CommandsTest(parameterized.TestCase):

@@ -199,7 +199,7 @@ class FileTest(parameterized.TestCase):
   def test_an_endless_file_is_refused(self):
     endless = pathlib.Path(self.create_tempdir().full_path, "zero.json")
     endless.symlink_to("/dev/zero")
-    with self.assertRaisesRegex(ValueError, "more than 8,388,608 characters"):
+    with self.assertRaisesRegex(ValueError, "more than 5,120,000 characters"):
       targets.load(str(endless))
 
   def test_a_missing_file_is_named(self):
