@@ -336,13 +336,7 @@ class ReferenceTest(tf.test.TestCase):
     with np.load(reference_data.GHN2) as reference:
       arrays = dict(reference)
     network = json.loads(str(arrays["nodes_json"]))
-    _, weights = ghn2_weights.convert(
-      {
-        name.removeprefix("state/"): array
-        for name, array in arrays.items()
-        if name.startswith("state/")
-      }
-    )
+    _, weights = ghn2_weights.convert(reference_data.weights(arrays))
     layer = _encoder(dim=32)
     for name, variable in layer.arrays.items():
       variable.assign(weights[f"encoder/{name}"])

@@ -29,13 +29,7 @@ class ReferenceTest(tf.test.TestCase, parameterized.TestCase):
     with np.load(path()) as reference:
       arrays = dict(reference)
     network = json.loads(str(arrays["nodes_json"]))
-    config, weights = ghn2_weights.convert(
-      {
-        name.removeprefix("state/"): array
-        for name, array in arrays.items()
-        if name.startswith("state/")
-      }
-    )
+    config, weights = ghn2_weights.convert(reference_data.weights(arrays))
     ghn = model.GHN(config)
     ghn.set_arrays(weights)
     architecture = genotype.from_genotype(

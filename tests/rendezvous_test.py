@@ -45,7 +45,8 @@ class RendezvousTest(parameterized.TestCase):
     socket.create_server(self._place()).close()
 
   def test_a_missing_worker_is_named(self):
-    zero, one = self._wait(0, seconds=2), self._wait(1, seconds=2)
+    # Longer than it takes to come on a busy machine.
+    zero, one = self._wait(0, seconds=6), self._wait(1, seconds=6)
     with self.assertRaisesRegex(
       TimeoutError, f"did not come: {self.addresses[2]}. Start all"
     ):
