@@ -125,7 +125,7 @@ _BOUNDS = {
   "convnets-0-2": (11, 19),
   "convnets-0-3": (21, 31),
   "convnets-0-4": (5, 13),
-  "convnets-0-5": (20, 36),
+  "convnets-0-5": (34, 36),
   "convnets-0-6": (6, 9),
   "convnets-0-7": (4, 5),
   "convnets-0-8": (23, 34),
