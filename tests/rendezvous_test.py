@@ -45,22 +45,23 @@ class RendezvousTest(parameterized.TestCase):
     socket.create_server(self._place()).close()
 
   def test_a_missing_worker_is_named(self):
-    # Longer than it takes to come on a busy machine.
-    zero, one = self._wait(0, seconds=6), self._wait(1, seconds=6)
-    with self.assertRaisesRegex(
-      TimeoutError, f"did not come: {self.addresses[2]}. Start all"
-    ):
-      zero.result()
-    with self.assertRaisesRegex(
-      TimeoutError, f"Worker 0 at {self.addresses[0]} did not send"
-    ):
-      one.result()
+    message = f"did not come: {self.addresses[2]}. Start all"
+    # Of a busy machine nobody knows how long worker 1 takes to come.
+    for seconds in (1, 4, 16, 64):
+      zero, one = (self._wait(index, seconds) for index in (0, 1))
+      told = str(zero.exception())
+      self.assertIsInstance(zero.exception(), TimeoutError)
+      with self.assertRaisesRegex(
+        TimeoutError, f"Worker 0 at {self.addresses[0]} did not send"
+      ):
+        one.result()
+      if message in told:
+        break
+    self.assertIn(message, told)
 
   def test_without_worker_0_it_ends_too(self):
-    start = time.monotonic()
     with self.assertRaisesRegex(TimeoutError, "worker 1, off"):
       rendezvous.wait(self.addresses, 1, 1)
-    self.assertLess(time.monotonic() - start, 10)
 
   def test_strangers_and_restarted_workers_are_no_others(self):
     zero = self._wait(0)
@@ -74,24 +75,20 @@ class RendezvousTest(parameterized.TestCase):
       future.result()
 
   def test_silent_strangers_delay_nobody(self):
-    start = time.monotonic()
+    # One after the other they would take 5 seconds each, more than all have.
     zero = self._wait(0)
     for _ in range(100):  # more than are kept
       self._connect()
     for future in (self._wait(1), self._wait(2), zero):
       future.result()
-    # One after the other, each would take 5 seconds.
-    self.assertLess(time.monotonic() - start, 5)
 
   def test_strangers_do_not_move_the_end(self):
-    start = time.monotonic()
     zero = self._wait(0, seconds=1)
-    while not zero.done():
+    while not zero.done():  # for ever, if each gave it more time
       with contextlib.suppress(OSError):
         socket.create_connection(self._place(), 1).close()
     with self.assertRaisesRegex(TimeoutError, "did not come"):
       zero.result()
-    self.assertLess(time.monotonic() - start, 5)
 
   def test_it_listens_at_its_address_alone(self):
     self.addresses[0] = self.addresses[0].replace("localhost", "127.0.0.1")
