@@ -1,0 +1,153 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a file costs on a target, in the form that all targets share."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+import math
+
+# Where figures come from: a device or an interpreter that ran the file, a
+# simulator that executed what the device would, or a model of the device.
+SOURCES = ("measured", "simulated", "estimated")
+
+Value = int | float | str | bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+  """A figure that is not among those of every report, or has a source apart.
+
+  Attributes:
+    name: with its unit at the end, `npu_cycles`; that of a field of `EdgeReport`
+      where it says how that one came about.
+    value: the figure.
+    source: one of `SOURCES`.
+    tool: name and version.
+    note: what must be known to read it, such as its error.
+  """
+
+  name: str
+  value: Value
+  source: str
+  tool: str
+  note: str = ""
+
+  def __post_init__(self):
+    _check_source(self.name, self.source)
+
+
+@dataclasses.dataclass(frozen=True)
+class OperatorReport:
+  """What one operator costs; None where a target has no figure for it.
+
+  Attributes:
+    index: in the order in which the file runs them.
+    name: as the schema has it, `CONV_2D`.
+    tensor: name of its first output.
+    placement: where it runs, such as `cpu` or `npu`.
+    reason: why it does not run on the accelerator, else empty.
+    macs: multiply-accumulates of one inference.
+    instructions: executed in one inference.
+    cycles: of one inference.
+    max_lsb_difference: greatest difference of its output from the reference
+      kernels, in steps of the tensor.
+    figures: more of them, by name.
+  """
+
+  index: int
+  name: str
+  tensor: str
+  placement: str
+  reason: str = ""
+  macs: int | None = None
+  instructions: int | None = None
+  cycles: float | None = None
+  max_lsb_difference: int | None = None
+  figures: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeReport:
+  """What a file costs on one target; None where there is no figure for it.
+
+  Attributes:
+    target: by the name that it is asked for, `ethos_u55_128`.
+    source: one of `SOURCES`, of every figure that `figures` has not again.
+    tool: name and version of what the figures come from.
+    latency_ms: milliseconds of one inference.
+    arena_bytes: of memory for activations.
+    flash_bytes: of memory for constants, and code where the target counts it.
+    macs: multiply-accumulates of one inference.
+    instructions: executed in one inference.
+    max_lsb_difference: greatest difference of the file's outputs from the
+      reference kernels of TFLite Micro, in steps of the output.
+    operators: in the order in which they run.
+    figures: what else the target tells.
+  """
+
+  target: str
+  source: str
+  tool: str
+  latency_ms: float | None = None
+  arena_bytes: int | None = None
+  flash_bytes: int | None = None
+  macs: int | None = None
+  instructions: int | None = None
+  max_lsb_difference: int | None = None
+  operators: Sequence[OperatorReport] = ()
+  figures: Sequence[Figure] = ()
+
+  def __post_init__(self):
+    _check_source(self.target, self.source)
+
+
+def _check_source(name: str, source: str) -> None:
+  if source not in SOURCES:
+    raise ValueError(f"{name} is {source!r}; expected one of {SOURCES}.")
+
+
+def to_json(reports: Sequence[EdgeReport]) -> str:
+  """Returns reports as JSON, {"reports": [...]}, with null for no figure.
+
+  Raises:
+    ValueError: a figure is not finite.
+  """
+  content = {"reports": [dataclasses.asdict(report) for report in reports]}
+  return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def tabulate(reports: Sequence[EdgeReport]) -> str:
+  """Returns a table for a terminal, one line per target."""
+  header = ("target", "ms", "arena", "flash", "MMACs", "Minsn", "LSB", "source")
+  rows = [header]
+  for report in reports:
+    rows.append(
+      (
+        report.target,
+        _number(report.latency_ms, 1),
+        _number(report.arena_bytes, 1),
+        _number(report.flash_bytes, 1),
+        _number(report.macs, 10**6),
+        _number(report.instructions, 10**6),
+        _number(report.max_lsb_difference, 1),
+        f"{report.source}, {report.tool}",
+      )
+    )
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  lines = []
+  for row in rows:
+    first, *numbers, last = zip(row, widths, strict=True)
+    cells = [first[0].ljust(first[1]), *(t.rjust(w) for t, w in numbers)]
+    lines.append("  ".join([*cells, last[0]]))
+  return "\n".join(lines)
+
+
+def _number(value: float | None, unit: int) -> str:
+  if value is None:
+    return "-"
+  if unit == 1 and isinstance(value, int):
+    return f"{value:,}"
+  value = value / unit
+  digits = 0 if not value else max(0, 2 - math.floor(math.log10(abs(value))))
+  return f"{value:,.{digits}f}"
