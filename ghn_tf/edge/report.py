@@ -19,7 +19,7 @@ class Figure:
   """A figure that is not among those of every report, or has a source apart.
 
   Attributes:
-    name: with its unit at the end, `npu_cycles`; that of a field of `EdgeReport`
+    name: with its unit at the end, `npu_cycles`; that of a field of the report
       where it says how that one came about.
     value: the figure.
     source: one of `SOURCES`.

@@ -6,6 +6,7 @@ From schema.fbs (version 3) of TensorFlow 2.21: names in the order of their
 codes, and of the operators in which our emulators look the fields of options.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 OPERATORS = """
@@ -47,8 +48,6 @@ OPERATORS = """
   STABLEHLO_RNG_BIT_GENERATOR REDUCE_WINDOW STABLEHLO_COMPOSITE
   STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT STABLEHLO_CASE
 """.split()
-# Codes up to here also stand in the field that files had before them.
-GREATEST_DEPRECATED_OPERATOR = 127
 CUSTOM = "CUSTOM"
 
 TENSOR_TYPES = """
@@ -157,3 +156,22 @@ OPTIONS: dict[str, tuple] = {
   "SUB": (28, _activation(0)),
   "SUM": _REDUCER,
 }
+
+
+def name(names: Sequence[str], code: int, what: str) -> str:
+  """Returns the name of a code.
+
+  Args:
+    names: in the order of their codes.
+    code: from a file.
+    what: to call it in errors.
+
+  Raises:
+    ValueError: there is no such name.
+  """
+  if not 0 <= code < len(names):
+    raise ValueError(
+      f"{what} is {code}, expected 0 to {len(names) - 1}; a file of a newer"
+      " TensorFlow?"
+    )
+  return names[code]
