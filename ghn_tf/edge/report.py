@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import json
 import math
+from typing import Any
 
 # Where figures come from: a device or an interpreter that ran the file, a
 # simulator that executed what the device would, or a model of the device.
@@ -107,13 +108,29 @@ def _check_source(name: str, source: str) -> None:
     raise ValueError(f"{name} is {source!r}; expected one of {SOURCES}.")
 
 
+def to_record(report: EdgeReport) -> dict[str, Any]:
+  """Returns a report as JSON has it."""
+  return dataclasses.asdict(report)
+
+
+def from_record(record: Mapping[str, Any]) -> EdgeReport:
+  """Returns the report of a record that `to_record` made."""
+  return EdgeReport(
+    **{
+      **record,
+      "operators": [OperatorReport(**own) for own in record["operators"]],
+      "figures": [Figure(**own) for own in record["figures"]],
+    }
+  )
+
+
 def to_json(reports: Sequence[EdgeReport]) -> str:
   """Returns reports as JSON, {"reports": [...]}, with null for no figure.
 
   Raises:
     ValueError: a figure is not finite.
   """
-  content = {"reports": [dataclasses.asdict(report) for report in reports]}
+  content = {"reports": [*map(to_record, reports)]}
   return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 

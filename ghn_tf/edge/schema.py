@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the numbers in a `.tflite` file mean.
 
-From schema.fbs (version 3) of TensorFlow 2.21: names in the order of their
+From schema.fbs (version 3) of LiteRT 2.3: names in the order of their
 codes, and of the operators in which our emulators look the fields of options.
 """
 
@@ -53,6 +53,7 @@ CUSTOM = "CUSTOM"
 TENSOR_TYPES = """
   FLOAT32 FLOAT16 INT32 UINT8 INT64 STRING BOOL INT16 COMPLEX64 INT8 FLOAT64
   COMPLEX128 UINT64 RESOURCE VARIANT UINT32 UINT16 INT4 BFLOAT16 INT2 UINT4
+  FLOAT8_E4M3FN FLOAT8_E5M2
 """.split()
 
 PADDINGS = ("SAME", "VALID")

@@ -1,0 +1,170 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Targets by name, and a file run through several of them.
+
+Each file is read and run in a process of its own with limits; see `isolated`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+from ghn_tf.edge import isolated
+from ghn_tf.edge import model_file
+from ghn_tf.edge import report as report_lib
+from ghn_tf.edge import tflm
+
+# Of one target and file; the slowest of MLPerf Tiny takes a tenth.
+_SECONDS, _MEMORY_BYTES = 600, 1 << 32
+# Codes that are compared where no images are given.
+_RANDOM_INPUTS = 8
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+  """A file, and what to run it on.
+
+  Attributes:
+    content: of the file.
+    model: what it says.
+    inputs: codes [B, ...] of its input.
+    labels: [B], or None.
+  """
+
+  content: bytes
+  model: model_file.ModelFile
+  inputs: np.ndarray
+  labels: np.ndarray | None = None
+
+  @functools.cached_property
+  def expected(self) -> np.ndarray:
+    """Returns the codes of the output that TFLite Micro gives."""
+    return tflm.Interpreter(self.content, self.model).run(self.inputs)
+
+  def accuracy(self, outputs: np.ndarray, tool: str) -> list[report_lib.Figure]:
+    """Returns the share of outputs that are greatest at their label, if any."""
+    if self.labels is None:
+      return []
+    flat = outputs.reshape(len(outputs), -1)
+    value = float(np.mean(flat.argmax(axis=-1) == self.labels))
+    note = f"top-1, {len(outputs)} images"
+    return [report_lib.Figure("accuracy", value, "simulated", tool, note)]
+
+
+def _tflm(task: Task) -> report_lib.EdgeReport:
+  report = tflm.report(task.content, task.model, task.inputs)
+  accuracy = task.accuracy(task.expected, report.tool)
+  return dataclasses.replace(report, figures=[*report.figures, *accuracy])
+
+
+# What a user may name, in the order in which it is shown.
+TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
+  "tflm": _tflm,
+}
+
+
+def check_targets(names: Sequence[str]) -> None:
+  """Raises ValueError for a name that is no target, or is there twice."""
+  for name in names:
+    if name not in TARGETS:
+      raise ValueError(f"No target {name!r}; there are {', '.join(TARGETS)}.")
+  if len({*names}) < len(names) or not names:
+    raise ValueError(f"Expected different targets, got {list(names)}.")
+
+
+def random_inputs(model: model_file.ModelFile) -> np.ndarray:
+  """Returns codes [B, ...] of the one input, the same for each shape."""
+  shape = _input(model).shape[1:]
+  rng = np.random.default_rng(0)
+  return rng.integers(-128, 128, (_RANDOM_INPUTS, *shape), dtype=np.int8)
+
+
+def _input(model: model_file.ModelFile) -> Any:
+  """Returns the input of a file that can be run here.
+
+  Raises:
+    ValueError: it has several inputs or outputs, or they are no batch of one
+      in int8.
+  """
+  if (len(model.inputs), len(model.outputs)) != (1, 1):
+    raise ValueError(
+      f"The file has {len(model.inputs)} inputs and {len(model.outputs)}"
+      " outputs; only files with one each can be emulated."
+    )
+  pair = [model.tensors[i] for i in (*model.inputs, *model.outputs)]
+  for tensor in pair:
+    if tensor.dtype != "INT8" or tensor.shape[:1] != (1,):
+      raise ValueError(
+        f"{tensor.name!r:.80} is {tensor.dtype} of shape {list(tensor.shape)};"
+        " input and output of a file that can be emulated are INT8, with a"
+        " batch of 1."
+      )
+  return pair[0]
+
+
+def emulate(
+  content: bytes,
+  targets: Sequence[str],
+  inputs: np.ndarray | None = None,
+  labels: np.ndarray | None = None,
+) -> dict[str, report_lib.EdgeReport | ValueError | ModuleNotFoundError]:
+  """Runs a file through targets, in a process of its own.
+
+  Args:
+    content: of the file.
+    targets: keys of `TARGETS`.
+    inputs: int8 codes [B, ...] to run it on; some random ones by default.
+    labels: [B], to measure accuracy with.
+
+  Returns:
+    For each target a report, or why it has none.
+
+  Raises:
+    ValueError: it is no integer file with one input and output, or inputs and
+      labels do not go with it.
+  """
+  check_targets(targets)
+  # Which needs no process: nothing here is native.
+  model = model_file.read(content)
+  shape = _input(model).shape[1:]
+  if inputs is None:
+    inputs = random_inputs(model)
+  if inputs.dtype != np.int8 or inputs.shape[1:] != shape or not len(inputs):
+    raise ValueError(
+      f"Expected int8 inputs of shape [B, {str([*shape])[1:]}, got"
+      f" {inputs.dtype} of {list(inputs.shape)}."
+    )
+  if labels is not None and labels.shape != inputs.shape[:1]:
+    raise ValueError(
+      f"Expected a label for each of {len(inputs)} inputs, got shape"
+      f" {list(labels.shape)}."
+    )
+  arrays = {"content": np.frombuffer(content, np.uint8), "inputs": inputs}
+  if labels is not None:
+    arrays["labels"] = labels
+  results: dict[str, Any] = {}
+  with isolated.Worker(_SECONDS, _MEMORY_BYTES) as worker:
+    for target in targets:
+      try:
+        record, _ = worker.call(f"{__name__}:run", target, arrays)
+        results[target] = report_lib.from_record(record)
+      except (ValueError, ModuleNotFoundError) as error:
+        results[target] = error
+  return results
+
+
+# The latest, as the targets of one file come after each other.
+_latest: Task | None = None
+
+
+def run(target: str, arrays: isolated.Arrays) -> tuple[Any, isolated.Arrays]:
+  """Runs a file through one target, at the other end of `emulate`."""
+  global _latest
+  content = arrays["content"].tobytes()
+  if _latest is None or _latest.content != content:
+    model = model_file.read(content)
+    _latest = Task(content, model, arrays["inputs"], arrays.get("labels"))
+  return report_lib.to_record(TARGETS[target](_latest)), {}

@@ -1,0 +1,197 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Functions that run in a process of their own, with limits.
+
+For native code that parses files of others: what crashes, hangs or asks for too
+much memory there is a ValueError here. It keeps accidents in, no attackers.
+"""
+
+from collections.abc import Mapping
+import contextlib
+import importlib
+import json
+import os
+import pathlib
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from typing import Any, BinaryIO
+
+import numpy as np
+
+import ghn_tf
+
+_LENGTH = struct.Struct("<Q")
+# What a process that ends so went beyond.
+_LIMITS = {signal.SIGALRM: "time", signal.SIGXFSZ: "the size of files"}
+# Of what native code wrote, so much of the end is told.
+_TOLD_CHARS = 500
+# "module:function" in, JSON and arrays, and the same out.
+_SERVE = "from ghn_tf.edge import isolated; isolated.serve()"
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Worker:
+  """A process, started when it is needed, that ends with the `with` block."""
+
+  def __init__(self, seconds: float = 120, memory_bytes: int = 1 << 32):
+    """Sets the limits.
+
+    Args:
+      seconds: of each call.
+      memory_bytes: of address space, and of each file that is written.
+    """
+    self._seconds, self._memory_bytes = seconds, memory_bytes
+    self._process: subprocess.Popen | None = None
+    self._log = tempfile.TemporaryFile()
+
+  def __enter__(self) -> "Worker":
+    return self
+
+  def __exit__(self, *_) -> None:
+    self._end()
+    self._log.close()
+
+  def call(
+    self, function: str, values: Any, arrays: Arrays
+  ) -> tuple[Any, dict[str, np.ndarray]]:
+    """Calls a function of this package in the process.
+
+    Args:
+      function: "module:function", which takes values and arrays and returns
+        them.
+      values: what JSON can say.
+      arrays: of numbers.
+
+    Returns:
+      What the function returns.
+
+    Raises:
+      ValueError: the function raised it, or the process died. The next call
+        starts another one.
+      ModuleNotFoundError: a package is missing.
+    """
+    if self._process is None:
+      self._start()
+    assert self._process is not None
+    request = {
+      "function": function,
+      "values": values,
+      "seconds": self._seconds,
+      "memory_bytes": self._memory_bytes,
+    }
+    try:
+      _write(self._process.stdin, request, arrays)
+      answer, returned = _read(self._process.stdout)
+    except (BrokenPipeError, EOFError) as error:
+      raise ValueError(self._death()) from error
+    if kind := answer.get("error"):
+      errors = {"ModuleNotFoundError": ModuleNotFoundError}
+      raise errors.get(kind, ValueError)(answer["message"])
+    return answer["values"], returned
+
+  def _start(self) -> None:
+    root = str(pathlib.Path(ghn_tf.__path__[0]).parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    self._process = subprocess.Popen(
+      [sys.executable, "-P", "-c", _SERVE],
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      stderr=self._log,
+      env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+  def _end(self) -> int:
+    """Ends the process and returns its status."""
+    if self._process is None:
+      return 0
+    for stream in (self._process.stdin, self._process.stdout):
+      with contextlib.suppress(BrokenPipeError):
+        stream.close()
+    status = self._process.wait()
+    self._process = None
+    return status
+
+  def _death(self) -> str:
+    status = self._end()
+    size = self._log.seek(0, os.SEEK_END)
+    self._log.seek(max(0, size - _TOLD_CHARS))
+    told = self._log.read().decode(errors="backslashreplace").strip()
+    told = f"; it said: {told}" if told else ""
+    if status >= 0:
+      return f"the process that reads the file ended with status {status}{told}"
+    name = signal.Signals(-status)
+    if limit := _LIMITS.get(name):
+      return f"the file needs more than the limit of {limit}{told}"
+    return f"the process that reads the file died of {name.name}{told}"
+
+
+def _write(stream: BinaryIO, values: Mapping[str, Any], arrays: Arrays) -> None:
+  arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+  described = [[name, a.dtype.str, a.shape] for name, a in arrays.items()]
+  header = json.dumps({**values, "arrays": described}).encode()
+  stream.write(_LENGTH.pack(len(header)) + header)
+  for array in arrays.values():
+    stream.write(array.tobytes())
+  stream.flush()
+
+
+def _read(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+  def exactly(size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+      raise EOFError
+    return content
+
+  header = json.loads(exactly(_LENGTH.unpack(exactly(_LENGTH.size))[0]))
+  arrays = {}
+  for name, dtype, shape in header.pop("arrays"):
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    arrays[name] = np.frombuffer(exactly(size), dtype).reshape(shape)
+  return header, arrays
+
+
+def serve() -> None:
+  """Answers calls until there are no more: the other end of a `Worker`."""
+  # The way to the caller is kept from native code, which writes to 1 and 2.
+  requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+  os.dup2(2, 1)
+  resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+  while True:
+    try:
+      request, arrays = _read(requests)
+    except EOFError:
+      return
+    os.ftruncate(2, 0)
+    os.lseek(2, 0, os.SEEK_SET)
+    # Python's own limit: by its default action, the signal ends the process
+    # wherever it is.
+    signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+    answer, returned = _answer(request, arrays)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    _write(answers, answer, returned)
+
+
+def _answer(request: Mapping[str, Any], arrays: Arrays) -> tuple[dict, Arrays]:
+  limit = request["memory_bytes"]
+  for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+    resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
+  module, _, name = request["function"].partition(":")
+  try:
+    function = getattr(importlib.import_module(module), name)
+    values, returned = function(request["values"], arrays)
+    return {"values": values}, returned
+  except MemoryError:
+    message = f"the file needs more than the limit of {limit:,} bytes of memory"
+    return {"error": "ValueError", "message": message}, {}
+  # Whatever a tool makes of a file that it cannot read: the caller is told.
+  except Exception as error:
+    kind = type(error).__name__
+    told = str(error) if isinstance(error, ValueError) else f"{kind}: {error}"
+    if isinstance(error, ModuleNotFoundError):
+      told = str(error)
+    return {"error": kind, "message": told}, {}

@@ -1,0 +1,54 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from ghn_tf.edge import emulation
+from ghn_tf.edge import model_file
+from ghn_tf.edge import tflm
+from tests import int8_files
+from tests import micro
+
+
+class EmulationTest(parameterized.TestCase):
+  @absltest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
+  def test_accuracy_is_that_of_the_outputs(self):
+    content = int8_files.network()
+    model = model_file.read(content)
+    inputs = int8_files.inputs(model.tensors[0].shape, 8)
+    labels = tflm.Interpreter(content, model).run(inputs).argmax(axis=-1)
+    labels[:2] = (labels[:2] + 1) % 5
+    reports = emulation.emulate(content, ["tflm"], inputs, labels)
+    (accuracy,) = [f for f in reports["tflm"].figures if f.name == "accuracy"]
+    self.assertEqual(accuracy.value, 0.75)
+
+  @parameterized.parameters(
+    (["tflm", "abacus"], "No target 'abacus'; there are tflm"),
+    (["tflm", "tflm"], "Expected different targets"),
+    ([], "Expected different targets"),
+  )
+  def test_wrong_targets_are_refused(self, names, message):
+    with self.assertRaisesRegex(ValueError, message):
+      emulation.emulate(int8_files.network(), names)
+
+  @parameterized.parameters(
+    (np.zeros((2, 8, 8, 4), np.int8), None, "inputs of shape .B, 8, 8, 3."),
+    (np.zeros((2, 8, 8, 3)), None, "got float64"),
+    (np.zeros((2, 8, 8, 3), np.int8), np.zeros(3), "label for each of 2"),
+  )
+  def test_inputs_that_do_not_go_with_it_are_refused(self, inputs, labels, m):
+    with self.assertRaisesRegex(ValueError, m):
+      emulation.emulate(int8_files.network(), ["tflm"], inputs, labels)
+
+  def test_files_of_several_inputs_are_refused(self):
+    b = int8_files.Builder()
+    first, second = b.tensor([1, 4]), b.tensor([1, 4])
+    output = b.operator("ADD", [first, second], b.tensor([1, 4]))
+    content = b.build([first, second], [output])
+    with self.assertRaisesRegex(ValueError, "2 inputs and 1 outputs"):
+      emulation.emulate(content, ["tflm"])
+
+
+if __name__ == "__main__":
+  absltest.main()
