@@ -105,8 +105,8 @@ def network(seed: int = 0) -> bytes:
   def bias(size: int) -> np.ndarray:
     return rng.integers(-500, 500, size).astype(np.int32)
 
-  def scales(size: int) -> tuple[np.ndarray, list[int]]:
-    return np.float32(rng.uniform(0.002, 0.008, size)), [0] * size
+  def scales(size: int) -> Grid:
+    return rng.uniform(0.002, 0.008, size).astype(np.float32), [0] * size
 
   def stored_bias(size: int, kernel: Grid, scale: float) -> int:
     grid = (np.float32(scale) * np.float32(kernel[0]), kernel[1])

@@ -50,6 +50,7 @@ def _name(function: Any) -> str:
 
 class WorkerTest(absltest.TestCase):
   def test_values_and_arrays_go_there_and_back(self):
+    arrays: isolated.Arrays
     arrays = {"a": np.arange(6, dtype=np.int16).reshape(2, 3), "b": np.ones(())}
     with isolated.Worker() as worker:
       (values, pid), returned = worker.call(_name(twice), {"é": [1]}, arrays)

@@ -16,6 +16,7 @@ from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import tflm
+from ghn_tf.edge import vela
 
 # Of one target and file; the slowest of MLPerf Tiny takes a tenth.
 _SECONDS, _MEMORY_BYTES = 600, 1 << 32
@@ -60,9 +61,14 @@ def _tflm(task: Task) -> report_lib.EdgeReport:
   return dataclasses.replace(report, figures=[*report.figures, *accuracy])
 
 
+def _vela(accelerator: vela.Accelerator, task: Task) -> report_lib.EdgeReport:
+  return vela.report(task.content, task.model, accelerator)
+
+
 # What a user may name, in the order in which it is shown.
 TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
   "tflm": _tflm,
+  **{a.target: functools.partial(_vela, a) for a in vela.ACCELERATORS},
 }
 
 

@@ -9,6 +9,7 @@ much memory there is a ValueError here. It keeps accidents in, no attackers.
 from collections.abc import Mapping
 import contextlib
 import importlib
+import io
 import json
 import os
 import pathlib
@@ -18,7 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -47,12 +48,14 @@ class Worker:
     """
     self._seconds, self._memory_bytes = seconds, memory_bytes
     self._process: subprocess.Popen | None = None
+    self._requests: IO[bytes] = io.BytesIO()
+    self._answers: IO[bytes] = io.BytesIO()
     self._log = tempfile.TemporaryFile()
 
   def __enter__(self) -> "Worker":
     return self
 
-  def __exit__(self, *_) -> None:
+  def __exit__(self, *_: object) -> None:
     self._end()
     self._log.close()
 
@@ -77,7 +80,6 @@ class Worker:
     """
     if self._process is None:
       self._start()
-    assert self._process is not None
     request = {
       "function": function,
       "values": values,
@@ -85,8 +87,8 @@ class Worker:
       "memory_bytes": self._memory_bytes,
     }
     try:
-      _write(self._process.stdin, request, arrays)
-      answer, returned = _read(self._process.stdout)
+      _write(self._requests, request, arrays)
+      answer, returned = _read(self._answers)
     except (BrokenPipeError, EOFError) as error:
       raise ValueError(self._death()) from error
     if kind := answer.get("error"):
@@ -104,12 +106,14 @@ class Worker:
       stderr=self._log,
       env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
+    if self._process.stdin and self._process.stdout:
+      self._requests, self._answers = self._process.stdin, self._process.stdout
 
   def _end(self) -> int:
     """Ends the process and returns its status."""
     if self._process is None:
       return 0
-    for stream in (self._process.stdin, self._process.stdout):
+    for stream in (self._requests, self._answers):
       with contextlib.suppress(BrokenPipeError):
         stream.close()
     status = self._process.wait()
@@ -124,13 +128,15 @@ class Worker:
     told = f"; it said: {told}" if told else ""
     if status >= 0:
       return f"the process that reads the file ended with status {status}{told}"
-    name = signal.Signals(-status)
-    if limit := _LIMITS.get(name):
+    number = signal.Signals(-status)
+    if limit := _LIMITS.get(number):
       return f"the file needs more than the limit of {limit}{told}"
-    return f"the process that reads the file died of {name.name}{told}"
+    return f"the process that reads the file died of {number.name}{told}"
 
 
-def _write(stream: BinaryIO, values: Mapping[str, Any], arrays: Arrays) -> None:
+def _write(
+  stream: IO[bytes], values: Mapping[str, Any], arrays: Arrays
+) -> None:
   arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
   described = [[name, a.dtype.str, a.shape] for name, a in arrays.items()]
   header = json.dumps({**values, "arrays": described}).encode()
@@ -140,7 +146,7 @@ def _write(stream: BinaryIO, values: Mapping[str, Any], arrays: Arrays) -> None:
   stream.flush()
 
 
-def _read(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
   def exactly(size: int) -> bytes:
     content = stream.read(size)
     if len(content) < size:
@@ -178,8 +184,8 @@ def serve() -> None:
 
 def _answer(request: Mapping[str, Any], arrays: Arrays) -> tuple[dict, Arrays]:
   limit = request["memory_bytes"]
-  for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
-    resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
+  for what in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+    resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))
   module, _, name = request["function"].partition(":")
   try:
     function = getattr(importlib.import_module(module), name)

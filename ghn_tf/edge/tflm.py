@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 from importlib import metadata
 import importlib.util
-import os
 import re
-import tempfile
 from typing import Any
 
 import numpy as np
 
 from ghn_tf.edge import model_file
+from ghn_tf.edge import native_output
 from ghn_tf.edge import report as report_lib
 
 _INSTALL = "TFLite Micro is not installed; pip install 'ghn_tf[edge]'."
@@ -113,17 +112,9 @@ class Interpreter:
     The head holds tensors, planned so that they share memory, the tail what the
     interpreter keeps for itself.
     """
-    # It says so to the terminal only.
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-      os.dup2(file.fileno(), 2)
-      try:
-        self._interpreter.print_allocations()
-      finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-      file.seek(0)
-      text = file.read().decode(errors="replace")
+    with native_output.captured() as output:  # it has no other way to tell
+      self._interpreter.print_allocations()
+      text = output()
     return {name: int(size) for name, size in _ARENA_TOTAL.findall(text)}
 
 
