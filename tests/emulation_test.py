@@ -19,8 +19,8 @@ class EmulationTest(parameterized.TestCase):
     inputs = int8_files.inputs(model.tensors[0].shape, 8)
     labels = tflm.Interpreter(content, model).run(inputs).argmax(axis=-1)
     labels[:2] = (labels[:2] + 1) % 5
-    reports = emulation.emulate(content, ["tflm"], inputs, labels)
-    (accuracy,) = [f for f in reports["tflm"].figures if f.name == "accuracy"]
+    (report,) = emulation.emulate(content, ["tflm"], inputs, labels).reports
+    (accuracy,) = [f for f in report.figures if f.name == "accuracy"]
     self.assertEqual(accuracy.value, 0.75)
 
   @parameterized.parameters(

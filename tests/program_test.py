@@ -100,6 +100,16 @@ class FlagsTest(parameterized.TestCase):
       " got 'train'.",
     ),
     ("tools/to_tflite.py --checkpoint=c --target=t --output=o", "in .tflite"),
+    (
+      "tools/to_tflite.py --checkpoint=c --target=t --output=o"
+      " --emulate=abacus",
+      "No target 'abacus'; there are tflm",
+    ),
+    (
+      "tools/emulate.py --model=a --output=b.json --targets=tflm,abacus",
+      "No target 'abacus'; there are tflm",
+    ),
+    ("tools/emulate.py --model=a --output=b", "--output must end in .json"),
   )
   def test_wrong_ones_are_told_before_slow_imports(self, command, message):
     done = programs.run_python("-c", _PROBE, *command.split())
@@ -125,6 +135,19 @@ class FlagsTest(parameterized.TestCase):
     (
       "tools/import_ghn2.py --input={folder}/a.pt --output={folder}/a.npz",
       "There is no file '{folder}/a.pt'",
+    ),
+    (
+      "tools/emulate.py --model={folder}/file --output={folder}/a.json",
+      "{folder}/file: Not an integer .tflite file that can be emulated: bytes",
+    ),
+    (
+      "tools/emulate.py --model={folder}/no --output={folder}/a.json",
+      "No such file",
+    ),
+    (
+      "tools/emulate.py --model=a --output={folder}/a.json"
+      " --inputs={folder}/file",
+      "{folder}/file is no .npy file",
     ),
     ("tools/learning_curve.py --run={folder}", "{folder} has no config.json"),
     ("tools/make_architectures.py --space=edge", "Give --data_dir"),
@@ -167,6 +190,7 @@ class FlagsTest(parameterized.TestCase):
   @parameterized.parameters(
     ("-m ghn_tf.train", "Trains a hypernetwork.", "--workdir: Folder"),
     ("tools/to_tflite.py", "Writes a network with", "--target: Network"),
+    ("tools/emulate.py", "Tells what integer TFLite", "--targets: Targets"),
     # Also flags that it shares with others.
     ("tools/evaluate.py", "Measures networks with", "--workers: Processes"),
   )

@@ -72,13 +72,56 @@ TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
 }
 
 
-def check_targets(names: Sequence[str]) -> None:
-  """Raises ValueError for a name that is no target, or is there twice."""
+ALL = "all"
+HELP = f"{', '.join(TARGETS)}, or {ALL}"
+
+
+def targets(names: Sequence[str]) -> Sequence[str]:
+  """Returns the targets that a user names.
+
+  Raises:
+    ValueError: one is no target, or is there twice.
+  """
+  if [*names] == [ALL]:
+    return [*TARGETS]
   for name in names:
     if name not in TARGETS:
-      raise ValueError(f"No target {name!r}; there are {', '.join(TARGETS)}.")
+      raise ValueError(f"No target {name!r}; there are {HELP}.")
   if len({*names}) < len(names) or not names:
     raise ValueError(f"Expected different targets, got {list(names)}.")
+  return names
+
+
+def _load(path: str, kinds: str, what: str) -> np.ndarray:
+  try:
+    # As a map, which takes no memory for sizes that only the header has.
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+  except (ValueError, EOFError) as error:
+    raise ValueError(f"{path} is no .npy file: {error}") from error
+  if not isinstance(array, np.ndarray) or array.dtype.str not in kinds.split():
+    raise ValueError(f"{path} should be a .npy file of {what}.")
+  return array
+
+
+def load_codes(path: str) -> np.ndarray:
+  """Returns int8 codes from a `.npy` file.
+
+  Raises:
+    ValueError: it is another file.
+    OSError: it cannot be read.
+  """
+  return _load(path, "|i1", "int8")
+
+
+def load_labels(path: str) -> np.ndarray:
+  """Returns labels from a `.npy` file, as int64.
+
+  Raises:
+    ValueError: it is another file.
+    OSError: it cannot be read.
+  """
+  kinds = "|i1 |u1 <i2 <i4 <i8"
+  return _load(path, kinds, "integers").astype(np.int64)
 
 
 def random_inputs(model: model_file.ModelFile) -> np.ndarray:
@@ -111,28 +154,45 @@ def _input(model: model_file.ModelFile) -> Any:
   return pair[0]
 
 
+@dataclasses.dataclass(frozen=True)
+class Results:
+  """What came of a file.
+
+  Attributes:
+    reports: of the targets that have one, in the order in which they are named.
+    errors: target -> why it has none.
+  """
+
+  reports: Sequence[report_lib.EdgeReport]
+  errors: Mapping[str, str]
+
+  @property
+  def failure(self) -> str:
+    """Returns the errors in one line."""
+    return "; ".join(
+      f"{target}: {text}" for target, text in self.errors.items()
+    )
+
+
 def emulate(
   content: bytes,
-  targets: Sequence[str],
+  names: Sequence[str],
   inputs: np.ndarray | None = None,
   labels: np.ndarray | None = None,
-) -> dict[str, report_lib.EdgeReport | ValueError | ModuleNotFoundError]:
+) -> Results:
   """Runs a file through targets, in a process of its own.
 
   Args:
     content: of the file.
-    targets: keys of `TARGETS`.
+    names: of the targets.
     inputs: int8 codes [B, ...] to run it on; some random ones by default.
     labels: [B], to measure accuracy with.
-
-  Returns:
-    For each target a report, or why it has none.
 
   Raises:
     ValueError: it is no integer file with one input and output, or inputs and
       labels do not go with it.
   """
-  check_targets(targets)
+  names = targets(names)
   # Which needs no process: nothing here is native.
   model = model_file.read(content)
   shape = _input(model).shape[1:]
@@ -151,15 +211,16 @@ def emulate(
   arrays = {"content": np.frombuffer(content, np.uint8), "inputs": inputs}
   if labels is not None:
     arrays["labels"] = labels
-  results: dict[str, Any] = {}
+  reports: list[report_lib.EdgeReport] = []
+  errors: dict[str, str] = {}
   with isolated.Worker(_SECONDS, _MEMORY_BYTES) as worker:
-    for target in targets:
+    for target in names:
       try:
         record, _ = worker.call(f"{__name__}:run", target, arrays)
-        results[target] = report_lib.from_record(record)
+        reports.append(report_lib.from_record(record))
       except (ValueError, ModuleNotFoundError) as error:
-        results[target] = error
-  return results
+        errors[target] = str(error)
+  return Results(reports, errors)
 
 
 # The latest, as the targets of one file come after each other.

@@ -6,7 +6,8 @@ r"""Writes a network with predicted parameters as an integer TFLite file.
     --target=models.resnet:resnet8 --recipe=w8a8 --output=demo/resnet8.tflite
 
 Beside x.tflite it writes x.json: recipe, scales, image normalization, accuracy
-of the file in the interpreter, sha256, hypernetwork and versions.
+of the file in the interpreter, sha256, hypernetwork and versions; with
+--emulate what the file costs on devices, too.
 """
 
 import json
@@ -19,6 +20,8 @@ from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.child import sizes
+from ghn_tf.edge import emulation
+from ghn_tf.edge import report as report_lib
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
@@ -69,6 +72,15 @@ _CALIBRATION_IMAGES = flags.DEFINE_integer(
   "Number of training images to calibrate on.",
   lower_bound=sizes.BATCH_SIZE,
 )
+_EMULATE = flags.DEFINE_list(
+  "emulate", [], f"Targets to emulate, by commas: {emulation.HELP}."
+)
+_EMULATE_IMAGES = flags.DEFINE_integer(
+  "emulate_images",
+  100,
+  "Number of test images that targets which execute the file are run on.",
+  lower_bound=1,
+)
 
 
 def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
@@ -96,6 +108,7 @@ def to_tflite() -> None:
       f"--recipe={recipe.name} rounds nothing, so it has no integer file;"
       " choose one with bits, such as w8a8."
     )
+  names = emulation.targets(_EMULATE.value) if _EMULATE.value else []
   output, sidecar = _outputs()
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
@@ -105,6 +118,7 @@ def to_tflite() -> None:
   program.import_silently("tensorflow")
   from ghn_tf import export
   from ghn_tf import predictor as predictor_lib
+  from ghn_tf.edge import tflite
 
   predictor = predictor_lib.load(path)
   dataset = predictor.load_data(
@@ -120,6 +134,16 @@ def to_tflite() -> None:
     description = export.describe(
       predictor, child, content, dataset, _CHECKPOINT.value
     )
+  results = emulation.Results([], {})
+  if names:
+    test, number = dataset.test, _EMULATE_IMAGES.value
+    with program.hidden():
+      codes = tflite.Interpreter(content).quantize(
+        predictor.normalize(test.images[:number])
+      )
+    results = emulation.emulate(content, names, codes, test.labels[:number])
+    description["reports"] = [*map(report_lib.to_record, results.reports)]
+    print(report_lib.tabulate(results.reports))
   files.write(output, content)
   try:
     files.write(sidecar, json.dumps(description, indent=2) + "\n")
@@ -137,6 +161,8 @@ def to_tflite() -> None:
     dataset.name,
     sidecar,
   )
+  if results.errors:
+    raise ValueError(results.failure)
 
 
 def main() -> None:
