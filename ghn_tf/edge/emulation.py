@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ghn_tf.edge import edgetpu
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
@@ -65,10 +66,15 @@ def _vela(accelerator: vela.Accelerator, task: Task) -> report_lib.EdgeReport:
   return vela.report(task.content, task.model, accelerator)
 
 
+def _edgetpu(task: Task) -> report_lib.EdgeReport:
+  return edgetpu.report(task.model, task.inputs, task.labels)
+
+
 # What a user may name, in the order in which it is shown.
 TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
   "tflm": _tflm,
   **{a.target: functools.partial(_vela, a) for a in vela.ACCELERATORS},
+  edgetpu.TARGET: _edgetpu,
 }
 
 

@@ -1,0 +1,112 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How accumulators become codes again, in the ways in which chips round.
+
+An accumulator times a real factor, s_in * s_kernel / s_out, is a code. Runtimes
+agree on the factor and not on the last bit:
+
+*   `double`: the factor as an integer of 31 bits and a power of two; the
+    product is rounded to the 31 bits, and then by the power. TFLite's reference
+    kernels and TFLite Micro (gemmlowp's fixedpoint.h).
+*   `single`: the same factor, rounded once. Optimized kernels of TFLite (ruy).
+*   `float32`: the factor, and the product, in float32; halves to even.
+    According to reverse engineering of its binaries (github.com/
+    ricardodeazambuja/LibrEdgeTPU) the Edge TPU has float32 factors.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+
+import numpy as np
+
+DOUBLE, SINGLE, FLOAT32 = VARIANTS = ("double", "single", "float32")
+
+# What fused activations clamp to, of those that do nothing else.
+_LIMITS = {
+  "NONE": (-math.inf, math.inf),
+  "RELU": (0.0, math.inf),
+  "RELU6": (0.0, 6.0),
+  "RELU_N1_TO_1": (-1.0, 1.0),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Factors:
+  """Factors that are not negative, one or one per channel.
+
+  Attributes:
+    real: [C], float64.
+    multipliers: [C], of 31 bits; real = multiplier * 2^(shift - 31).
+    shifts: [C].
+  """
+
+  real: np.ndarray
+  multipliers: np.ndarray
+  shifts: np.ndarray
+
+
+def factors(real: Sequence[float]) -> Factors:
+  """Returns factors as quantization_util.cc of TFLite takes them apart."""
+  pairs = [_parts(factor) for factor in real]
+  return Factors(
+    np.array(real, np.float64),
+    np.array([pair[0] for pair in pairs], np.int64),
+    np.array([pair[1] for pair in pairs], np.int64),
+  )
+
+
+def _parts(factor: float) -> tuple[int, int]:
+  fraction, shift = math.frexp(factor)
+  multiplier = math.floor(fraction * 2**31 + 0.5)
+  if multiplier == 2**31:
+    multiplier, shift = 2**30, shift + 1
+  return (0, 0) if shift < -31 else (multiplier, min(shift, 30))
+
+
+def rescale(values: np.ndarray, by: Factors, variant: str) -> np.ndarray:
+  """Returns values * factors as integers.
+
+  Args:
+    values: [..., C], int64 within the range of int32.
+    by: one factor, or one per channel.
+    variant: one of `VARIANTS`.
+  """
+  if variant == FLOAT32:
+    product = values.astype(np.float32) * by.real.astype(np.float32)
+    return np.rint(product).astype(np.int64)
+  if variant == SINGLE:
+    right = 31 - by.shifts
+    return (values * by.multipliers + (1 << (right - 1))) >> right
+  left = np.maximum(by.shifts, 0)
+  right = np.maximum(-by.shifts, 0)
+  # A value that the power of two takes beyond int32 is cut off there.
+  shifted = np.clip(values << left, -(2**31), 2**31 - 1)
+  high = (shifted * by.multipliers + (1 << 30)) >> 31
+  half = np.where(right > 0, (1 << right) >> 1, 0)
+  return (high + half - ((high < 0) & (right > 0))) >> right
+
+
+def activation_range(
+  activation: str, scale: float, zero_point: int
+) -> tuple[int, int]:
+  """Returns the least and the greatest code after a fused activation.
+
+  Args:
+    activation: as the schema names it.
+    scale: of the output.
+    zero_point: of the output.
+
+  Raises:
+    ValueError: the activation does not only clamp.
+  """
+  if activation not in _LIMITS:
+    raise ValueError(f"The fused activation {activation} is not emulated.")
+  codes = []
+  for limit in _LIMITS[activation]:
+    steps = float(np.float32(limit) / np.float32(scale))
+    # Halves away from 0, as TfLiteRound does.
+    steps = math.copysign(np.floor(abs(steps) + 0.5), steps)
+    codes.append(int(min(max(zero_point + steps, -128), 127)))
+  low, high = codes
+  return low, high
