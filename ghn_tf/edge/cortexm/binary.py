@@ -1,0 +1,150 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Operators of two tensors, with broadcasting."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ghn_tf.edge import geometry
+from ghn_tf.edge import tensors
+from ghn_tf.edge.cortexm import calls
+from ghn_tf.edge.cortexm import requantize
+
+
+def _operand(tensor: tensors.Tensor) -> calls.Place | calls.Constant:
+  if tensor.data is not None:
+    return calls.Constant(tensor.data)
+  return calls.Place(tensor.index)
+
+
+def _steps(
+  shape: Sequence[int], output: Sequence[int], axis: int
+) -> tuple[int, int]:
+  """Returns how far an operand moves per outer and per inner output.
+
+  Args:
+    shape: of the operand, with as many axes as the output.
+    output: shape of the output.
+    axis: the first of the inner ones.
+
+  Raises:
+    ValueError: it does not move as regularly.
+  """
+  steps = []
+  for axes in (slice(0, axis), slice(axis, None)):
+    sizes, whole = shape[axes], output[axes]
+    if all(size == 1 for size in sizes):
+      steps.append(0)
+    elif tuple(sizes) == tuple(whole):
+      steps.append(int(np.prod(shape[axes.stop :])) if axes.stop else 1)
+    else:
+      raise ValueError
+  return steps[0], steps[1]
+
+
+def _broadcast(operands: geometry.Operands) -> dict[str, Any]:
+  """Returns the fields of struct broadcast."""
+  (first, second), output = operands.inputs, operands.outputs[0]
+  rank = len(output.shape)
+  shapes = [(1,) * (rank - len(t.shape)) + t.shape for t in (first, second)]
+  for axis in range(rank + 1):
+    try:
+      pairs = [_steps(shape, output.shape, axis) for shape in shapes]
+    except ValueError:
+      continue
+    outer = int(np.prod(output.shape[:axis]))
+    return {
+      "first": _operand(first),
+      "second": _operand(second),
+      "output": calls.Place(output.index),
+      "outer": outer,
+      "inner": output.size // outer,
+      "first_outer": pairs[0][0],
+      "first_inner": pairs[0][1],
+      "second_outer": pairs[1][0],
+      "second_inner": pairs[1][1],
+    }
+  raise ValueError(
+    f"has operands of shapes {[*map(list, shapes)]}, which are repeated along"
+    " axes that are not all first or all last"
+  )
+
+
+def _grids(operands: geometry.Operands) -> list[tuple[float, int]]:
+  return [t.grid for t in (*operands.inputs, *operands.outputs)]
+
+
+def _range(operands: geometry.Operands) -> dict[str, int]:
+  low, high = requantize.activation_range(
+    operands.options["activation"], *operands.outputs[0].grid
+  )
+  return {"low": low, "high": high}
+
+
+def add(name: str, operands: geometry.Operands) -> list[calls.Call]:
+  """Returns the call for ADD or SUB."""
+  scales, zeros = zip(*_grids(operands), strict=True)
+  twice = 2 * max(scales[:2])
+  factors, lefts = [], []
+  # Inputs in units of 2^-20 of the common step.
+  for scale in scales[:2]:
+    multiplier, shift = requantize.quantize_multiplier(scale / twice)
+    lefts.append(20)
+    if not shift:  # It is 1/2 exactly, and so is twice the half of that.
+      lefts[-1], shift = 21, -1
+    factors.append((multiplier, shift) if multiplier else (0, -1))
+  real = twice / (2**20 * scales[2])
+  multiplier, shift = requantize.quantize_multiplier(real)
+  if shift > -1:
+    raise ValueError("has output steps 2^20 times as fine as its inputs'")
+  factors.append((multiplier, shift))
+  fields = {
+    "operands": _broadcast(operands),
+    "multiplier": [multiplier for multiplier, _ in factors],
+    "left": lefts,
+    "shift": [shift for _, shift in factors],
+    "zero": zeros,
+    "sign": -1 if name == "SUB" else 1,
+    **_range(operands),
+  }
+  return [calls.Call("add", "sum", fields)]
+
+
+def multiply(operands: geometry.Operands) -> list[calls.Call]:
+  """Returns the call for MUL."""
+  (scale1, _), (scale2, _), (scale, _) = grids = _grids(operands)
+  multiplier, shift = requantize.quantize_multiplier(scale1 * scale2 / scale)
+  fields = {
+    "operands": _broadcast(operands),
+    "multiplier": multiplier,
+    "shift": shift,
+    "zero": [zero for _, zero in grids],
+    **_range(operands),
+  }
+  return [calls.Call("multiply", "product", fields)]
+
+
+def choose(name: str, operands: geometry.Operands) -> list[calls.Call]:
+  """Returns the call for MAXIMUM or MINIMUM."""
+  if len({*_grids(operands)}) > 1:
+    raise ValueError("has several scales or zero points")
+  kernel = {"MAXIMUM": "take_maximum", "MINIMUM": "take_minimum"}[name]
+  return [calls.Call(kernel, "broadcast", _broadcast(operands))]
+
+
+def slope(operands: geometry.Operands) -> list[calls.Call]:
+  """Returns the call for PRELU."""
+  (scale, _), (alpha, _), (out_scale, _) = grids = _grids(operands)
+  factors = [
+    requantize.quantize_multiplier(scale / out_scale),
+    requantize.quantize_multiplier(scale * alpha / out_scale),
+  ]
+  fields = {
+    "operands": _broadcast(operands),
+    "multiplier": [multiplier for multiplier, _ in factors],
+    "shift": [shift for _, shift in factors],
+    "zero": [zero for _, zero in grids],
+  }
+  return [calls.Call("slope", "sloped", fields)]

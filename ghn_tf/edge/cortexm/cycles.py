@@ -1,0 +1,87 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of executed instructions: a model, apart from what was counted.
+
+Of an M4 as its reference manual has it (Arm 100166, table of instructions),
+with memory that never waits:
+
+*   An instruction takes 1 cycle, also one that multiplies.
+*   A load or store of n words takes 1 + n; a single store, and a single load
+    behind another, 1. A division takes 7, between the 2 and 12 of the manual.
+*   A jump takes 2 more to fill the pipeline, between the 1 and 3 of the manual.
+
+An M3 takes 4 for a product of 64 bits (3 to 5 in its manual) and 2 for one that
+is added. An M7 issues two instructions at once where it can: its cycles are
+0.63 of an M4's, the mean of three pieces of software for ResNet-8 of MLPerf
+Tiny that were measured on both (0.64 and 0.58: X-CUBE-AI in the rounds v0.7 and
+v1.2; 0.67: Plumerai in v1.1).
+
+Not modelled: waits of flash and caches. No board ran these programs, so the
+error is not known. Of other programs for the same network, boards with an M4
+at 120 MHz took between 165 ms (X-CUBE-AI) and 704 ms (TFLite Micro's reference
+kernels); see docs/edge.md.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+
+from ghn_tf.edge.cortexm import emulator
+from ghn_tf.edge.cortexm import thumb
+
+_JUMP = 2
+_DIVIDE = 7
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+  """What differs between cores.
+
+  Attributes:
+    multiply: cycles of a product of 32 bits.
+    long_multiply: of one of 64 bits.
+    scale: by which all of it is multiplied.
+  """
+
+  multiply: float = 1
+  long_multiply: float = 1
+  scale: float = 1
+
+
+TIMINGS: Mapping[str, Timing] = {
+  "cortex_m3": Timing(multiply=1.5, long_multiply=4),
+  "cortex_m4": Timing(),
+  "cortex_m7": Timing(scale=0.63),
+}
+
+
+def of_block(block: tuple[thumb.Instruction, ...], timing: Timing) -> float:
+  """Returns the cycles of a block whose end is not jumped from."""
+  total = 0.0
+  is_after_memory = False
+  for instruction in block:
+    kind, words = instruction.kind, instruction.words
+    if kind in ("load", "store"):
+      if words > 1:
+        total += 1 + words
+      else:
+        total += 2 if kind == "load" and not is_after_memory else 1
+    elif kind == "multiply":
+      total += timing.multiply
+    elif kind == "long_multiply":
+      total += timing.long_multiply
+    else:
+      total += _DIVIDE if kind == "divide" else 1
+    is_after_memory = kind in ("load", "store")
+  return total
+
+
+def of_operator(
+  counts: emulator.Counts, operator: int, timing: Timing
+) -> float:
+  """Returns the cycles of an operator."""
+  blocks = counts.blocks.get(operator, {})
+  total = sum(
+    times * of_block(tuple(counts.code[block]), timing)
+    for block, times in blocks.items()
+  )
+  return timing.scale * (total + _JUMP * counts.jumps.get(operator, 0))

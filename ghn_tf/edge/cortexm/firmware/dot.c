@@ -1,0 +1,106 @@
+// Copyright 2026 The ghn_tf Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "dot.h"
+
+#include "lanes.h"
+
+enum { PIXELS = 3, STEP = 4 * PIXELS };
+
+void dot_1(const int8_t *weights, const int16_t *columns, int groups,
+           const int32_t *bias, int32_t *sums) {
+  int32_t first = bias[0], second = bias[1];
+  for (; groups; --groups, weights += 8, columns += STEP) {
+    const uint32_t a = load_word(weights), b = load_word(weights + 4);
+    const uint32_t even = load_word(columns), odd = load_word(columns + 2);
+    first = multiply_pairs(even, even_bytes(a), first);
+    first = multiply_pairs(odd, odd_bytes(a), first);
+    second = multiply_pairs(even, even_bytes(b), second);
+    second = multiply_pairs(odd, odd_bytes(b), second);
+  }
+  sums[0] = first;
+  sums[PIXELS] = second;
+}
+
+#ifdef __ARM_FEATURE_DSP
+
+// 12 products in 20 instructions of a group, which take all registers:
+//   r0, r1: weights and columns; r4 to r9: sums of both filters at each pixel;
+//   r2, r10: even and odd weights of the first filter; r3, r11: of the second;
+//   r12, lr: even and odd inputs of a pixel. On the stack: where weights end.
+#define GROUP                  \
+  "ldrd r10, r11, [r0], #8\n"  \
+  "sxtb16 r2, r10\n"           \
+  "sxtb16 r10, r10, ror #8\n"  \
+  "sxtb16 r3, r11\n"           \
+  "sxtb16 r11, r11, ror #8\n"  \
+  "ldrd r12, lr, [r1], #8\n"   \
+  "smlad r4, r12, r2, r4\n"    \
+  "smlad r5, r12, r3, r5\n"    \
+  "smlad r4, lr, r10, r4\n"    \
+  "smlad r5, lr, r11, r5\n"    \
+  "ldrd r12, lr, [r1], #8\n"   \
+  "smlad r6, r12, r2, r6\n"    \
+  "smlad r7, r12, r3, r7\n"    \
+  "smlad r6, lr, r10, r6\n"    \
+  "smlad r7, lr, r11, r7\n"    \
+  "ldrd r12, lr, [r1], #8\n"   \
+  "smlad r8, r12, r2, r8\n"    \
+  "smlad r9, r12, r3, r9\n"    \
+  "smlad r8, lr, r10, r8\n"    \
+  "smlad r9, lr, r11, r9\n"
+
+__attribute__((naked)) void dot_3(const int8_t *weights, const int16_t *columns,
+                                  int groups, const int32_t *bias,
+                                  int32_t *sums) {
+  __asm__ volatile(
+      "push {r4-r11, lr}\n"
+      "add r12, r0, r2, lsl #3\n"
+      "push {r12}\n"
+      "ldrd r4, r5, [r3]\n"
+      "mov r6, r4\n"
+      "mov r7, r5\n"
+      "mov r8, r4\n"
+      "mov r9, r5\n"
+      "lsls r12, r2, #31\n"
+      "bne 2f\n"
+      "1:\n" GROUP
+      "2:\n" GROUP
+      "ldr r12, [sp]\n"
+      "cmp r0, r12\n"
+      "bne 1b\n"
+      "ldr r12, [sp, #40]\n"
+      "str r4, [r12]\n"
+      "str r6, [r12, #4]\n"
+      "str r8, [r12, #8]\n"
+      "str r5, [r12, #12]\n"
+      "str r7, [r12, #16]\n"
+      "str r9, [r12, #20]\n"
+      "add sp, #4\n"
+      "pop {r4-r11, pc}\n");
+}
+
+#else
+
+void dot_3(const int8_t *weights, const int16_t *columns, int groups,
+           const int32_t *bias, int32_t *sums) {
+  int32_t a0 = bias[0], a1 = a0, a2 = a0, b0 = bias[1], b1 = b0, b2 = b0;
+  // In the order in which inputs are laid out: even ones first.
+  static const uint8_t order[] = {0, 2, 1, 3};
+  for (; groups; --groups, weights += 8, columns += STEP) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const int32_t a = weights[order[i]], b = weights[4 + order[i]];
+      a0 += a * columns[i];
+      b0 += b * columns[i];
+      a1 += a * columns[4 + i];
+      b1 += b * columns[4 + i];
+      a2 += a * columns[8 + i];
+      b2 += b * columns[8 + i];
+    }
+  }
+  sums[0] = a0, sums[1] = a1, sums[2] = a2;
+  sums[3] = b0, sums[4] = b1, sums[5] = b2;
+}
+
+#endif  // __ARM_FEATURE_DSP

@@ -1,0 +1,183 @@
+// Copyright 2026 The ghn_tf Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// The operators of integer networks, with the rounding of TFLite Micro.
+//
+// Codes are int8, real value = scale * (code - zero). Images are height x width
+// x channels. Where a tensor's channels are no multiple of 4, up to three bytes
+// after it are read, and multiplied by 0.
+
+#ifndef KERNELS_H_
+#define KERNELS_H_
+
+#include <stdint.h>
+
+// How a sum of products becomes a code: it is multiplied by multiplier *
+// 2^(shift - 31), with two roundings, and clamped to [low, high] after zero was
+// added. One multiplier and shift per channel.
+typedef struct {
+  const int32_t *multiplier;
+  const int8_t *shift;
+  int8_t zero, low, high;
+  // Whether shifts are from -1 to -22 and sums below 2^30, so that the
+  // instruction for a rounded high product gives the same.
+  uint8_t is_small;
+} rescaling;
+
+// A window that moves over an image.
+typedef struct {
+  int16_t in_height, in_width, channels;
+  int16_t out_height, out_width;
+  int16_t height, width, stride_y, stride_x, dilation_y, dilation_x;
+  int16_t top, left;  // padding before the image
+} window;
+
+// weights: per pair of filters, per 4 taps, 4 of the first and 4 of the second;
+// of each row of the kernel, or of each tap if is_by_tap, a multiple of 4.
+// bias: with the share of the input's zero point.
+// columns: 6 bytes per tap, then one row of the kernel.
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  const int8_t *weights;
+  const int32_t *bias;
+  int16_t *columns;
+  window window;
+  rescaling scale;
+  int16_t filters, groups;  // of 4 taps
+  int8_t input_zero;
+  uint8_t is_by_tap;
+} convolution;
+
+void convolve(const convolution *c);
+
+// weights: per 4 channels, per pair of taps, a pair of each channel in the order
+// 0, 2, 1, 3. zeros: the input's zero point, as long as a pixel. taps: scratch.
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  const int16_t *weights;
+  const int32_t *bias;
+  const int8_t *zeros;
+  const int8_t **taps;
+  window window;
+  rescaling scale;
+} depthwise_convolution;
+
+void convolve_depthwise(const depthwise_convolution *c);
+
+// The same with several filters per channel; weights: per filter, per tap.
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  const int8_t *weights;
+  const int32_t *bias;
+  const int8_t *zeros;
+  const int8_t **taps;
+  window window;
+  rescaling scale;
+  int16_t filters_per_channel;
+} multiplied_convolution;
+
+void convolve_multiplied(const multiplied_convolution *c);
+
+// Output o * inner + i is of first[o * first_outer + i * first_inner] and of the
+// same of second.
+typedef struct {
+  const int8_t *first, *second;
+  int8_t *output;
+  int32_t outer, inner;
+  int32_t first_outer, first_inner, second_outer, second_inner;
+} broadcast;
+
+// multiplier, shift and zero: of first, second and output; shifts are from -1
+// down. Codes less their zero are shifted left, and rescaled to share a step.
+// sign: of the second, 1 or -1.
+typedef struct {
+  broadcast operands;
+  int32_t multiplier[3];
+  int8_t left[2], shift[3], zero[3];
+  int8_t low, high, sign;
+} sum;
+
+void add(const sum *s);
+
+typedef struct {
+  broadcast operands;
+  int32_t multiplier;
+  int8_t shift;
+  int8_t zero[3];
+  int8_t low, high;
+} product;
+
+void multiply(const product *p);
+
+// Of codes with one scale.
+void take_maximum(const broadcast *b);
+void take_minimum(const broadcast *b);
+
+// Negative inputs are multiplied by second.
+typedef struct {
+  broadcast operands;
+  int32_t multiplier[2];  // of positive inputs, of products
+  int8_t shift[2];
+  int8_t zero[3];
+} sloped;
+
+void slope(const sloped *s);
+
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  window window;
+  int8_t low, high;
+} pool;
+
+void pool_maximum(const pool *p);
+void pool_average(const pool *p);
+
+// Over the middle axis of outer x count x inner codes.
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  int32_t outer, count, inner;
+  int32_t multiplier;
+  int8_t shift;
+  int8_t input_zero, output_zero;
+} reduction;
+
+void average(const reduction *r);
+void reduce_maximum(const reduction *r);
+void reduce_minimum(const reduction *r);
+
+// Each code is replaced; entries are those of -128 to 127.
+typedef struct {
+  const int8_t *input, *entries;
+  int8_t *output;
+  int32_t size;
+} table;
+
+void look_up(const table *t);
+
+// exponentials: of 0 to -255 steps, in units of 2^-31.
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  const int32_t *exponentials;
+  int32_t rows, depth;
+} softmax;
+
+void normalize(const softmax *s);
+
+// A box of sizes is copied between tensors, whose steps along the axes are in
+// bytes, that of the last axis 1.
+typedef struct {
+  const int8_t *input;
+  int8_t *output;
+  int32_t size[4], from[4], to[4];
+} box;
+
+void copy(const box *b);
+void fill(int8_t *output, int8_t value, int32_t size);
+
+#endif  // KERNELS_H_

@@ -1,0 +1,62 @@
+// Copyright 2026 The ghn_tf Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Starts the core: there is no system, and no C library.
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern uint32_t stack_top, data_start, data_end, data_image, bss_start, bss_end;
+
+int main(void);
+void reset(void);
+void __aeabi_memcpy(void *to, const void *from, size_t size);
+void __aeabi_memset(void *to, size_t size, int value);
+
+void *memcpy(void *to, const void *from, size_t size) {
+  uint8_t *t = to;
+  const uint8_t *f = from;
+  for (; size >= 4; size -= 4, t += 4, f += 4) {
+    uint32_t word;
+    __builtin_memcpy(&word, f, 4);
+    __builtin_memcpy(t, &word, 4);
+  }
+  while (size--) *t++ = *f++;
+  return to;
+}
+
+void *memset(void *to, int value, size_t size) {
+  uint8_t *t = to;
+  const uint32_t word = 0x01010101u * (uint8_t)value;
+  for (; size >= 4; size -= 4, t += 4) __builtin_memcpy(t, &word, 4);
+  while (size--) *t++ = (uint8_t)value;
+  return to;
+}
+
+// The same by the names that Arm's compilers call.
+void __aeabi_memcpy(void *to, const void *from, size_t size) {
+  memcpy(to, from, size);
+}
+
+void __aeabi_memset(void *to, size_t size, int value) {
+  memset(to, value, size);
+}
+
+static void halt(void) {
+  for (;;) __asm__ volatile("wfi");
+}
+
+void reset(void) {
+  memcpy(&data_start, &data_image,
+         (size_t)((char *)&data_end - (char *)&data_start));
+  memset(&bss_start, 0, (size_t)((char *)&bss_end - (char *)&bss_start));
+  main();
+  halt();
+}
+
+// Of the exceptions only those of the core, which all end it.
+__attribute__((section(".vectors"), used)) const void *const vectors[16] = {
+    &stack_top, (void *)reset, (void *)halt, (void *)halt,
+    (void *)halt, (void *)halt, (void *)halt, 0, 0, 0, 0,
+    (void *)halt, (void *)halt, 0, (void *)halt, (void *)halt,
+};

@@ -1,0 +1,290 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Integer `.tflite` files as C programs."""
+
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ghn_tf.edge import geometry
+from ghn_tf.edge import model_file
+from ghn_tf.edge.cortexm import binary
+from ghn_tf.edge.cortexm import calls
+from ghn_tf.edge.cortexm import convolutions
+from ghn_tf.edge.cortexm import moves
+from ghn_tf.edge.cortexm import plan as plan_lib
+from ghn_tf.edge.cortexm import unary
+
+LICENCE = (
+  "// Copyright 2026 The ghn_tf Authors.\n"
+  "// SPDX-License-Identifier: Apache-2.0"
+)
+# Kernels read up to three bytes behind a tensor.
+_BEHIND = 3
+_Writer = Callable[[str, geometry.Operands], list[calls.Call]]
+
+
+def _unnamed(
+  writer: Callable[[geometry.Operands], list[calls.Call]],
+) -> _Writer:
+  return lambda name, operands: writer(operands)
+
+
+_WRITERS: Mapping[str, _Writer] = {
+  "CONCATENATION": _unnamed(moves.concatenate),
+  "CONV_2D": _unnamed(convolutions.convolution),
+  "DEPTHWISE_CONV_2D": _unnamed(convolutions.depthwise),
+  "FULLY_CONNECTED": _unnamed(convolutions.dense),
+  "MUL": _unnamed(binary.multiply),
+  "PRELU": _unnamed(binary.slope),
+  "RESHAPE": _unnamed(moves.reshape),
+  "SOFTMAX": _unnamed(unary.softmax),
+  "STRIDED_SLICE": _unnamed(moves.strided_slice),
+  **dict.fromkeys(("ADD", "SUB"), binary.add),
+  **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), moves.pool),
+  **dict.fromkeys(("MAXIMUM", "MINIMUM"), binary.choose),
+  **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN"), moves.reduce),
+  **dict.fromkeys(("PAD", "PADV2"), _unnamed(moves.pad)),
+  **dict.fromkeys(unary.NAMES, unary.look_up),
+}
+OPERATORS = tuple(sorted(_WRITERS))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+  """A network in C.
+
+  Attributes:
+    sources: what is generated, by file name.
+    arena_bytes: of memory for activations and scratch.
+    constant_bytes: of flash for the operators' constants.
+    offsets: of tensors in the arena, by their index. It is theirs from the
+      operator that makes them to the last that reads them.
+    input_size, output_size: in codes.
+  """
+
+  sources: Mapping[str, str]
+  arena_bytes: int
+  constant_bytes: int
+  offsets: Mapping[int, int]
+  input_size: int
+  output_size: int
+
+
+def generate(file: model_file.ModelFile) -> Program:
+  """Returns the program of a file.
+
+  Args:
+    file: with one int8 image as its input, and one int8 output.
+
+  Raises:
+    ValueError: it has an operator without a kernel, or one with what its kernel
+      does not support; the message names both.
+  """
+  (source,), (result,) = _ends(file)
+  written = [_write(file, operator) for operator in file.operators]
+  places, arena_bytes = _place(file, written)
+  constants: dict[bytes, str] = {}
+  definitions: list[str] = []
+  functions: list[str] = []
+  for operator, calls_ in zip(file.operators, written, strict=True):
+    scratch = places[_scratch(operator)]
+
+    def resolve(value: Any, scratch: int = scratch) -> str:
+      if isinstance(value, calls.Place):
+        return f"network_arena + {places[value.index] + value.offset}"
+      if isinstance(value, calls.Scratch):
+        return f"({value.type})(network_arena + {scratch})"
+      return _constant(value.values, constants, definitions)
+
+    if calls_:
+      functions.append(_definition(operator, calls_, resolve))
+  header = _header(
+    arena_bytes + _BEHIND,
+    (places[source.index], source.size),
+    (places[result.index], result.size),
+  )
+  names = [
+    function(operator)
+    for operator, calls_ in zip(file.operators, written, strict=True)
+    if calls_
+  ]
+  body = "\n".join(f"  {name}();" for name in names)
+  network = "\n".join(
+    (
+      LICENCE,
+      '#include "network.h"\n\n#include "kernels.h"\n',
+      "int8_t network_arena[NETWORK_ARENA_SIZE]"
+      " __attribute__((aligned(16)));\n",
+      *definitions,
+      *functions,
+      f"void network_run(void) {{\n{body}\n}}\n",
+    )
+  )
+  constant_bytes = sum(len(key) - 1 for key in constants)
+  return Program(
+    {"network.c": network, "network.h": header},
+    arena_bytes + _BEHIND,
+    constant_bytes,
+    {index: places[index] for index in file.lifetimes},
+    source.size,
+    result.size,
+  )
+
+
+def _ends(file: model_file.ModelFile) -> tuple[list[Any], list[Any]]:
+  """Returns the input and the output, one each."""
+  ends = []
+  for kind, indices in (("input", file.inputs), ("output", file.outputs)):
+    found = [file.tensors[index] for index in indices]
+    if len(found) != 1 or found[0].dtype != "INT8":
+      raise ValueError(
+        f"The file has {[tensor.dtype for tensor in found]} as {kind}s; a"
+        " program takes one INT8 tensor and gives one."
+      )
+    ends.append(found)
+  return ends[0], ends[1]
+
+
+def _write(
+  file: model_file.ModelFile, operator: model_file.Operator
+) -> list[calls.Call]:
+  """Returns the calls of an operator; none if its output is its input."""
+  what = f"Operator {operator.index} ({operator.name})"
+  if operator.name not in _WRITERS:
+    raise ValueError(
+      f"{what} has no kernel for Cortex-M; there are those for {OPERATORS}."
+    )
+  operands = file.operands(operator)
+  batch = operands.inputs[0].shape[:1]
+  for tensor in (*operands.inputs, *operands.outputs):
+    if tensor is not None and tensor.data is None and tensor.dtype != "INT8":
+      raise ValueError(
+        f"{what} has the {tensor.dtype} tensor {tensor.name!r:.80}; kernels for"
+        " Cortex-M take INT8 activations."
+      )
+  if len(operands.inputs[0].shape) == 4 and batch != (1,):
+    raise ValueError(f"{what} has a batch of {batch[0]}; expected 1.")
+  if _is_alias(file, operator):
+    return []
+  try:
+    return _WRITERS[operator.name](operator.name, operands)
+  except ValueError as error:
+    raise ValueError(f"{what} {error}.") from error
+
+
+def _is_alias(
+  file: model_file.ModelFile, operator: model_file.Operator
+) -> bool:
+  source = file.tensors[operator.inputs[0]]
+  return operator.name == "RESHAPE" and source.data is None
+
+
+def _scratch(operator: model_file.Operator) -> str:
+  return f"scratch {operator.index}"
+
+
+def _place(
+  file: model_file.ModelFile, written: Sequence[Sequence[calls.Call]]
+) -> tuple[dict[int | str, int], int]:
+  """Returns the offsets of all that is in memory, and its size."""
+  roots: dict[int, int] = {}
+  for operator in file.operators:
+    if _is_alias(file, operator):
+      source = operator.inputs[0]
+      roots[operator.outputs[0]] = roots.get(source, source)
+  needs: dict[int | str, plan_lib.Need] = {}
+  for index, (first, last) in file.lifetimes.items():
+    root = roots.get(index, index)
+    need = needs.get(root, plan_lib.Need(1, first, last))
+    needs[root] = plan_lib.Need(
+      file.tensors[root].num_bytes,
+      min(first, need.first),
+      max(last, need.last),
+    )
+  for operator, calls_ in zip(file.operators, written, strict=True):
+    scratch_bytes = max((call.scratch_bytes for call in calls_), default=0)
+    needs[_scratch(operator)] = plan_lib.Need(
+      max(1, scratch_bytes), operator.index, operator.index
+    )
+  plan = plan_lib.plan([*needs.values()])
+  places = dict(zip(needs, plan.offsets, strict=True))
+  for index, root in roots.items():
+    places[index] = places[root]
+  return places, plan.num_bytes
+
+
+def _constant(
+  values: np.ndarray, names: dict[bytes, str], definitions: list[str]
+) -> str:
+  """Returns the name of a constant; equal ones are kept once."""
+  key = values.dtype.char.encode() + values.tobytes()
+  if key not in names:
+    names[key] = f"constant_{len(names)}"
+    definitions.append(calls.definition(names[key], values))
+  return names[key]
+
+
+def function(operator: model_file.Operator) -> str:
+  """Returns the name of the C function that runs an operator.
+
+  There is none if it only gives its input another name.
+  """
+  return f"operator_{operator.index}"
+
+
+def _definition(
+  operator: model_file.Operator,
+  written: Sequence[calls.Call],
+  resolve: Callable[[Any], str],
+) -> str:
+  """Returns the C function of an operator."""
+  name = function(operator)
+  lines = [
+    f"// {operator.name}",
+    f"__attribute__((noinline)) void {name}(void) {{",
+  ]
+  for number, call in enumerate(written):
+    if call.struct:
+      value = calls.initializer(call.fields, resolve)
+      argument = f"call_{number}"
+      lines.append(f"  static const {call.struct} {argument} = {value};")
+      lines.append(f"  {call.kernel}(&{argument});")
+    else:
+      values = (
+        calls.initializer(value, resolve) for value in call.fields.values()
+      )
+      lines.append(f"  {call.kernel}({', '.join(values)});")
+  return "\n".join((*lines, "}\n"))
+
+
+def _header(
+  arena_size: int, source: tuple[int, int], result: tuple[int, int]
+) -> str:
+  return f"""{LICENCE}
+
+// Write an image to network_input, call network_run, and read network_output,
+// all in the codes of the file. All memory is shared: write the image anew for
+// each run.
+
+#ifndef NETWORK_H_
+#define NETWORK_H_
+
+#include <stdint.h>
+
+enum {{
+  NETWORK_ARENA_SIZE = {arena_size},
+  NETWORK_INPUT_SIZE = {source[1]},
+  NETWORK_OUTPUT_SIZE = {result[1]},
+}};
+
+extern int8_t network_arena[NETWORK_ARENA_SIZE];
+static int8_t *const network_input = network_arena + {source[0]};
+static const int8_t *const network_output = network_arena + {result[0]};
+
+void network_run(void);
+
+#endif  // NETWORK_H_
+"""

@@ -1,0 +1,223 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A file on a Cortex-M: its outputs, bit by bit, and what it costs."""
+
+import functools
+import pathlib
+
+import numpy as np
+
+from ghn_tf.edge import model_file
+from ghn_tf.edge import report as report_lib
+from ghn_tf.edge.cortexm import cores
+from ghn_tf.edge.cortexm import cycles
+from ghn_tf.edge.cortexm import elf
+from ghn_tf.edge.cortexm import emulator
+from ghn_tf.edge.cortexm import generate
+from ghn_tf.edge.cortexm import project
+from ghn_tf.edge.cortexm import toolchain
+
+
+class Chip:
+  """A core that has a file's network as its program.
+
+  Attributes:
+    file: what was read.
+    core: it.
+    program: in C.
+    binary: what was compiled.
+  """
+
+  def __init__(self, content: bytes, core: str = "cortex_m4"):
+    """Generates, compiles and loads the program.
+
+    Args:
+      content: the bytes of an integer `.tflite` file.
+      core: one of `cores.CORES`.
+
+    Raises:
+      ValueError: the file or an operator in it is not supported, or there is no
+        such core.
+      ModuleNotFoundError: the compiler or the emulator is not installed.
+    """
+    self.core = cores.find(core)
+    self.file = model_file.read(content)
+    self.program = generate.generate(self.file)
+    if not emulator.is_installed():
+      raise ModuleNotFoundError(emulator.MISSING)
+    images = project.test_images(self.silence(), self.program)
+    self.binary = toolchain.compile_program(
+      {**self.program.sources, **images}, self.core
+    )
+
+  def silence(self) -> np.ndarray:
+    """Returns one image, [1, input], whose codes all stand for 0."""
+    _, zero_point = self.file.tensors[self.file.inputs[0]].grid
+    return np.full((1, self.program.input_size), zero_point, np.int8)
+
+  @functools.cached_property
+  def _elf(self) -> elf.Elf:
+    return elf.read(self.binary)
+
+  @functools.cached_property
+  def _machine(self) -> emulator.Machine:
+    return emulator.Machine(
+      self._elf,
+      source=self._memory(self.file.inputs[0]),
+      result=self._memory(self.file.outputs[0]),
+    )
+
+  def _memory(self, tensor: int) -> tuple[int, int]:
+    """Returns address and size of a tensor."""
+    arena = self._elf.symbols["network_arena"].address
+    return (
+      arena + self.program.offsets[tensor],
+      self.file.tensors[tensor].num_bytes,
+    )
+
+  def logits(self, codes: np.ndarray) -> np.ndarray:
+    """Returns the outputs for images.
+
+    Args:
+      codes: [B, ...] int8, as the file takes them.
+
+    Returns:
+      [B, outputs] int8.
+
+    Raises:
+      ValueError: codes of another type or number.
+    """
+    codes = np.asarray(codes)
+    if codes.dtype != np.int8 or not codes.ndim or not len(codes):
+      raise ValueError(
+        f"Expected int8 codes of at least one image, got {codes.dtype} of shape"
+        f" {list(codes.shape)}."
+      )
+    return np.stack([self._machine.run(image) for image in codes])
+
+  def outputs(self, codes: np.ndarray) -> list[np.ndarray]:
+    """Returns the first output of every operator for one image.
+
+    Args:
+      codes: int8, as the file takes them.
+    """
+    self._machine.write(codes)
+    outputs = []
+    for operator in self.file.operators:
+      if (function := generate.function(operator)) in self._elf.symbols:
+        self._machine.call(function)
+      tensor = self.file.tensors[operator.outputs[0]]
+      values = self._machine.read(*self._memory(tensor.index))
+      outputs.append(values.reshape(tensor.shape))
+    return outputs
+
+  @functools.cached_property
+  def counts(self) -> emulator.Counts:
+    """What is executed for an image of zeros.
+
+    Of other images it may differ by a few instructions: kernels branch where
+    the way depends on the sign of a value.
+    """
+    return self._machine.count(self.silence()[0])
+
+  def report(self, clock_mhz: float | None = None) -> report_lib.EdgeReport:
+    """Returns what one inference costs.
+
+    Args:
+      clock_mhz: at which latency is given; that of a common board by default.
+    """
+    clock_mhz = clock_mhz or self.core.clock_mhz
+    timing = cycles.TIMINGS[self.core.name]
+    costs = {
+      operator.index: cycles.of_operator(self.counts, operator.index, timing)
+      for operator in self.file.operators
+    }
+    operators = [
+      report_lib.OperatorReport(
+        operator.index,
+        operator.name,
+        self.file.tensors[operator.outputs[0]].name,
+        "cpu",
+        macs=operator.macs,
+        instructions=self.counts.instructions(operator.index),
+        cycles=costs[operator.index],
+      )
+      for operator in self.file.operators
+    ]
+    total = sum(costs.values()) + cycles.of_operator(
+      self.counts, emulator.BETWEEN, timing
+    )
+    latency_ms = total / clock_mhz / 1000
+    tool = f"{emulator.version()}, {toolchain.version()}"
+    model = "ghn_tf.edge.cortexm.cycles"
+    return report_lib.EdgeReport(
+      self.core.name,
+      "simulated",
+      tool,
+      latency_ms=latency_ms,
+      arena_bytes=self.program.arena_bytes,
+      flash_bytes=self._elf.flash_bytes,
+      macs=self.file.macs,
+      instructions=sum(
+        self.counts.instructions(owner) for owner in self.counts.blocks
+      ),
+      operators=operators,
+      figures=(
+        report_lib.Figure(
+          "latency_ms",
+          latency_ms,
+          "estimated",
+          model,
+          f"at {clock_mhz:g} MHz ({self.core.board}); memory never waits; not"
+          " compared with a board that runs this program",
+        ),
+        report_lib.Figure("cycles", total, "estimated", model),
+        report_lib.Figure(
+          "constant_bytes", self.program.constant_bytes, "simulated", tool
+        ),
+      ),
+    )
+
+  def save(self, folder: str | pathlib.Path, codes: np.ndarray) -> None:
+    """Writes the C project, which is then compiled without this package.
+
+    Args:
+      folder: that is made.
+      codes: [B, ...] int8 images, with which the program tests itself.
+
+    Raises:
+      FileExistsError: there is something at that place.
+    """
+    codes = np.asarray(codes).reshape(len(codes), -1)
+    images = project.test_images(codes, self.program, self.logits(codes))
+    project.write(
+      pathlib.Path(folder), {**self.program.sources, **images}, self.core
+    )
+
+
+def run(
+  content: bytes,
+  core: str = "cortex_m4",
+  codes: np.ndarray | None = None,
+  keep_firmware: str | pathlib.Path | None = None,
+) -> tuple[np.ndarray, report_lib.EdgeReport]:
+  """Returns the outputs of a file on a core, and what one inference costs.
+
+  Args:
+    content: the bytes of an integer `.tflite` file.
+    core: one of `cores.CORES`.
+    codes: [B, ...] int8 images as the file takes them; one of zeros by default.
+    keep_firmware: the folder to write the C project to; none by default.
+
+  Raises:
+    ValueError: the file, an operator or the codes are not supported.
+    ModuleNotFoundError: the compiler or the emulator is not installed.
+    FileExistsError: there is something where firmware is to be kept.
+  """
+  chip = Chip(content, core)
+  if codes is None:
+    codes = chip.silence()
+  logits = chip.logits(codes)
+  if keep_firmware is not None:
+    chip.save(keep_firmware, codes[:1])
+  return logits, chip.report()

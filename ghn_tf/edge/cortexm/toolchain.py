@@ -1,0 +1,73 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Programs compiled by Zig's C compiler, which is a Python package."""
+
+from collections.abc import Mapping
+import importlib.metadata
+import importlib.resources
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from ghn_tf.edge.cortexm import cores
+
+MISSING = "ziglang is not installed (pip install 'ghn_tf[edge]')."
+_FLAGS = (
+  "-O2 -g0 -ffreestanding -nostdlib -fomit-frame-pointer -ffunction-sections"
+  " -fdata-sections -Wl,--gc-sections -Wall -Wextra -Werror"
+).split()
+_TIMEOUT_S = 120
+
+
+def is_installed() -> bool:
+  """Returns whether Zig is there."""
+  return importlib.util.find_spec("ziglang") is not None
+
+
+def version() -> str:
+  """Returns the name and version of the compiler."""
+  return f"ziglang {importlib.metadata.version('ziglang')}"
+
+
+def compile_program(sources: Mapping[str, str], core: cores.Core) -> bytes:
+  """Returns a program as an ELF file.
+
+  Args:
+    sources: what was generated for it, by file name; the rest is in `firmware`.
+    core: to compile for.
+
+  Raises:
+    ModuleNotFoundError: Zig is not installed.
+    RuntimeError: it failed.
+  """
+  if not is_installed():
+    raise ModuleNotFoundError(MISSING)
+  firmware = importlib.resources.files(__package__) / "firmware"
+  with (
+    importlib.resources.as_file(firmware) as common,
+    tempfile.TemporaryDirectory() as name,
+  ):
+    folder = pathlib.Path(name)
+    for file, text in sources.items():
+      (folder / file).write_text(text, encoding="utf-8")
+    # Kernels stay where they are, so that Zig finds them in its cache.
+    paths = [*sorted(common.glob("*.c")), *sorted(folder.glob("*.c"))]
+    command = [
+      sys.executable, "-m", "ziglang", "cc",
+      "-target", "thumb-freestanding-eabi", f"-mcpu={core.name}",
+      *_FLAGS,
+      f"-I{folder}", f"-I{common}",
+      "-T", str(common / "link.ld"),
+      *map(str, paths),
+      "-o", str(folder / "network.elf"),
+    ]  # fmt: skip
+    result = subprocess.run(
+      command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+    )
+    if result.returncode:
+      raise RuntimeError(
+        f"{version()} cannot compile the program: {result.stderr.strip():.1000}"
+      )
+    return (folder / "network.elf").read_bytes()
