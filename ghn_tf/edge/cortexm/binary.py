@@ -83,33 +83,63 @@ def _range(operands: geometry.Operands) -> dict[str, int]:
   return {"low": low, "high": high}
 
 
-def add(name: str, operands: geometry.Operands) -> list[calls.Call]:
-  """Returns the call for ADD or SUB."""
-  scales, zeros = zip(*_grids(operands), strict=True)
+def _common_step(
+  operands: geometry.Operands,
+) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
+  """Returns how inputs come to a common step, and their sum to the output's.
+
+  Returns:
+    Per input how far its codes are shifted left, multiplier and shift, with
+    which it is in units of 2^-20 of twice the greater step; and multiplier and
+    shift of the output.
+  """
+  scales = [scale for scale, _ in _grids(operands)]
   twice = 2 * max(scales[:2])
-  factors, lefts = [], []
-  # Inputs in units of 2^-20 of the common step.
+  inputs = []
   for scale in scales[:2]:
     multiplier, shift = requantize.quantize_multiplier(scale / twice)
-    lefts.append(20)
-    if not shift:  # It is 1/2 exactly, and so is twice the half of that.
-      lefts[-1], shift = 21, -1
-    factors.append((multiplier, shift) if multiplier else (0, -1))
-  real = twice / (2**20 * scales[2])
-  multiplier, shift = requantize.quantize_multiplier(real)
-  if shift > -1:
-    raise ValueError("has output steps 2^20 times as fine as its inputs'")
-  factors.append((multiplier, shift))
+    # Where it is 1/2, and so exact, it may as well be half of twice as much.
+    left, shift = (20, shift) if shift else (21, -1)
+    inputs.append((left, multiplier, max(shift, -22)))
+    if multiplier and shift < -22:
+      raise ValueError("has inputs of which one has steps 2^22 times as fine")
+  output = requantize.quantize_multiplier(twice / (2**20 * scales[2]))
+  if not requantize.are_small([output[1]], 0):
+    raise ValueError("has an output whose steps are far from its inputs'")
+  return inputs, output
+
+
+def add(operands: geometry.Operands) -> list[calls.Call]:
+  """Returns the call for ADD."""
+  first, second = operands.inputs
+  if first.grid[0] < second.grid[0]:
+    operands = operands._replace(inputs=[second, first])
+  (_, (left, *factor)), output = _common_step(operands)
+  factors = [factor, output]
   fields = {
     "operands": _broadcast(operands),
     "multiplier": [multiplier for multiplier, _ in factors],
-    "left": lefts,
+    "left": left,
     "shift": [shift for _, shift in factors],
-    "zero": zeros,
-    "sign": -1 if name == "SUB" else 1,
+    "zero": [zero for _, zero in _grids(operands)],
     **_range(operands),
   }
   return [calls.Call("add", "sum", fields)]
+
+
+def subtract(operands: geometry.Operands) -> list[calls.Call]:
+  """Returns the call for SUB."""
+  inputs, output = _common_step(operands)
+  factors = [*(factor for _, *factor in inputs), output]
+  fields = {
+    "operands": _broadcast(operands),
+    "multiplier": [multiplier for multiplier, _ in factors],
+    "left": [left for left, *_ in inputs],
+    "shift": [shift for _, shift in factors],
+    "zero": [zero for _, zero in _grids(operands)],
+    **_range(operands),
+  }
+  return [calls.Call("subtract", "difference", fields)]
 
 
 def multiply(operands: geometry.Operands) -> list[calls.Call]:

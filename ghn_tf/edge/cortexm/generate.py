@@ -33,6 +33,7 @@ def _unnamed(
 
 
 _WRITERS: Mapping[str, _Writer] = {
+  "ADD": _unnamed(binary.add),
   "CONCATENATION": _unnamed(moves.concatenate),
   "CONV_2D": _unnamed(convolutions.convolution),
   "DEPTHWISE_CONV_2D": _unnamed(convolutions.depthwise),
@@ -42,7 +43,7 @@ _WRITERS: Mapping[str, _Writer] = {
   "RESHAPE": _unnamed(moves.reshape),
   "SOFTMAX": _unnamed(unary.softmax),
   "STRIDED_SLICE": _unnamed(moves.strided_slice),
-  **dict.fromkeys(("ADD", "SUB"), binary.add),
+  "SUB": _unnamed(binary.subtract),
   **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), moves.pool),
   **dict.fromkeys(("MAXIMUM", "MINIMUM"), binary.choose),
   **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN"), moves.reduce),

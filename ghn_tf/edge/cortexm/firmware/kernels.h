@@ -90,17 +90,25 @@ typedef struct {
   int32_t first_outer, first_inner, second_outer, second_inner;
 } broadcast;
 
-// multiplier, shift and zero: of first, second and output; shifts are from -1
-// down. Codes less their zero are shifted left, and rescaled to share a step.
-// sign: of the second, 1 or -1.
+// In units of 2^-20 of twice the greater step: first, which has it, is so by a
+// shift of 19, second by left, multiplier[0] and shift[0]. Their sum becomes a
+// code by multiplier[1] and shift[1]. Shifts are from -1 to -22.
 typedef struct {
   broadcast operands;
-  int32_t multiplier[3];
-  int8_t left[2], shift[3], zero[3];
-  int8_t low, high, sign;
+  int32_t multiplier[2];
+  int8_t left, shift[2], zero[3], low, high;
 } sum;
 
 void add(const sum *s);
+
+// The same of any two, neither of which is shifted only.
+typedef struct {
+  broadcast operands;
+  int32_t multiplier[3];
+  int8_t left[2], shift[3], zero[3], low, high;
+} difference;
+
+void subtract(const difference *d);
 
 typedef struct {
   broadcast operands;
