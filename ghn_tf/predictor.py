@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from ghn_tf import checking
 from ghn_tf import data
 from ghn_tf import image_checks
 from ghn_tf.arch import spec
@@ -32,6 +33,7 @@ from ghn_tf.edge import tflite
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.reading import models
 from ghn_tf.spaces import extent
 from ghn_tf.spaces import splits
 from ghn_tf.training import config as training_config
@@ -47,7 +49,7 @@ class Child:
     architecture: what the network is.
     params: predicted tensors, BatchNorm statistics and activation ranges.
     recipe: how it is rounded.
-    model: the Keras model that the architecture was read from, if any.
+    model: the model of Keras 2 that the architecture was read from, if any.
   """
 
   architecture: spec.Architecture
@@ -193,7 +195,7 @@ class Predictor:
 
   def child(
     self,
-    target: keras.Model | spec.Architecture,
+    target: Any,
     recipe: str | recipe_lib.Recipe = "w8a8",
     *,
     calibration_images: Any = None,
@@ -202,7 +204,7 @@ class Predictor:
     """Returns a target with predicted, calibrated params.
 
     Args:
-      target: a Keras model of supported layers, or an architecture.
+      target: a model of Keras 2 or 3 (docs/models.md), or an architecture.
       recipe: how it will be rounded, or the name of that, which may give
         layers bits of their own: "w4a4+stem=w8a8+logits=w8a8".
       calibration_images: some hundreds of those that the network will meet,
@@ -215,16 +217,10 @@ class Predictor:
         than the hypernetwork's, a recipe for other layers, calibration images
         of another kind or too few, or none where there is no default.
     """
-    if isinstance(target, spec.Architecture):
-      architecture, model = target, None
-    elif isinstance(target, keras.Model):
-      architecture, model = keras_io.from_keras(target), target
-    else:
-      raise ValueError(
-        "Expected a tf_keras.Model or an Architecture, got"
-        f" {type(target).__name__} {target!r:.100}; build a model with"
-        " `import tf_keras as keras` (Keras 2)."
-      )
+    read = models.read(target)
+    architecture = read.architecture
+    for change in read.changes:
+      logging.info("%s: %s", architecture.name, change)
     self.check_network(architecture)
     if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)
@@ -233,11 +229,12 @@ class Predictor:
     if params is None:
       (params,) = self.ghn([architecture], [bits])
     params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
-    return Child(architecture, params, recipe, model)
+    like = target if isinstance(target, keras.Model) else None
+    return Child(architecture, params, recipe, like)
 
   def predict(
     self,
-    target: keras.Model | spec.Architecture,
+    target: Any,
     recipe: str | recipe_lib.Recipe = "w8a8",
     *,
     calibration_images: Any = None,
@@ -252,16 +249,30 @@ class Predictor:
       logging.warning(extent.tell(child.architecture.name, outside))
     return child.to_keras()
 
-  def outside(self, architecture: spec.Architecture) -> extent.Outside | None:
-    """Returns in which measures a network is unlike those of training.
+  def check(self, target: Any) -> checking.Check:
+    """Returns what becomes of all layers of a target, and its figures.
 
-    These are the networks that the last run could draw. None where the
-    checkpoint does not tell them.
+    As text it is a table; `is_ok` tells whether it can be predicted.
+
+    Raises:
+      ValueError: the target is no network, or does not show its layers.
     """
-    if not _is_told(self.metadata):
-      return None
-    source = self._histories[-1].batches.source
-    return extent.outside(architecture, source.extent)
+    tests = (self.check_network, self.ghn.check)
+    return checking.check(models.read(target), self._extent, tests)
+
+  @property
+  def _extent(self) -> extent.Extent:
+    """Of the networks that the last run could draw; empty if not told."""
+    told = self._histories[-1:] if _is_told(self.metadata) else []
+    return told[0].batches.source.extent if told else {}
+
+  def outside(self, architecture: spec.Architecture) -> extent.Outside | None:
+    """Returns in which measures a network is unlike those of the last run.
+
+    None where the checkpoint does not tell them.
+    """
+    is_told = _is_told(self.metadata)
+    return extent.outside(architecture, self._extent) if is_told else None
 
   def split(
     self, name: str, number: int, space: str | None = None

@@ -15,28 +15,32 @@ import sys
 import types
 from typing import Any
 
+from absl import logging
+
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
+from ghn_tf.reading import models
+from ghn_tf.reading import network
+from ghn_tf.reading import stored
 
 # Of the flags that take a target.
 HELP = (
-  "package.module:function of a function that returns a Keras model, or"
-  " path/to/network.json of an architecture"
+  "package.module:function of a function that returns a Keras model; a .keras,"
+  " .h5 or .tflite file or the folder of a SavedModel, of which nothing is run;"
+  " or path/to/network.json of an architecture"
 )
 
 
-def load(target: str) -> spec.Architecture:
-  """Returns the architecture of a target.
+def read(target: str) -> network.Reading:
+  """Returns a target as it is understood, which it may not be.
 
-  TensorFlow is imported for Keras models alone, when their module was found.
+  TensorFlow is imported for functions alone, by their modules.
 
   Args:
-    target: "package.module:function" of a function without required arguments
-      that returns a Keras model, such as "models.resnet:resnet8"; or the path
-      of a file, ending in ".json", that `arch.serialization` reads.
+    target: see `load`.
 
   Raises:
-    ValueError: naming the target and why it gives no architecture.
+    ValueError: naming the target and why it gives no network.
   """
   if not isinstance(target, str):
     raise ValueError(f"Target {target!r:.200}: expected a string, {HELP}.")
@@ -45,13 +49,36 @@ def load(target: str) -> spec.Architecture:
       with open(target, encoding="utf-8") as file:
         # One more than it takes, which it then refuses.
         text = file.read(serialization.MAX_CHARACTERS + 1)
-      return serialization.from_json(text)
-    model = _call(target)
-    from ghn_tf.child import keras_io  # TensorFlow, so only where it is needed
-
-    return keras_io.from_keras(model)
+      return network.of_architecture(serialization.from_json(text))
+    if stored.is_stored(target):
+      return network.read(stored.network(target))
+    return network.read(models.network(_call(target)))
   except (OSError, ValueError) as error:
     raise ValueError(f"Target {target!r}: {error}") from error
+
+
+def load(target: str) -> spec.Architecture:
+  """Returns the architecture of a target.
+
+  What it leaves out of a model stands in the log.
+
+  Args:
+    target: "package.module:function" of a function without required arguments
+      that returns a Keras model, such as "models.resnet:resnet8"; the path of a
+      `.keras`, `.h5` or `.tflite` file or of a SavedModel; or that of a file,
+      ending in ".json", that `arch.serialization` reads.
+
+  Raises:
+    ValueError: naming the target and why it gives no architecture.
+  """
+  reading = read(target)
+  try:
+    architecture = reading.architecture
+  except ValueError as error:
+    raise ValueError(f"Target {target!r}: {error}") from error
+  for change in reading.changes:
+    logging.info("%s: %s", architecture.name, change)
+  return architecture
 
 
 def check_output(path: str | os.PathLike[str], *targets: str) -> None:
@@ -71,13 +98,6 @@ def _correction(target: str) -> str:
   function_name = function_name or "function"
   *folders, file = pathlib.PurePath(path).parts or ("",)
   name, suffix = os.path.splitext(file)
-  is_saved_model = os.path.isfile(os.path.join(path, "saved_model.pb"))
-  if suffix in (".h5", ".hdf5", ".keras") or is_saved_model:
-    return (
-      f"; {path!r} holds a model, so write a function that returns"
-      f" tf_keras.models.load_model({path!r}) into a file my_model.py, and give"
-      " my_model:function"
-    )
   if suffix not in ("", ".py") or not (suffix or folders):
     return ""
   if os.path.isabs(path) or ".." in folders:

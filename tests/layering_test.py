@@ -51,6 +51,7 @@ _MIDDLE = (
   "ghn_tf.convnets250k",
   "ghn_tf.ghn",
   "ghn_tf.quant",
+  "ghn_tf.reading",
   "ghn_tf.spaces",
 )
 _TRAINED_WITH = (
@@ -64,6 +65,7 @@ _PREDICTED_WITH = (*_TENSORFLOW, *_TRAINED_WITH, _TFMOT)
 _STARTED_WITH = (*_PREDICTED_WITH, "absl", "apache_beam", "matplotlib")
 _ALL = (
   *_MIDDLE,
+  "ghn_tf.checking",
   "ghn_tf.edge",
   "ghn_tf.evaluation",
   "ghn_tf.export",
@@ -94,6 +96,8 @@ _LAYERS = {
   ),
   "ghn_tf.image_checks": Layer((), ("numpy",)),
   "ghn_tf.strict_json": Layer(),
+  # Which network is a user's model?
+  "ghn_tf.reading": Layer((*_ARCH, "ghn_tf.reading"), (), ("numpy",)),
   # Which are drawn? How are numbers rounded, and parameters predicted?
   "ghn_tf.spaces": Layer((*_ARCH, "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.quant": Layer(("ghn_tf.constants", "ghn_tf.quant"), _TENSORFLOW),
@@ -118,7 +122,7 @@ _LAYERS = {
   ),
   "ghn_tf.child.keras_io": Layer(
     (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
-    + ("ghn_tf.quant",),
+    + ("ghn_tf.quant", "ghn_tf.reading"),
     _TENSORFLOW,
     (_TFMOT,),
   ),
@@ -144,18 +148,21 @@ _LAYERS = {
   "ghn_tf.training.tensorboard": Layer((), _TENSORFLOW),
   # What a user calls, and what is looked at.
   "ghn_tf.predictor": Layer(
-    (*_MIDDLE, "ghn_tf.edge", "ghn_tf.training"), _TENSORFLOW, _PREDICTED_WITH
+    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.training"),
+    _TENSORFLOW,
+    _PREDICTED_WITH,
   ),
   "ghn_tf.export": Layer(
-    (*_MIDDLE, "ghn_tf.edge", "ghn_tf.predictor", "ghn_tf.training"),
+    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
+    + ("ghn_tf.training",),
     (),
     _PREDICTED_WITH,
   ),
+  "ghn_tf.checking": Layer(
+    (*_ARCH, "ghn_tf.reading", "ghn_tf.spaces"), (), ("numpy",)
+  ),
   "ghn_tf.targets": Layer(
-    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
-    + ("ghn_tf.quant",),
-    (),
-    (*_TENSORFLOW, _TFMOT),
+    (*_ARCH, "ghn_tf.reading"), ("absl.logging",), ("numpy",)
   ),
   "ghn_tf.report": Layer(
     (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics")
@@ -271,6 +278,8 @@ class LayeringTest(parameterized.TestCase):
     ("ghn_tf.arch.spec", "from . import ops"),
     ("ghn_tf.quant.recipe", "import numpy as np"),
     ("ghn_tf.edge.tflite", "from ghn_tf.spaces import draws"),
+    ("ghn_tf.reading.stored", "import h5py"),
+    ("ghn_tf.reading.models", "import tf_keras as keras"),
     ("ghn_tf.evaluation.networks", "from models import resnet"),
     ("ghn_tf.training.loop", "from absl import flags"),
     ("ghn_tf.training.loop", "from ghn_tf.targets import name"),
@@ -301,12 +310,12 @@ class LayeringTest(parameterized.TestCase):
   def test_what_may_only_be_reached_may_not_be_imported(self):
     name = "tensorflow_model_optimization"
     modules = {
-      "ghn_tf.targets": "from ghn_tf.child import keras_io",
+      "ghn_tf.training.benchmark": "from ghn_tf.child import keras_io",
       "ghn_tf.child.keras_io": f"import {name}",
     }
-    self.assertEmpty(_violations("ghn_tf.targets", modules))
-    modules["ghn_tf.targets"] = f"import {name}"
-    self.assertLen(_violations("ghn_tf.targets", modules), 1)
+    self.assertEmpty(_violations("ghn_tf.training.benchmark", modules))
+    modules["ghn_tf.training.benchmark"] = f"import {name}"
+    self.assertLen(_violations("ghn_tf.training.benchmark", modules), 1)
 
   def test_packages_know_each_other_one_way(self):
     def package(module: str) -> str:

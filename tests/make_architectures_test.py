@@ -92,11 +92,11 @@ class MakeTest(parameterized.TestCase):
     self.assertEqual(again.returncode, 1)
     self.assertIn(f"{path} exists; choose another --name", again.stderr)
 
-    checked = _run(*flags, "--check")
+    checked = _run(*flags, "--audit")
     self.assertEqual(checked.returncode, 0, checked.stderr)
     self.assertRegex(checked.stdout, r"\ntrain +30 +\d+( +0){4}\n")
     # Under a limit that it was not made with.
-    checked = _run(*flags, "--max_macs=500000", "--check")
+    checked = _run(*flags, "--max_macs=500000", "--audit")
     self.assertEqual(checked.returncode, 1)
     self.assertIn(f"{path} is not clean in ['train'", checked.stderr)
 

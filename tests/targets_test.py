@@ -47,18 +47,14 @@ class FunctionTest(parameterized.TestCase):
     ("resnet.py:resnet8", "; give resnet:resnet8.$"),
     ("../resnet.py:resnet8", r"; give resnet:resnet8, in the folder \.\..$"),
     ("/a/b/resnet.py:resnet8", "; give resnet:resnet8, in the folder /a/b.$"),
-    ("a/resnet.tflite", "an architecture.$"),
-    (
-      "a/x.h5",
-      r"; 'a/x.h5' holds a model, so write a function that returns"
-      r" tf_keras.models.load_model\('a/x.h5'\) into a file my_model.py, and"
-      " give my_model:function.$",
-    ),
-    ("x.keras", "; 'x.keras' holds a model"),
+    ("a/resnet.tflite", "No such file"),
+    ("a/x.h5", "No such file"),
+    ("x.keras", "No such file"),
+    ("tests", "an architecture.$"),
     (f"{__name__}:needs_an_argument", "without arguments .*'classes'"),
     (
       f"{__name__}:returns_no_model",
-      "Expected a tf_keras.Model, got str 'no model'",
+      "Expected a Keras model or an Architecture, got str 'no model'; build",
     ),
     (f"{__name__}:raises", r"raises\(\) raised KeyError: 'width'"),
   )

@@ -1,7 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import importlib
-
 from absl.testing import absltest
 from absl.testing import parameterized
 import tensorflow as tf
@@ -40,13 +38,17 @@ class UnsupportedTest(parameterized.TestCase):
     (
       "kind",
       lambda: _layers.Conv2DTranspose(2, 3, name="up"),
-      "'up' is a Conv2DTranspose, which is not supported; supported are",
+      r"'up' \(Conv2DTranspose\): it makes images larger; predict the part",
     ),
-    ("own_kind", lambda: _OwnLayer(2.0), "'own' is a _OwnLayer"),
     (
-      "nested_model",
-      lambda: keras.Sequential([_layers.ReLU()], name="inner"),
-      "'inner' is a Sequential",
+      "own_kind",
+      lambda: _OwnLayer(2.0),
+      r"'own' \(custom _OwnLayer\): it is a class of its own.*; build it from",
+    ),
+    (
+      "lambda",
+      lambda: _layers.Lambda(lambda x: x, name="code"),
+      r"'code' \(Lambda\): it holds Python code.*; write its function",
     ),
     (
       "groups",
@@ -69,19 +71,9 @@ class UnsupportedTest(parameterized.TestCase):
       "'conv'.*equal strides",
     ),
     (
-      "stride_and_dilation",
-      lambda: _layers.SeparableConv2D(4, 3, name="conv"),
-      "'conv' is a SeparableConv2D",
-    ),
-    (
-      "activity_regularizer",
-      lambda: _layers.ReLU(activity_regularizer="l2", name="relu"),
-      r"'relu' \(ReLU\): an activity_regularizer is not supported",
-    ),
-    (
       "softmax",
       lambda: _layers.Activation("softmax", name="soft"),
-      "'soft'.*activation 'softmax' is not supported.*end at logits",
+      r"\(Flatten\): reads what 'soft' made probabilities of; put it before",
     ),
     (
       "swish",
@@ -92,16 +84,6 @@ class UnsupportedTest(parameterized.TestCase):
       "own_activation",
       lambda: _layers.Activation(_own_activation, name="mine"),
       "'mine'.*activation .* is not supported",
-    ),
-    (
-      "batch_norm_without_scale",
-      lambda: _layers.BatchNormalization(scale=False, name="bn"),
-      r"'bn' \(BatchNormalization\): scale=False is not supported",
-    ),
-    (
-      "batch_norm_without_center",
-      lambda: _layers.BatchNormalization(center=False, name="bn"),
-      "'bn'.*center=False",
     ),
     (
       "batch_norm_over_height",
@@ -129,16 +111,6 @@ class UnsupportedTest(parameterized.TestCase):
       lambda: _layers.Flatten(data_format="channels_first", name="f"),
       "'f'.*data_format='channels_first' is not supported",
     ),
-    (
-      "keepdims",
-      lambda: _layers.GlobalAveragePooling2D(keepdims=True, name="p"),
-      "'p'.*keepdims=True",
-    ),
-    (
-      "dense_of_an_image",
-      lambda: _layers.Dense(3, name="d"),
-      r"'d' \(dense\) needs an input of shape \[C\]",
-    ),
   )
   def test_layer_is_named(self, make, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -147,7 +119,9 @@ class UnsupportedTest(parameterized.TestCase):
   def test_operator_layer(self):
     image = keras.Input(_SHAPE)
     model = keras.Model(image, _layers.Flatten()(tf.sqrt(image)))
-    with self.assertRaisesRegex(ValueError, "'tf.math.sqrt' is a TFOpLambda"):
+    with self.assertRaisesRegex(
+      ValueError, r"'tf.math.sqrt' \(tf.math.sqrt\): the function is not"
+    ):
       keras_io.from_keras(model)
 
   def test_concatenation_over_height(self):
@@ -160,19 +134,23 @@ class UnsupportedTest(parameterized.TestCase):
     image = keras.Input(_SHAPE)
     conv = _layers.Conv2D(4, 1, name="shared")
     model = keras.Model(image, _layers.Flatten()(conv(conv(image))))
-    with self.assertRaisesRegex(ValueError, "'shared' is called 2 times"):
+    with self.assertRaisesRegex(ValueError, "'shared'.*share weights; give"):
       keras_io.from_keras(model)
 
   def test_two_inputs(self):
     images = [keras.Input(_SHAPE) for _ in range(2)]
     x = _layers.Flatten()(_layers.Add()(images))
     model = keras.Model(images, x, name="two")
-    with self.assertRaisesRegex(ValueError, "'two' has 2 inputs and 1 outputs"):
+    with self.assertRaisesRegex(
+      ValueError, "several inputs, '.*; give it one image"
+    ):
       keras_io.from_keras(model)
 
   def test_input_that_is_no_image(self):
     model = keras.Sequential([keras.Input((5,)), _layers.Dense(3)], name="mlp")
-    with self.assertRaisesRegex(ValueError, r"'mlp' takes .*\[5\]"):
+    with self.assertRaisesRegex(
+      ValueError, r"takes inputs of shape \[5\].*; give"
+    ):
       keras_io.from_keras(model)
 
   def test_input_of_any_size(self):
@@ -181,7 +159,7 @@ class UnsupportedTest(parameterized.TestCase):
       name="free",
     )
     with self.assertRaisesRegex(
-      ValueError, r"'free' takes .*\[None, None, 3\]"
+      ValueError, r"shape \[None, None, 3\].*; give the input"
     ):
       keras_io.from_keras(model)
 
@@ -192,16 +170,6 @@ class UnsupportedTest(parameterized.TestCase):
   def test_sequential_without_input(self):
     model = keras.Sequential([_layers.Flatten()], name="open")
     with self.assertRaisesRegex(ValueError, "'open' has no input shape"):
-      keras_io.from_keras(model)
-
-  def test_model_of_keras_3(self):
-    keras_3 = importlib.import_module("keras")  # not the one that is used here
-    model = keras_3.Sequential(
-      [keras_3.Input(_SHAPE), keras_3.layers.Flatten()]
-    )
-    with self.assertRaisesRegex(
-      ValueError, r"tf_keras.Model, got .* \(Keras 2\)"
-    ):
       keras_io.from_keras(model)
 
   def test_output_that_is_no_vector(self):

@@ -21,110 +21,22 @@ from ghn_tf.child import network
 from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
+from ghn_tf.reading import assembly
+from ghn_tf.reading import models
 
 
-def _check_structure(model: keras.Model) -> None:
-  """Raises ValueError unless a model shows its layers, image and logits."""
-  if not isinstance(model, keras.Model):
-    raise ValueError(
-      f"Expected a tf_keras.Model, got {type(model).__name__} {model!r:.100};"
-      " build it with `import tf_keras as keras` (Keras 2)."
-    )
-  if not (isinstance(model, keras.Sequential) or model._is_graph_network):
-    raise ValueError(
-      f"Model {model.name!r} is subclassed; only functional and sequential"
-      " models show their layers."
-    )
-  if not model.inputs:
-    raise ValueError(
-      f"Model {model.name!r} has no input shape; begin it with"
-      " keras.Input(shape)."
-    )
-  if len(model.inputs) != 1 or len(model.outputs) != 1:
-    raise ValueError(
-      f"Model {model.name!r} has {len(model.inputs)} inputs and"
-      f" {len(model.outputs)} outputs; expected one image and its logits."
-    )
-  shape = model.inputs[0].shape[1:]
-  if len(shape) != 3 or None in shape:
-    raise ValueError(
-      f"Model {model.name!r} takes inputs of shape {list(shape)}; expected"
-      " a fixed [H, W, C]."
-    )
-
-
-def _input_names(model: keras.Model) -> list[tuple[str, list[str]]]:
-  """Returns every layer's name with the names of the layers it reads."""
-  if isinstance(model, keras.Sequential):
-    names = ["", *(layer.name for layer in model.layers)]
-    return [
-      (name, [source])
-      for source, name in zip(names[:-1], names[1:], strict=True)
-    ]
-  result = []
-  for record in model.get_config()["layers"]:
-    calls = record["inbound_nodes"]
-    if len(calls) > 1:
-      raise ValueError(
-        f"Layer {record['name']!r} is called {len(calls)} times; shared"
-        " layers are not supported, so give each call a layer of its own."
-      )
-    sources = calls[0] if calls else []
-    result.append((record["name"], [source[0] for source in sources]))
-  return result
-
-
-# By the name of a node the Dropout layers that each of its inputs goes through;
-# by "" those of the logits.
-_Dropouts = Mapping[str, Sequence[tuple[str, ...]]]
-
-
-def from_keras(model: keras.Model) -> spec.Architecture:
+def from_keras(model: Any) -> spec.Architecture:
   """Returns the architecture of a Keras model; its weights do not matter.
 
   Args:
-    model: functional or sequential, of supported layers, with one image
-      [H, W, C] as input and logits [classes] as output.
+    model: of Keras 2 or 3, functional or sequential, of layers that
+      `reading.kinds` has, with one image [H, W, C] as input and logits
+      [classes] as output.
 
   Raises:
-    ValueError: naming the layer that is not supported, and why.
+    ValueError: naming the layer that is not supported, why, and what to do.
   """
-  architecture, _ = _read(model)
-  return architecture
-
-
-def _read(model: keras.Model) -> tuple[spec.Architecture, _Dropouts]:
-  """Returns what `from_keras` does, and where the model has Dropout."""
-  _check_structure(model)
-  for layer in model.layers:
-    if not isinstance(layer, keras.layers.InputLayer):
-      keras_layers.check(layer)
-  input_name = model.input_names[0]
-  builder = spec.Builder(tuple(model.inputs[0].shape[1:]), input_name)
-  # Of each layer the node, and the Dropout that its output has gone through.
-  image: tuple[int, tuple[str, ...]] = (builder.input, ())
-  made = {"": image, input_name: image}
-  dropouts: dict[str, Sequence[tuple[str, ...]]] = {}
-  for name, sources in _input_names(model):
-    if name == input_name:
-      continue
-    inputs = [made[source] for source in sources]
-    layer = model.get_layer(name)
-    operations = keras_layers.read(layer, [builder.shape(i) for i, _ in inputs])
-    for position, (op, attributes) in enumerate(operations):
-      # Unlike those that Keras gives, this name does not end in _<number>.
-      node_name = f"{name}_{op}{position}" if position else name
-      count = 2 if op is ops.Op.ADD else len(inputs)
-      nodes, dropouts[node_name] = zip(*inputs[:count], strict=True)
-      node = builder.add(op, *nodes, name=node_name, **attributes)
-      inputs = [(node, ()), *inputs[count:]]
-    made[name] = inputs[0]
-    if isinstance(layer, keras.layers.Dropout):
-      node, passed = inputs[0]
-      made[name] = node, (*passed, name)
-  node, passed = made[model.output_names[0]]
-  dropouts[""] = (passed,)
-  return builder.build(model.name, node), dropouts
+  return models.read(model).architecture
 
 
 class _Training:
@@ -133,23 +45,26 @@ class _Training:
   def __init__(
     self, architecture: spec.Architecture, model: keras.Model | None
   ):
-    self._layers: Mapping[str, keras.layers.Layer] = {}
-    self._dropouts: _Dropouts = {}
+    self._layers: dict[str, keras.layers.Layer] = {}
     self._dropped: dict[str, Any] = {}  # outputs of Dropout layers
+    self._dropouts: Mapping[str, Sequence[tuple[str, ...]]] = {}
+    self._sources: Mapping[str, assembly.Source] = {}
     if model is None:
       return
-    read, self._dropouts = _read(model)
-    if read != architecture:
+    read = models.read(model)
+    if read.architecture != architecture:
       raise ValueError(
         f"Architecture {architecture.name!r} is not that of model"
         f" {model.name!r}; give the one that it was read from, or None."
       )
-    self._layers = {layer.name: layer for layer in model.layers}
+    self._dropouts, self._sources = read.dropouts, read.sources
+    self._layers = dict(models.layers(model))
 
-  def give(self, layer: keras.layers.Layer) -> None:
-    """Gives a layer, not yet built, what that of its name has."""
-    if layer.name in self._layers:
-      keras_layers.train_alike(layer, self._layers[layer.name])
+  def give(self, layer: keras.layers.Layer, node: ops.Node) -> None:
+    """Gives the layer of a node, not yet built, what the model's has."""
+    if node.name in self._sources and node.op in keras_layers.WITH_WEIGHTS:
+      source = self._sources[node.name].layer
+      keras_layers.train_alike(layer, self._layers[source])
 
   def dropped(self, name: str, inputs: Sequence[Any]) -> Sequence[Any]:
     """Returns the inputs of a node of a name as they come through Dropout."""
@@ -159,11 +74,8 @@ class _Training:
   def _drop(self, x: Any, path: Sequence[str]) -> Any:
     for name in path:
       if name not in self._dropped:
-        layer = self._layers[name]
-        same = keras.layers.Dropout(
-          layer.rate, layer.noise_shape, layer.seed, name=name, dtype="float32"
-        )
-        self._dropped[name] = same(x)
+        layer = keras_layers.for_training(self._layers[name], name, x.shape)
+        self._dropped[name] = layer(x)
       x = self._dropped[name]
     return x
 
@@ -184,7 +96,7 @@ def _layer(
     and not ranges.is_folded(architecture, index)
   ):
     layer = tfmot.StandaloneBatchNormalization.from_config(layer.get_config())
-  training.give(layer)
+  training.give(layer, node)
   if grid is None:
     return layer
   return tfmot.quantize_kernel(layer, grid, grids.CHANNEL_AXIS[node.op])
@@ -240,9 +152,10 @@ def to_keras(
     architecture: the network.
     params: what `calibrate` returned for this recipe.
     recipe: how it is rounded.
-    like: the model that the architecture was read from, if any. What it has for
-      training is kept: Dropout, BatchNorm's momentum, and the regularizers and
-      constraints of weights. All weights are trainable, frozen there or not.
+    like: the model of Keras 2 that the architecture was read from, if any. What
+      it has for training is kept: Dropout and noise, BatchNorm's momentum, and
+      the regularizers and constraints of weights. All weights are trainable,
+      frozen there or not.
 
   Raises:
     ValueError: params lack a tensor, the recipe is for other layers, or `like`

@@ -1,191 +1,21 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Operations to and from single Keras layers."""
+"""The Keras layers of operations."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import tf_keras as keras
 
 from ghn_tf.arch import ops
 
 _layers = keras.layers
-# An operation with its attributes, as `spec.Builder.add` takes them.
-Operation = tuple[ops.Op, dict[str, Any]]
-_Config = Mapping[str, Any]
-_Shapes = Sequence[tuple[int, ...]]
-# Takes the config of a layer and the shapes of its inputs.
-_Reader = Callable[[_Config, _Shapes], list[Operation]]
-
-
-class _UnsupportedError(ValueError):
-  """Why a layer has no counterpart; `read` adds which layer it is."""
-
-
-def _require(config: _Config, **expected: Any) -> None:
-  for key, value in expected.items():
-    if key in config and config[key] != value:
-      raise _UnsupportedError(
-        f"{key}={config[key]!r} is not supported, only {value!r}"
-      )
-
-
-def _activation(name: Any) -> list[Operation]:
-  known: dict[str, list[Operation]] = {
-    "linear": [],
-    "relu": [(ops.Op.RELU, {})],
-    "relu6": [(ops.Op.RELU6, {})],
-  }
-  # A function of the user's own has a config for a name.
-  if not isinstance(name, str) or name not in known:
-    hint = "; networks end at logits, so remove it" if name == "softmax" else ""
-    raise _UnsupportedError(
-      f"activation {name!r} is not supported, only {sorted(known)}{hint}"
-    )
-  return known[name]
-
-
-def _window(config: _Config, size_key: str) -> dict[str, Any]:
-  return {
-    "kernel": tuple(config[size_key]),
-    "strides": tuple(config["strides"]),
-    "padding": config["padding"],
-  }
-
-
-def _read_convolution(op: ops.Op) -> _Reader:
-  def read_config(config: _Config, shapes: _Shapes) -> list[Operation]:
-    del shapes
-    _require(config, groups=1, depth_multiplier=1)
-    attributes = _window(config, "kernel_size")
-    rows, columns = config["dilation_rate"]
-    if rows != columns:
-      raise _UnsupportedError(
-        f"dilation_rate={(rows, columns)} is not supported, only equal rates"
-      )
-    attributes.update(dilation=rows, use_bias=config["use_bias"])
-    if op is ops.Op.CONV:
-      attributes["filters"] = config["filters"]
-    return [(op, attributes), *_activation(config["activation"])]
-
-  return read_config
-
-
-def _read_dense(config: _Config, shapes: _Shapes) -> list[Operation]:
-  del shapes
-  attributes = {"filters": config["units"], "use_bias": config["use_bias"]}
-  return [(ops.Op.DENSE, attributes), *_activation(config["activation"])]
-
-
-def _read_batch_norm(config: _Config, shapes: _Shapes) -> list[Operation]:
-  _require(config, center=True, scale=True)
-  _check_last_axis(tuple(config["axis"]), shapes)
-  return [(ops.Op.BATCH_NORM, {"epsilon": config["epsilon"]})]
-
-
-def _read_relu(config: _Config, shapes: _Shapes) -> list[Operation]:
-  del shapes
-  _require(config, negative_slope=0.0, threshold=0.0)
-  limit = config["max_value"]
-  if limit not in (None, 6.0):
-    raise _UnsupportedError(
-      f"max_value={limit} is not supported, only None and 6.0"
-    )
-  return [(ops.Op.RELU if limit is None else ops.Op.RELU6, {})]
-
-
-def _read_activation(config: _Config, shapes: _Shapes) -> list[Operation]:
-  del shapes
-  return _activation(config["activation"])
-
-
-def _read_pool(op: ops.Op) -> _Reader:
-  return lambda config, shapes: [(op, _window(config, "pool_size"))]
-
-
-def _read_global_pool(config: _Config, shapes: _Shapes) -> list[Operation]:
-  del shapes
-  _require(config, keepdims=False)
-  return [(ops.Op.GLOBAL_AVG_POOL, {})]
-
-
-def _read_margins(op: ops.Op, key: str) -> _Reader:
-  def read_config(config: _Config, shapes: _Shapes) -> list[Operation]:
-    del shapes
-    (top, bottom), (left, right) = config[key]
-    return [(op, {"margins": (top, bottom, left, right)})]
-
-  return read_config
-
-
-def _read_concat(config: _Config, shapes: _Shapes) -> list[Operation]:
-  _check_last_axis((config["axis"],), shapes)
-  return [(ops.Op.CONCAT, {})]
-
-
-def _check_last_axis(axes: tuple[int, ...], shapes: _Shapes) -> None:
-  # Keras counts the batch as axis 0.
-  if axes not in ((-1,), (len(shapes[0]),)):
-    raise _UnsupportedError(f"axis={axes} is not the last axis alone")
-
-
-# The supported layers. What does nothing at inference becomes no operation,
-# and a sum of n tensors a chain of n - 1 additions.
-_READERS: Mapping[type, _Reader] = {
-  _layers.Conv2D: _read_convolution(ops.Op.CONV),
-  _layers.DepthwiseConv2D: _read_convolution(ops.Op.DEPTHWISE_CONV),
-  _layers.Dense: _read_dense,
-  _layers.BatchNormalization: _read_batch_norm,
-  _layers.ReLU: _read_relu,
-  _layers.Activation: _read_activation,
-  _layers.MaxPooling2D: _read_pool(ops.Op.MAX_POOL),
-  _layers.AveragePooling2D: _read_pool(ops.Op.AVG_POOL),
-  _layers.GlobalAveragePooling2D: _read_global_pool,
-  _layers.Add: lambda config, shapes: [(ops.Op.ADD, {})] * (len(shapes) - 1),
-  _layers.Concatenate: _read_concat,
-  _layers.Flatten: lambda config, shapes: [(ops.Op.FLATTEN, {})],
-  _layers.ZeroPadding2D: _read_margins(ops.Op.ZERO_PAD, "padding"),
-  _layers.Cropping2D: _read_margins(ops.Op.CROP, "cropping"),
-  _layers.Dropout: lambda config, shapes: [],
-}
-
-
-def check(layer: keras.layers.Layer) -> None:
-  """Raises ValueError, naming the layer, unless its kind is supported."""
-  if type(layer) not in _READERS:
-    raise ValueError(
-      f"Layer {layer.name!r} is a {type(layer).__name__}, which is not"
-      " supported; supported are"
-      f" {sorted(kind.__name__ for kind in _READERS)}."
-    )
-
-
-def read(
-  layer: keras.layers.Layer, shapes: Sequence[tuple[int, ...]]
-) -> list[Operation]:
-  """Returns the operations in a row that a layer stands for.
-
-  Args:
-    layer: built, of a supported kind.
-    shapes: of its inputs, without the batch dimension.
-
-  Raises:
-    ValueError: naming the layer whose attributes are not supported, and why.
-  """
-  kind = type(layer)
-  config = layer.get_config()
-  try:
-    _require(config, data_format="channels_last")
-    if layer.activity_regularizer is not None:
-      raise _UnsupportedError(
-        "an activity_regularizer is not supported, which TFMOT's wrappers would"
-        " leave out; only regularizers of weights are"
-      )
-    return _READERS[kind](config, shapes)
-  except _UnsupportedError as error:
-    raise ValueError(
-      f"Layer {layer.name!r} ({kind.__name__}): {error}."
-    ) from error
+# Operations whose layers have weights.
+WITH_WEIGHTS = (
+  ops.Op.CONV,
+  ops.Op.DEPTHWISE_CONV,
+  ops.Op.DENSE,
+  ops.Op.BATCH_NORM,
+)
 
 
 def make(node: ops.Node, channels: int) -> keras.layers.Layer:
@@ -252,6 +82,39 @@ def train_alike(
   layer: keras.layers.Layer, model_layer: keras.layers.Layer
 ) -> None:
   """Gives a layer that is not built yet what another has for training."""
+  separable = isinstance(
+    model_layer, _layers.SeparableConv1D | _layers.SeparableConv2D
+  )
   for name in _FOR_TRAINING:
-    if hasattr(model_layer, name):
-      setattr(layer, name, getattr(model_layer, name))
+    other = name
+    if separable and not isinstance(layer, _layers.DepthwiseConv2D):
+      other = name.replace("kernel", "pointwise")
+    if hasattr(layer, name) and hasattr(model_layer, other):
+      setattr(layer, name, getattr(model_layer, other))
+
+
+def for_training(
+  model_layer: keras.layers.Layer, name: str, shape: Sequence[int | None]
+) -> keras.layers.Layer:
+  """Returns what does the same in training as a layer of Dropout or noise.
+
+  Args:
+    model_layer: of a model.
+    name: of the new layer.
+    shape: of what it reads, which is [B, C] where the model may have
+      [B, 1, 1, C], and [B, 1, T, C] where it has [B, T, C].
+  """
+  config = {**model_layer.get_config(), "name": name, "dtype": "float32"}
+  kind = type(model_layer)
+  if isinstance(model_layer, _layers.SpatialDropout1D):
+    is_image = len(shape) == 4
+    kind = _layers.SpatialDropout2D if is_image else _layers.Dropout
+    config = {key: config[key] for key in ("name", "dtype", "rate")}
+  elif isinstance(model_layer, _layers.SpatialDropout2D) and len(shape) == 2:
+    kind = _layers.Dropout
+    config = {key: config[key] for key in ("name", "dtype", "rate")}
+  elif config.get("noise_shape") is not None:
+    first, *middle, last = config["noise_shape"]
+    middle = [1] * (len(shape) - 2 - len(middle)) + middle
+    config["noise_shape"] = [first, *middle[: len(shape) - 2], last]
+  return kind.from_config(config)

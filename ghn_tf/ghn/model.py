@@ -76,6 +76,10 @@ class GHN(keras.Model):
       autograph=False,
     )
 
+  def check(self, architecture: spec.Architecture) -> None:
+    """Raises ValueError for a kernel or a classifier that it cannot give."""
+    self._decoder.check(architecture)
+
   def __call__(
     self,
     architectures: Sequence[spec.Architecture],
@@ -94,7 +98,7 @@ class GHN(keras.Model):
     """
     # Out of `call`, Keras would add all arguments to the message.
     for architecture in architectures:
-      self._decoder.check(architecture)
+      self.check(architecture)
     if not self.config.bits:
       bits = None
     elif bits is None:

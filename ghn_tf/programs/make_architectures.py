@@ -11,7 +11,7 @@ One of your own, under a name:
   python tools/make_architectures.py --space=edge --data_dir=DIR \
     --name=small --train=10000 --max_macs=3000000 --seed=7
 
-The distributions of a space, as tables and a picture, and one network:
+The distributions of a space, and one network:
 
   python tools/make_architectures.py --space=edge --describe --output=edge.png
   python tools/make_architectures.py --draw=models.resnet:resnet8 \
@@ -19,7 +19,11 @@ The distributions of a space, as tables and a picture, and one network:
 
 Whether every stored network can be read, keeps the limits and is in one split:
 
-  python tools/make_architectures.py --space=edge --data_dir=DIR --check
+  python tools/make_architectures.py --space=edge --data_dir=DIR --audit
+
+Whether a network of your own can be predicted, layer by layer:
+
+  python tools/make_architectures.py --check=model.keras
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +40,7 @@ import time
 from absl import flags
 from absl import logging
 
+from ghn_tf import checking
 from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.arch import spec
@@ -43,6 +48,7 @@ from ghn_tf.convnets250k import dataset
 from ghn_tf.convnets250k import records
 from ghn_tf.programs import beam
 from ghn_tf.programs import program
+from ghn_tf.spaces import extent
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 
@@ -99,8 +105,14 @@ _DESCRIBE = flags.DEFINE_bool(
   "Whether to print the distributions instead: of the data set that is in"
   " --data_dir, or else of the space.",
 )
-_CHECK = flags.DEFINE_bool(
+_CHECK = flags.DEFINE_string(
   "check",
+  None,
+  "Network to check instead, all of its layers, and its figures beside those of"
+  f" the space; the status is 1 if it is refused. A target, {targets.HELP}.",
+)
+_AUDIT = flags.DEFINE_bool(
+  "audit",
   False,
   "Whether to read the whole data set that is in --data_dir instead, and to"
   " report what is damaged, outside the limits, or in two splits.",
@@ -108,8 +120,7 @@ _CHECK = flags.DEFINE_bool(
 _DRAW = flags.DEFINE_string(
   "draw",
   None,
-  "Network to draw instead: <split>-<index> of the space, or a target,"
-  f" {targets.HELP}",
+  "Network to draw instead: <split>-<index> of the space, or a target.",
 )
 _OUTPUT = flags.DEFINE_string(
   "output", None, "Picture to write, ending in .png or .svg."
@@ -173,7 +184,7 @@ def _check_flags() -> None:
     raise ValueError(
       f"--name={_NAME.value} is that of a published data set; choose another."
     )
-  if not (_DATA_DIR.value or _DRAW.value or _DESCRIBE.value):
+  if not any((_DATA_DIR.value, _DRAW.value, _DESCRIBE.value, _CHECK.value)):
     raise ValueError("Give --data_dir, the folder of the data set.")
   if _DRAW.value and not _OUTPUT.value:
     raise ValueError("--draw needs --output, the picture to write.")
@@ -265,13 +276,11 @@ def _stored_or_drawn(
     return {
       split: store.Store(path, split) for split in store.split_names(path)
     }
-  nonempty = [split for split, size in collection.sizes.items() if size]
-  size = min(_DESCRIBED, collection.num_train)
+  sizes = {**collection.sizes, "train": min(_DESCRIBED, collection.num_train)}
   return {
-    split: collection.architectures(
-      split, 0, size if split == "train" else collection.sizes[split]
-    )
-    for split in nonempty
+    split: collection.architectures(split, 0, sizes[split])
+    for split, size in collection.sizes.items()
+    if size
   }
 
 
@@ -301,23 +310,30 @@ def describe(collection: splits.Collection) -> None:
     print(f"\nDrawn in {_OUTPUT.value}.")
 
 
-def check(collection: splits.Collection) -> None:
+def check(collection: splits.Collection) -> int:
+  """Prints whether a network can be predicted; returns the exit status."""
+  with program.importing():
+    reading = targets.read(_CHECK.value)
+  print(found := checking.check(reading, extent.of_space(collection.space)))
+  return 0 if found.is_ok else 1
+
+
+def audit(collection: splits.Collection) -> None:
   """Reads a whole data set and prints what is wrong with it.
 
   Raises:
     ValueError: something is.
   """
-  from ghn_tf.convnets250k import audit
+  from ghn_tf.convnets250k import audit as audit_lib
   from ghn_tf.training import metrics
 
   builder = _builder(collection)
   with metrics.progress_bar(None, 0) as bar:
-    found = audit.audit(builder.data_path, collection, bar.update)
-  columns = [field.name for field in dataclasses.fields(audit.SplitAudit)]
-  print("split     ", *(column.rjust(14) for column in columns))
+    found = audit_lib.audit(builder.data_path, collection, bar.update)
+  fields = dataclasses.fields(audit_lib.SplitAudit)
+  print("split     ", *(field.name.rjust(14) for field in fields))
   for split, result in found.items():
-    values = dataclasses.astuple(result)
-    print(f"{split:10}", *(f"{value:14,}" for value in values))
+    print(f"{split:10}", *(f"{n:14,}" for n in dataclasses.astuple(result)))
   wrong = [split for split, result in found.items() if not result.is_clean]
   if _NAME.value is None:  # of one's own, the sizes are in its flags alone
     sizes = {split: result.number for split, result in found.items()}
@@ -333,10 +349,11 @@ def draw(collection: splits.Collection) -> None:
 
   split, _, index = _DRAW.value.rpartition("-")
   if split in splits.SPLITS and index.isdecimal():
-    if split != "train" and int(index) >= collection.sizes.get(split, 0):
+    size = collection.sizes.get(split, 0)
+    if split != "train" and int(index) >= size:
       raise ValueError(
-        f"--draw={_DRAW.value}: {split} of {_SPACE.value} has"
-        f" {collection.sizes.get(split, 0)} architectures."
+        f"--draw={_DRAW.value}: {split} of {_SPACE.value} has {size}"
+        " architectures."
       )
     (architecture,) = itertools.islice(
       collection.architectures(split, int(index), int(index) + 1), 1
@@ -352,8 +369,8 @@ def draw(collection: splits.Collection) -> None:
   )
 
 
-def make_architectures() -> None:
-  """Does what the flags ask for."""
+def make_architectures() -> int:
+  """Does what the flags ask for; returns the exit status."""
   _check_flags()
   collection = _collection()
   if _OUTPUT.value:
@@ -361,16 +378,19 @@ def make_architectures() -> None:
 
     pictures.file_format(_OUTPUT.value)
     files.check_writable(_OUTPUT.value)
+  if _CHECK.value:
+    return check(collection)
   if _DRAW.value:
     draw(collection)
-    return
+    return 0
   program.import_silently("tensorflow")
   if _DESCRIBE.value:
     describe(collection)
-  elif _CHECK.value:
-    check(collection)
+  elif _AUDIT.value:
+    audit(collection)
   else:
     make(collection)
+  return 0
 
 
 def main() -> None:

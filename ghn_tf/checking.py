@@ -1,0 +1,112 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a network can be predicted: all of its layers, and its figures."""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+
+from ghn_tf.arch import measures
+from ghn_tf.arch import spec
+from ghn_tf.reading import network
+from ghn_tf.spaces import extent as extent_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+  """What is said of a network; as text it is a table.
+
+  Attributes:
+    name: of the network.
+    findings: what becomes of each of its layers.
+    figures: its measures, with the least and the greatest of training; these
+      are None where they are not known. Empty if layers are refused.
+    problems: why it cannot be predicted though all layers are understood.
+  """
+
+  name: str
+  findings: Sequence[network.Finding]
+  figures: Sequence[tuple[str, float, tuple[float, float] | None]]
+  problems: Sequence[str] = ()
+
+  @property
+  def is_ok(self) -> bool:
+    """Whether the network can be predicted."""
+    return not self.problems and not any(f.is_refused for f in self.findings)
+
+  def __str__(self) -> str:
+    rows = [("layer", "kind", "verdict", "")]
+    for finding in self.findings:
+      told = (finding.text, finding.remedy, *finding.notes)
+      rows.append(
+        (
+          finding.layer,
+          finding.kind,
+          finding.treatment.value,
+          "; ".join(filter(None, told)),
+        )
+      )
+    lines = _aligned(rows)
+    if self.figures:
+      head = ("measure", "network", "training", "")
+      lines += ["", *_aligned([head, *(_figure(*row) for row in self.figures)])]
+    lines += ["", *self.problems, self._verdict()]
+    return "\n".join(lines)
+
+  def _verdict(self) -> str:
+    refused = sum(finding.is_refused for finding in self.findings)
+    if refused:
+      number = len(self.findings)
+      return f"{self.name}: {refused} of {number} layers are refused."
+    if self.problems:
+      return f"{self.name} cannot be predicted."
+    return f"{self.name} can be predicted."
+
+
+def _figure(
+  name: str, value: float, ends: tuple[float, float] | None
+) -> tuple[str, str, str, str]:
+  """Returns the row of a measure."""
+  told, verdict = "", ""
+  if ends is not None:
+    told = f"{ends[0]:,} to {ends[1]:,}"
+    verdict = "" if ends[0] <= value <= ends[1] else "outside"
+  return name.replace("_", " "), f"{value:,}", told, verdict
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+  """Returns rows as lines whose columns begin at the same places."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return [
+    "  ".join(
+      cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+    ).rstrip()
+    for row in rows
+  ]
+
+
+def check(
+  reading: network.Reading,
+  extent: extent_lib.Extent,
+  tests: Sequence[Callable[[spec.Architecture], None]] = (),
+) -> Check:
+  """Returns what is said of a network.
+
+  Args:
+    reading: of the network.
+    extent: of those of training.
+    tests: raise ValueError of an architecture that cannot be predicted.
+  """
+  architecture = reading.found
+  if architecture is None:
+    return Check(reading.name, reading.findings, ())
+  problems = []
+  for test in tests:
+    try:
+      test(architecture)
+    except ValueError as error:
+      problems.append(str(error))
+  measured = measures.measure(architecture)
+  figures = [
+    (name, value, extent.get(name)) for name, value in measured.items()
+  ]
+  return Check(reading.name, reading.findings, figures, problems)

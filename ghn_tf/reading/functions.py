@@ -1,0 +1,215 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Functions of TensorFlow and operations of Keras 3 in functional models."""
+
+from collections.abc import Callable, Sequence
+import functools
+from typing import Any
+
+from ghn_tf.arch import ops
+from ghn_tf.reading import activations
+from ghn_tf.reading import assembly
+from ghn_tf.reading import records
+from ghn_tf.reading import steps
+
+Reader = Callable[[records.Call], list[steps.Step]]
+
+# Names of the second operand of a function of two.
+_SECOND = ("y", "x2", "b", "value", "bias")
+
+
+def _operands(call: records.Call) -> list[Any]:
+  """Returns both operands of a function of two, tensors and constants."""
+  second = [call.options[key] for key in _SECOND if key in call.options]
+  operands = [*call.arguments, *second]
+  if len(operands) == 1 and isinstance(operands[0], list):
+    operands = operands[0]
+  return operands
+
+
+def _option(call: records.Call, key: str, position: int, default: Any) -> Any:
+  """Returns an argument of a function, or what its operation is made of."""
+  if key in call.options:
+    return call.options[key]
+  if len(call.arguments) > position:
+    return call.arguments[position]
+  return call.config.get(key, default)
+
+
+def arithmetic(merge: steps.Step | None, what: str) -> Reader:
+  """Returns the reader of a function of two operands.
+
+  Args:
+    merge: what it is of two tensors; None if that is not supported.
+    what: it is, for messages.
+  """
+
+  def read(call: records.Call) -> list[steps.Step]:
+    operands = _operands(call)
+    tensors = [o for o in operands if isinstance(o, records.Output)]
+    if len(tensors) == 2:
+      if merge is None:
+        raise records.ReadingError(
+          f"{what} of two tensors is not supported", "use Add or Concatenate"
+        )
+      return [merge]
+    return [steps.absorbed(call.name)]
+
+  return read
+
+
+def mean(op: ops.Op) -> Reader:
+  """Returns the reader of a reduction over all positions."""
+
+  def read(call: records.Call) -> list[steps.Step]:
+    axes = _option(call, "axis", 1, None)
+    keepdims = _option(call, "keepdims", 2, False)
+    axes = list(axes) if isinstance(axes, list | tuple) else [axes]
+    if not all(type(axis) is int for axis in axes):
+      raise records.ReadingError(
+        f"axis={records.show(axes)} is not over all positions",
+        "use axis=[1, 2] on images",
+      )
+
+    def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
+      value = steps.only(values)
+      dimensions = len(value.shape) - 1
+      over = sorted(axis % (dimensions + 2) for axis in axes)
+      if over != list(range(1, dimensions + 1)):
+        raise records.ReadingError(
+          f"axis={axes} is not over all positions of a tensor of shape"
+          f" {list(value.shape)}",
+          "use axis=[1, 2] on images",
+        )
+      pool = steps.global_pool(op, dimensions, bool(keepdims))
+      return pool.place(a, values)
+
+    return [steps.Step(place)]
+
+  return read
+
+
+def concat(call: records.Call) -> list[steps.Step]:
+  """Reads a concatenation."""
+  axis = _option(call, "axis", 1, -1)
+  if type(axis) is not int:
+    raise records.ReadingError(f"axis={records.show(axis)} is not an integer")
+  return [steps.concatenate(axis)]
+
+
+def activation(name: str) -> Reader:
+  """Returns the reader of an activation; see `activations.of_name`."""
+  return lambda call: activations.of_name(name, call.name)
+
+
+def nothing(call: records.Call) -> list[steps.Step]:
+  """Reads what does nothing."""
+  del call
+  return [steps.nothing()]
+
+
+def absorbed(call: records.Call) -> list[steps.Step]:
+  """Reads what the image alone may pass."""
+  return [steps.absorbed(call.name)]
+
+
+def reshape(call: records.Call) -> list[steps.Step]:
+  """Reads a reshape, whose target has the batch for its first axis."""
+  target = _option(call, "newshape", 1, call.options.get("shape"))
+  if (
+    not isinstance(target, list | tuple)
+    or not target
+    or not all(type(size) is int or size is None for size in target)
+  ):
+    raise records.ReadingError(
+      f"has the shape {records.show(target)}, expected integers",
+      "use keras.layers.Reshape or Flatten",
+    )
+  sizes = [-1 if size is None else int(size) for size in target[1:]]
+  return [steps.reshape(sizes)]
+
+
+def _axes(call: records.Call) -> Sequence[int]:
+  axes = _option(call, "axis", 1, None)
+  axes = list(axes) if isinstance(axes, list | tuple) else [axes]
+  if not all(type(axis) is int for axis in axes):
+    raise records.ReadingError(
+      f"axis={records.show(axes)}, expected integers", "name the axes"
+    )
+  return axes
+
+
+def squeeze(call: records.Call) -> list[steps.Step]:
+  """Reads what drops axes of size 1."""
+  axes = _axes(call)
+
+  def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
+    shape = (0, *steps.only(values).shape)
+    drop = {axis % len(shape) for axis in axes}
+    new = [size for axis, size in enumerate(shape) if axis not in drop]
+    if 0 in drop or any(shape[axis] != 1 for axis in drop):
+      raise records.ReadingError(f"drops axes {sorted(drop)} of {list(shape)}")
+    return steps.reshape(new[1:]).place(a, values)
+
+  return [steps.Step(place)]
+
+
+@functools.cache
+def all_kinds() -> dict[str, tuple[str, Reader]]:
+  """Returns the functions that are understood, by kind: meaning and reader."""
+  add = arithmetic(steps.merge(ops.Op.ADD), "a sum")
+  average = mean(ops.Op.GLOBAL_AVG_POOL)
+  meanings: dict[str, tuple[str, Reader, Sequence[str]]] = {
+    "add; a constant at the input is absorbed": (
+      "add",
+      add,
+      ("tf.__operators__.add", "tf.math.add", "tf.add", "ops.Add"),
+    ),
+    "absorbed at the input, with a constant": (
+      "arithmetic",
+      arithmetic(None, "arithmetic"),
+      (
+        "tf.math.subtract",
+        "tf.math.multiply",
+        "tf.math.truediv",
+        "tf.math.divide",
+        "tf.nn.bias_add",
+        "ops.Subtract",
+        "ops.Multiply",
+        "ops.Divide",
+        "ops.TrueDivide",
+      ),
+    ),
+    "absorbed at the input": (
+      "absorbed",
+      absorbed,
+      ("tf.__operators__.getitem", "ops.GetItem"),
+    ),
+    "nothing": (
+      "nothing",
+      nothing,
+      ("tf.cast", "tf.identity", "ops.Cast", "ops.StopGradient"),
+    ),
+    "concat": ("concat", concat, ("tf.concat", "ops.Concatenate")),
+    "global_avg_pool": (
+      "mean",
+      average,
+      ("tf.math.reduce_mean", "ops.Mean"),
+    ),
+    "reshape": ("reshape", reshape, ("tf.reshape", "ops.Reshape")),
+    "squeeze": ("squeeze", squeeze, ("tf.squeeze", "ops.Squeeze")),
+  }
+  found = {
+    kind: (meaning, reader)
+    for meaning, (_, reader, kinds) in meanings.items()
+    for kind in kinds
+  }
+  for name, kinds in (
+    ("relu", ("tf.nn.relu", "ops.Relu", "ops.ReLU")),
+    ("relu6", ("tf.nn.relu6", "ops.Relu6")),
+    ("softmax", ("tf.nn.softmax", "ops.Softmax")),
+    ("sigmoid", ("tf.math.sigmoid", "tf.nn.sigmoid", "ops.Sigmoid")),
+  ):
+    for kind in kinds:
+      found[kind] = (name, activation(name))
+  return found

@@ -1,0 +1,138 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Models of all kinds that people bring, from model to file."""
+
+import importlib
+import pathlib
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from ghn_tf.child import keras_io
+from ghn_tf.child import network
+from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
+from ghn_tf.reading import models
+from ghn_tf.reading import network as reading_lib
+from ghn_tf.reading import stored
+from tests import twins
+from tests import user_models
+
+_FLOAT, _W8A8 = recipe_lib.get("float"), recipe_lib.get("w8a8")
+_EACH = user_models.UNDERSTOOD.items()
+
+
+class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
+  @parameterized.named_parameters(*_EACH)
+  def test_a_model_and_its_architecture_give_the_same(self, build):
+    model = build(keras)
+    reading = models.read(model)
+    architecture = reading.architecture
+    params = twins.calibrated(architecture, _FLOAT)
+    twins.set_weights(model, reading, params)
+    x = twins.images(architecture)
+    actual = network.apply(
+      architecture, params, x, recipe=_FLOAT, training=False
+    )
+    if any("probabilities" in change for change in reading.changes):
+      actual = tf.nn.softmax(actual)
+    expected = twins.logits(model, reading, x)
+    # Both in float32, summed in another order.
+    self.assertAllClose(actual, expected, rtol=1e-4, atol=1e-5)
+
+  @parameterized.named_parameters(*_EACH)
+  def test_a_model_of_keras_3_is_the_same_network(self, build):
+    architecture = keras_io.from_keras(build(keras))
+    other = keras_io.from_keras(build(importlib.import_module("keras")))
+    self.assertEqual(other.fingerprint, architecture.fingerprint)
+    self.assertEqual(other.num_params, architecture.num_params)
+
+  @parameterized.named_parameters(
+    item for item in _EACH if item[0] in ("nested", "noise", "one_dimension")
+  )
+  def test_what_it_has_for_training_comes_back(self, build):
+    model = build(keras)
+    reading = models.read(model)
+    architecture = reading.architecture
+    params = twins.calibrated(architecture, _W8A8)
+    again = keras_io.to_keras(architecture, params, _W8A8, model)
+    kept = [layer.name for layer in again.layers]
+    for finding in reading.findings:
+      if finding.treatment == "training":
+        self.assertIn(finding.layer, kept)
+    x = twins.images(architecture)
+    self.assertAllClose(
+      again(x, training=False),
+      network.apply(architecture, params, x, recipe=_W8A8, training=False),
+      atol=1e-5,
+    )
+    self.assertFalse(np.isnan(again(x, training=True)).any())
+
+  @parameterized.named_parameters(*_EACH)
+  def test_its_file_is_fully_integer(self, build):
+    architecture = keras_io.from_keras(build(keras))
+    params = twins.calibrated(architecture, _W8A8)
+    content = tflite.convert(keras_io.to_keras(architecture, params, _W8A8))
+    x = twins.images(architecture, 16)
+    expected = network.apply(
+      architecture, params, x, recipe=_W8A8, training=False
+    )
+    interpreter = tflite.Interpreter(content)
+    steps = np.round(expected / interpreter.output_scale)
+    codes = interpreter.run(x.numpy()).astype(int)
+    codes -= interpreter.output_zero_point
+    # At most 2 was measured; other CPUs may round another code up.
+    self.assertLessEqual(np.abs(codes - steps).max(), 3)
+
+
+class FilesOfModelsTest(parameterized.TestCase):
+  def _path(self, name: str) -> str:
+    return str(pathlib.Path(self.create_tempdir().full_path, name))
+
+  @parameterized.product(
+    name=["tutorial", "nested", "shared", "functions"],
+    version=[2, 3],
+    kind=["model.keras", "model.h5", "model"],
+  )
+  def test_a_file_is_the_model_that_was_saved(self, name, version, kind):
+    module = keras if version == 2 else importlib.import_module("keras")
+    model = user_models.UNDERSTOOD[name](module)
+    path = self._path(kind)
+    if kind == "model":
+      if version == 3:
+        self.skipTest("Keras 3 writes no SavedModel that tells layers.")
+      model.save(path, save_format="tf")
+    else:
+      model.save(path)
+    architecture = reading_lib.read(stored.network(path)).architecture
+    self.assertEqual(architecture, keras_io.from_keras(model))
+    self.assertEqual(architecture.name, model.name)
+
+  @parameterized.parameters(
+    "tutorial", "nested", "mobilenet_head", "squeezenet_head", "reshaped_mean"
+  )
+  def test_a_tflite_file_is_the_model_without_batch_norm(self, name):
+    model = user_models.UNDERSTOOD[name](keras)
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    path = self._path("model.tflite")
+    pathlib.Path(path).write_bytes(converter.convert())
+    architecture = reading_lib.read(stored.network(path)).architecture
+    expected = keras_io.from_keras(model)
+    self.assertEqual(architecture.input_shape, expected.input_shape)
+    self.assertEqual(architecture.macs, expected.macs)
+    self.assertEqual(architecture.num_classes, expected.num_classes)
+
+  def test_the_file_of_an_integer_network_is_that_network(self):
+    architecture = keras_io.from_keras(user_models.UNDERSTOOD["nested"](keras))
+    params = twins.calibrated(architecture, _W8A8)
+    model = keras_io.to_keras(architecture, params, _W8A8)
+    path = self._path("network.tflite")
+    pathlib.Path(path).write_bytes(tflite.convert(model))
+    again = reading_lib.read(stored.network(path)).architecture
+    self.assertEqual(again.fingerprint, architecture.fingerprint)
+
+
+if __name__ == "__main__":
+  tf.test.main()
