@@ -29,6 +29,7 @@ _DOCUMENTS = tuple(
     *(f"{name}/**/*.md" for name in ("docs", *sources.FOLDERS)),
   )
   for path in sorted(_ROOT.glob(pattern))
+  if "firmware" not in path.parts  # of projects that are written, not of this
 )
 # Flags that are not ours: of absl, and of Slurm.
 _FOREIGN_FLAGS = {"flagfile", "verbosity", "ntasks", "requeue", "signal"}
