@@ -32,6 +32,8 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   edge.tflite.convert
   edge.tflite.Interpreter
   evaluation.networks.evaluate_network
+  finetuning.Config
+  finetuning.finetune
   predictor.Child
   predictor.load
   predictor.Predictor

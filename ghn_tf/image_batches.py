@@ -19,32 +19,42 @@ _CROP_PADDING = 4  # GHN-2's (arXiv 2110.13100)
 def training(
   dataset: data.Dataset, seed: int, number: int, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns an augmented training batch, a pure function of its number.
+  """Returns an augmented training batch as `augmented` does, normalized.
 
-  The batches walk through the training images in an order that is drawn anew
-  each epoch; one may end an epoch and begin the next. Images are padded
-  by 4 black pixels, cropped at random, flipped with probability 1/2 and
-  normalized, as in GHN-2.
+  Returns:
+    Images [B, H, W, C], float32, and labels [B], int32.
+  """
+  images, labels = augmented(dataset.train, seed, number, batch_size)
+  return dataset.normalize(images), labels
+
+
+def augmented(
+  split: data.Split, seed: int, number: int, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns an augmented batch, a pure function of its number.
+
+  The batches walk through the images in an order that is drawn anew each
+  epoch; one may end an epoch and begin the next. Images are padded by 4 black
+  pixels, cropped at random and flipped with probability 1/2, as in GHN-2.
 
   Args:
-    dataset: the set.
+    split: images to train on.
     seed: seed of order and augmentation.
     number: of the batch, from 0.
     batch_size: number of images B.
 
   Returns:
-    Images [B, H, W, C], float32, and labels [B], int32.
+    Images [B, H, W, C], uint8, and labels [B], int32.
   """
   positions = number * batch_size + np.arange(batch_size)
-  epochs, offsets = np.divmod(positions, len(dataset.train))
+  epochs, offsets = np.divmod(positions, len(split))
   indices = np.empty(batch_size, np.int64)
   for epoch in np.unique(epochs):
     chosen = epochs == epoch
-    order = _permutation(seed, int(epoch), len(dataset.train))
+    order = _permutation(seed, int(epoch), len(split))
     indices[chosen] = order[offsets[chosen]]
   generator = np.random.default_rng([seed, 1, number])
-  images = _augment(dataset.train.images[indices], generator)
-  return dataset.normalize(images), dataset.train.labels[indices]
+  return _augment(split.images[indices], generator), split.labels[indices]
 
 
 def evaluation(

@@ -5,6 +5,7 @@ from unittest import mock
 from absl.testing import absltest
 
 from ghn_tf import data
+from ghn_tf import finetuning
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
@@ -48,7 +49,7 @@ class EvaluateNetworkTest(absltest.TestCase):
   def test_random_params_know_nothing_until_a_classifier_is_fitted(self):
     report = self._evaluate(
       recipes=("float",),
-      methods=settings_lib.METHODS,
+      methods=(settings_lib.PREDICTED, settings_lib.RANDOM),
       heads=settings_lib.HEADS,
     )
     random, fitted = (
@@ -60,6 +61,24 @@ class EvaluateNetworkTest(absltest.TestCase):
     self.assertGreater(fitted, random)
     self.assertGreater(predicted, random)
     self.assertIsNone(report.tflite_bytes)
+
+  def test_params_are_trained_on_for_the_epochs_of_a_method(self):
+    def finetune(predictor, child, dataset, config):
+      self.assertIs(predictor, self.predictor)
+      self.assertIs(dataset, self.dataset)
+      trained.append((child.recipe.name, config.epochs))
+      return child
+
+    trained: list[tuple[str, int]] = []
+    with (
+      mock.patch.object(finetuning, "finetune", finetune),
+      mock.patch.object(accuracy, "top1", return_value=0.5),
+    ):
+      report = self._evaluate(
+        recipes=("float", "w2a2"), methods=("predicted", "random+5")
+      )
+    self.assertEqual(trained, [("float", 5), ("w2a2", 5)])
+    self.assertIn(_Setting("w2a2", "random+5"), report.accuracy)
 
   def test_the_range_rule_is_that_of_every_recipe(self):
     rule = recipe_lib.RangeRule.MAX

@@ -69,6 +69,7 @@ _ALL = (
   "ghn_tf.edge",
   "ghn_tf.evaluation",
   "ghn_tf.export",
+  "ghn_tf.finetuning",
   "ghn_tf.predictor",
   "ghn_tf.report",
   "ghn_tf.targets",
@@ -156,6 +157,12 @@ _LAYERS = {
     (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
     + ("ghn_tf.training",),
     (),
+    _PREDICTED_WITH,
+  ),
+  "ghn_tf.finetuning": Layer(
+    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
+    + ("ghn_tf.training",),
+    _TENSORFLOW,
     _PREDICTED_WITH,
   ),
   "ghn_tf.checking": Layer(

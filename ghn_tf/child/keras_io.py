@@ -11,6 +11,7 @@ import contextlib
 import sys
 from typing import Any
 
+import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf.arch import ops
@@ -114,15 +115,22 @@ _PARAM_NAMES = {
 }
 
 
+def _param_weights(
+  layer: keras.layers.Layer,
+) -> Iterator[tuple[tf.Variable, str]]:
+  """Yields the weights of a layer that have params, and the params' names."""
+  for weight in layer.weights:
+    name = weight.name.split("/")[-1].split(":")[0]
+    if name in _PARAM_NAMES:  # and is no variable of the wrapper
+      yield weight, _PARAM_NAMES[name]
+
+
 def _set_weights(
   layer: keras.layers.Layer, node: ops.Node, params: network.Params
 ) -> None:
   """Copies a node's params into its layer, wrapped or not."""
-  for weight in layer.weights:
-    weight_name = weight.name.split("/")[-1].split(":")[0]
-    if weight_name not in _PARAM_NAMES:
-      continue  # a variable of the wrapper
-    key = f"{node.name}/{_PARAM_NAMES[weight_name]}"
+  for weight, param in _param_weights(layer):
+    key = f"{node.name}/{param}"
     if key not in params:
       raise ValueError(
         f"params lack {key!r}; predict and calibrate the network first."
@@ -199,6 +207,41 @@ def to_keras(
   logits = training.dropped("", outputs[-1:])
   with _recursion(3 * len(architecture.nodes)):
     return keras.Model(image, logits[0], name=architecture.name)
+
+
+def trained_params(
+  architecture: spec.Architecture, model: keras.Model
+) -> dict[str, tf.Tensor]:
+  """Returns what training may have changed in a model of `to_keras`.
+
+  Args:
+    architecture: of the model.
+    model: as `to_keras` gave it, or as it was loaded from a file.
+
+  Returns:
+    Every tensor of `architecture.param_specs` by name. BatchNorm's statistics
+    and ranges are left out: `calibrate` takes them anew.
+
+  Raises:
+    ValueError: the model is not of that architecture.
+  """
+  found = {}
+  for layer in model.layers:
+    name = layer.name.removeprefix("quant_")
+    for weight, param in _param_weights(layer):
+      found[f"{name}/{param}"] = tf.convert_to_tensor(weight)
+  params = {}
+  for param in architecture.param_specs:
+    value = found.get(param.name)
+    if value is None or tuple(value.shape) != param.shape:
+      shape = None if value is None else list(value.shape)
+      raise ValueError(
+        f"Model {model.name!r} has {param.name!r} of shape {shape}, but"
+        f" {list(param.shape)} in network {architecture.name!r}; give a model"
+        " that to_keras made of it."
+      )
+    params[param.name] = value
+  return params
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf import data
+from ghn_tf import finetuning
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy
@@ -100,8 +101,9 @@ def evaluate_network(
   measured = _Measurement(predictor, architecture, dataset, settings)
   found: dict[settings_lib.Setting, float] = {}
   for method in settings.methods:
+    start_of, epochs = settings_lib.parse_method(method)
     params = None
-    if method == settings_lib.RANDOM:
+    if start_of == settings_lib.RANDOM:
       params = random_params.he_normal(architecture)
     for recipe in settings.recipes:
       child = predictor.child(
@@ -110,6 +112,10 @@ def evaluate_network(
         calibration_images=dataset.train.images[: sizes.CALIBRATION_IMAGES],
         params=params,
       )
+      if epochs:
+        child = finetuning.finetune(
+          predictor, child, dataset, finetuning.Config(epochs=epochs)
+        )
       for head, batch_norm in itertools.product(
         settings.heads, settings.batch_norms
       ):

@@ -3,13 +3,15 @@
 """The ways in which a network is measured, known before TensorFlow is there."""
 
 import dataclasses
+import re
 
 from ghn_tf.quant import recipe as recipe_lib
 
-# Where parameters come from.
+# Where parameters come from; "random+5" are random ones after 5 epochs of
+# training.
 PREDICTED = "predicted"
 RANDOM = "random"
-METHODS = (PREDICTED, RANDOM)
+_METHOD = re.compile(r"(predicted|random)(?:\+([1-9]\d{0,3}))?")
 # Where the classifier comes from: with the other parameters, or it is solved
 # for in closed form (`child.head`).
 OWN = "own"
@@ -30,7 +32,8 @@ class Setting:
 
   Attributes:
     recipe: name of how it is rounded, or `FILE`.
-    method: one of `METHODS`.
+    method: `PREDICTED` or `RANDOM`, and after a plus for how many epochs they
+      were trained on, in the recipe.
     head: one of `HEADS`.
     batch_norm: one of `BATCH_NORMS`.
   """
@@ -47,7 +50,7 @@ class Settings:
 
   Attributes:
     recipes: names; of w8a8 with stored statistics the file is measured too.
-    methods: of `METHODS`.
+    methods: as `Setting` has them.
     heads: of `HEADS`.
     batch_norms: of `BATCH_NORMS`.
     num_images: number of test images; all if None.
@@ -68,8 +71,9 @@ class Settings:
   def __post_init__(self):
     for recipe in self.recipes:
       recipe_lib.get(recipe)
+    for method in self.methods:
+      parse_method(method)
     for name, choices in (
-      ("methods", METHODS),
       ("heads", HEADS),
       ("batch_norms", BATCH_NORMS),
     ):
@@ -85,3 +89,19 @@ class Settings:
           f"{name} must be at least one, none of them twice; got"
           f" {','.join(values)!r}."
         )
+
+
+def parse_method(method: str) -> tuple[str, int]:
+  """Returns where params begin, and for how many epochs they are trained.
+
+  Raises:
+    ValueError: it is none.
+  """
+  match = _METHOD.fullmatch(method)
+  if not match:
+    raise ValueError(
+      f"methods must be {PREDICTED} or {RANDOM}, and may go on with epochs of"
+      f" training, as in {RANDOM}+5; got {method!r}."
+    )
+  start, epochs = match.groups()
+  return start, int(epochs or 0)

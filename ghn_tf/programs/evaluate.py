@@ -106,7 +106,8 @@ _RECIPES = flags.DEFINE_list(
 _METHODS = flags.DEFINE_list(
   "methods",
   [settings_lib.PREDICTED],
-  "Where parameters come from: predicted; random, as He initializes them.",
+  "Where parameters come from: predicted; random, as He initializes them. After"
+  " a plus, for how many epochs they are trained on, in each recipe: random+5.",
 )
 _HEADS = flags.DEFINE_list(
   "heads",

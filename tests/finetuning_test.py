@@ -1,0 +1,100 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from ghn_tf import data
+from ghn_tf import finetuning
+from ghn_tf import predictor as predictor_lib
+from ghn_tf.child import accuracy
+from ghn_tf.child import random_params
+from ghn_tf.edge import tflite
+
+
+class FinetuneTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.predictor = predictor_lib.load("quickstart")
+    cls.dataset = data.load(data.SAMPLE)
+    (cls.network,) = cls.predictor.split("val", 1)
+
+  def _child(self, recipe: str) -> predictor_lib.Child:
+    params = random_params.he_normal(self.network)
+    return self.predictor.child(self.network, recipe, params=params)
+
+  def _top1(self, child: predictor_lib.Child) -> float:
+    split = self.dataset.train
+    images = self.predictor.normalize(split.images)
+    batches = [(images, split.labels)]
+    return accuracy.top1(
+      child.architecture, child.params, batches, child.recipe, training=False
+    )
+
+  @parameterized.parameters("float", "w4a4")
+  def test_random_params_learn_what_they_are_trained_on(self, recipe):
+    start = self._child(recipe)
+    config = finetuning.Config(epochs=4, batch_size=32)
+    end = finetuning.finetune(self.predictor, start, self.dataset, config)
+    self.assertEqual(end.recipe, start.recipe)
+    self.assertCountEqual(end.params, start.params)
+    # Chance is 10 %; 112 steps are few.
+    self.assertLess(self._top1(start), 0.2)
+    self.assertGreater(self._top1(end), 0.25)
+
+  def test_what_was_trained_becomes_a_file(self):
+    config = finetuning.Config(epochs=1)
+    child = finetuning.finetune(
+      self.predictor, self._child("w4a8"), self.dataset, config
+    )
+    images = self.predictor.normalize(self.dataset.test.images[:64])
+    interpreter = tflite.Interpreter(child.to_tflite())
+    codes = interpreter.run(images).astype(float)
+    logits = interpreter.output_scale * (codes - interpreter.output_zero_point)
+    # A code that is rounded the other way moves some logits by a step or two.
+    steps = np.abs(logits - child.apply(images)) / interpreter.output_scale
+    self.assertLess(np.median(steps), 1.5)
+
+  def test_a_rate_of_almost_nothing_changes_almost_nothing(self):
+    start = self.predictor.child(self.network, "float")
+    config = finetuning.Config(epochs=1, learning_rate=1e-12)
+    end = finetuning.finetune(self.predictor, start, self.dataset, config)
+    for spec in self.network.param_specs:
+      np.testing.assert_allclose(
+        end.params[spec.name], start.params[spec.name], 1e-6, 1e-7
+      )
+
+  @parameterized.parameters(
+    ({"epochs": 0}, "epochs must be at least 1, got 0"),
+    ({"learning_rate": float("nan")}, "learning_rate must be .* got nan"),
+    ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
+  )
+  def test_wrong_values_are_named(self, values, message):
+    with self.assertRaisesRegex(ValueError, message):
+      finetuning.Config(**values)
+
+  def test_images_of_another_kind_are_named(self):
+    child = self._child("float")
+    config = finetuning.Config(epochs=1)
+    split = data.Split(
+      np.zeros((64, 8, 8, 3), np.uint8), np.zeros(64, np.int32)
+    )
+    small = dataclasses.replace(self.dataset, train=split)
+    with self.assertRaisesRegex(
+      ValueError, r"\(32, 32, 3\), but .*\(8, 8, 3\)"
+    ):
+      finetuning.finetune(self.predictor, child, small, config)
+    few = dataclasses.replace(self.dataset, num_classes=3)
+    with self.assertRaisesRegex(ValueError, "classes of 10, but .* 3"):
+      finetuning.finetune(self.predictor, child, few, config)
+    with self.assertRaisesRegex(ValueError, "900 training images, expected at"):
+      finetuning.finetune(
+        self.predictor, child, self.dataset, finetuning.Config(batch_size=1000)
+      )
+
+
+if __name__ == "__main__":
+  absltest.main()
