@@ -38,6 +38,7 @@ class EmulateTest(absltest.TestCase):
       "one.tflite",
       output="one.json",
       targets="tflm",
+      html=True,
       inputs=self.folder / "inputs.npy",
       labels=self.folder / "labels.npy",
     )
@@ -55,6 +56,7 @@ class EmulateTest(absltest.TestCase):
     self.assertEqual({key: report[key] for key in expected}, expected)
     self.assertLen(report["operators"], 5)
     self.assertIn("accuracy", {f["name"] for f in report["figures"]})
+    self.assertIn("<h1>one.tflite</h1>", (self.folder / "one.html").read_text())
     _, header, line = done.stdout.splitlines()
     self.assertStartsWith(header, "target ")
     self.assertIn(f"{report['arena_bytes']:,}", line)

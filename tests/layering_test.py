@@ -177,6 +177,7 @@ _LAYERS = {
     ("matplotlib", "numpy"),
     (*_TENSORFLOW, "psutil", "tqdm"),
   ),
+  "ghn_tf.report.edge_page": Layer(("ghn_tf.edge",), (), ("numpy",)),
   # How good are they?
   "ghn_tf.evaluation": Layer(_ALL, _TENSORFLOW, _PREDICTED_WITH),
   "ghn_tf.evaluation.pipeline": Layer(

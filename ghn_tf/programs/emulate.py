@@ -18,8 +18,10 @@ from absl import flags
 
 from ghn_tf import files
 from ghn_tf.edge import emulation
+from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.programs import program
+from ghn_tf.report import edge_page
 
 _MODEL = flags.DEFINE_multi_string(
   "model", None, "Integer .tflite file; may be repeated.", required=True
@@ -35,6 +37,9 @@ _OUTPUT = flags.DEFINE_string(
 )
 _OVERWRITE = flags.DEFINE_bool(
   "overwrite", False, "Whether to replace an output that exists."
+)
+_HTML = flags.DEFINE_bool(
+  "html", False, "Whether to write a page to look at beside each JSON file."
 )
 _INPUTS = flags.DEFINE_string(
   "inputs",
@@ -65,7 +70,8 @@ def _outputs(models: Sequence[pathlib.Path]) -> list[pathlib.Path]:
     raise ValueError(f"--output must end in .json, got {str(output)!r}.")
   if len({*outputs}) < len(outputs):
     raise ValueError("Two of --model have the same name; rename one.")
-  for path in outputs:
+  pages = [path.with_suffix(".html") for path in outputs if _HTML.value]
+  for path in (*outputs, *pages):
     files.check_writable(path, overwrite=_OVERWRITE.value)
   return outputs
 
@@ -101,6 +107,10 @@ def emulate() -> None:
         failures.append(f"{path}: {results.failure}")
       if results.reports:
         files.write(output, report_lib.to_json(results.reports))
+        if _HTML.value:
+          model = model_file.read(path.read_bytes())
+          page = edge_page.page(path.name, model, results.reports)
+          files.write(output.with_suffix(".html"), page)
         print(f"{path}\n{report_lib.tabulate(results.reports)}")
   if failures:
     raise ValueError("\n".join(failures))

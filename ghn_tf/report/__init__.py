@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is looked at: pictures of networks, their statistics, learning curves.
 
-In: architectures, or the records of a run. Out: a picture or a table.
+In: architectures, the records of a run, or edge reports. Out: a picture, a
+table or a page.
 The only package that may import matplotlib.
 """
