@@ -30,7 +30,7 @@ help:
 	@echo 'make conformance    run the whole conformance table (long)'
 	@echo 'make architectures  encode and run 10,800 sampled networks (long)'
 	@echo 'make endurance      kill a training process twenty times (long)'
-	@echo 'make fuzz           10,000 wrong inputs to the readers of files (long)'
+	@echo 'make fuzz           110,000 wrong inputs to the readers of files (long)'
 	@echo 'make lint           check style, format and types'
 	@echo 'make clean          remove .venv, demo and what builds leave'
 
@@ -60,7 +60,7 @@ endurance: $(DEV_STAMP)
 	$(PY) -m pytest -m large tests/train_test.py
 
 fuzz: $(DEV_STAMP)
-	$(PY) -m pytest -n 2 -m large tests/fuzz_test.py
+	$(PY) -m pytest -n 2 -m large tests/fuzz_test.py tests/tflite_fuzz_test.py
 
 lint: $(DEV_STAMP)
 	$(PY) -m ruff check
