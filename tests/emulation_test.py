@@ -7,6 +7,7 @@ import numpy as np
 from ghn_tf.edge import emulation
 from ghn_tf.edge import model_file
 from ghn_tf.edge import tflm
+from ghn_tf.edge.cortexm import emulator
 from tests import int8_files
 from tests import micro
 
@@ -22,6 +23,15 @@ class EmulationTest(parameterized.TestCase):
     (report,) = emulation.emulate(content, ["tflm"], inputs, labels).reports
     (accuracy,) = [f for f in report.figures if f.name == "accuracy"]
     self.assertEqual(accuracy.value, 0.75)
+
+  @absltest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
+  @absltest.skipUnless(emulator.is_installed(), emulator.MISSING)
+  def test_a_cortex_m_gives_the_codes_of_tflite_micro(self):
+    results = emulation.emulate(int8_files.network(), ["cortex_m4"])
+    self.assertEmpty(results.errors)
+    (report,) = results.reports
+    self.assertEqual(report.max_lsb_difference, 0)
+    self.assertGreater(report.instructions, report.macs)
 
   @parameterized.parameters(
     (["tflm", "abacus"], "No target 'abacus'; there are tflm"),

@@ -18,6 +18,8 @@ from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import tflm
 from ghn_tf.edge import vela
+from ghn_tf.edge.cortexm import cores
+from ghn_tf.edge.cortexm import program
 
 # Of one target and file; the slowest of MLPerf Tiny takes a tenth.
 _SECONDS, _MEMORY_BYTES = 600, 1 << 32
@@ -70,9 +72,22 @@ def _edgetpu(task: Task) -> report_lib.EdgeReport:
   return edgetpu.report(task.model, task.inputs, task.labels)
 
 
+def _cortex_m(core: str, task: Task) -> report_lib.EdgeReport:
+  chip = program.Chip(task.content, core)
+  report, outputs = chip.report(), chip.logits(task.inputs)
+  expected = task.expected.reshape(outputs.shape)
+  steps = np.abs(outputs.astype(np.int64) - expected).max()
+  return dataclasses.replace(
+    report,
+    max_lsb_difference=int(steps),
+    figures=[*report.figures, *task.accuracy(outputs, report.tool)],
+  )
+
+
 # What a user may name, in the order in which it is shown.
 TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
   "tflm": _tflm,
+  **{name: functools.partial(_cortex_m, name) for name in cores.CORES},
   **{a.target: functools.partial(_vela, a) for a in vela.ACCELERATORS},
   edgetpu.TARGET: _edgetpu,
 }
