@@ -34,7 +34,7 @@ class EmulationTest(parameterized.TestCase):
     self.assertGreater(report.instructions, report.macs)
 
   @parameterized.parameters(
-    (["tflm", "abacus"], "No target 'abacus'; there are tflm"),
+    (["tflm", "abacus"], "No target 'abacus'; there are file, tflm"),
     (["tflm", "tflm"], "Expected different targets"),
     ([], "Expected different targets"),
   )

@@ -103,11 +103,11 @@ class FlagsTest(parameterized.TestCase):
     (
       "tools/to_tflite.py --checkpoint=c --target=t --output=o"
       " --emulate=abacus",
-      "No target 'abacus'; there are tflm",
+      "No target 'abacus'; there are file, tflm",
     ),
     (
       "tools/emulate.py --model=a --output=b.json --targets=tflm,abacus",
-      "No target 'abacus'; there are tflm",
+      "No target 'abacus'; there are file, tflm",
     ),
     ("tools/emulate.py --model=a --output=b", "--output must end in .json"),
   )

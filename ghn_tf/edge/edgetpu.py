@@ -19,6 +19,7 @@ from ghn_tf.edge import integer_kernels
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import rounding
+from ghn_tf.edge import sizes
 from ghn_tf.edge import systolic
 
 TARGET = "edgetpu"
@@ -63,19 +64,6 @@ def _parameter_bytes(model: model_file.ModelFile, operator: int) -> int:
   inputs = model.operators[operator].inputs
   read = [model.tensors[index] for index in inputs if index >= 0]
   return sum(tensor.num_bytes for tensor in read if tensor.data is not None)
-
-
-def _activation_bytes(model: model_file.ModelFile, mapped: int) -> int:
-  """Returns the most bytes of activations at any operator on the chip."""
-  most = 0
-  for index in range(mapped):
-    alive = [
-      model.tensors[tensor].num_bytes
-      for tensor, (first, last) in model.lifetimes.items()
-      if first <= index <= last
-    ]
-    most = max(most, sum(alive))
-  return most
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> int:
@@ -153,7 +141,7 @@ def report(
     target=TARGET,
     source="simulated",
     tool=tool,
-    arena_bytes=_activation_bytes(model, mapped),
+    arena_bytes=sizes.arena_bytes(model),
     flash_bytes=model.num_bytes,
     macs=model.macs,
     max_lsb_difference=steps.get(model.outputs[0]),

@@ -16,6 +16,7 @@ from ghn_tf.edge import edgetpu
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
+from ghn_tf.edge import sizes
 from ghn_tf.edge import tflm
 from ghn_tf.edge import vela
 from ghn_tf.edge.cortexm import cores
@@ -58,6 +59,10 @@ class Task:
     return [report_lib.Figure("accuracy", value, "simulated", tool, note)]
 
 
+def _file(task: Task) -> report_lib.EdgeReport:
+  return sizes.report(task.model)
+
+
 def _tflm(task: Task) -> report_lib.EdgeReport:
   report = tflm.report(task.content, task.model, task.inputs)
   accuracy = task.accuracy(task.expected, report.tool)
@@ -86,6 +91,7 @@ def _cortex_m(core: str, task: Task) -> report_lib.EdgeReport:
 
 # What a user may name, in the order in which it is shown.
 TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
+  sizes.TARGET: _file,
   "tflm": _tflm,
   **{name: functools.partial(_cortex_m, name) for name in cores.CORES},
   **{a.target: functools.partial(_vela, a) for a in vela.ACCELERATORS},
