@@ -58,7 +58,12 @@ class ToTfliteTest(absltest.TestCase):
     )
 
   def test_writes_an_integer_file_and_its_description(self):
-    done = self._run(recipe="w4a8", output="w4a8.tflite")
+    done = self._run(
+      recipe="w4a8",
+      output="w4a8.tflite",
+      emulate="file,edgetpu",
+      emulate_images=20,
+    )
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertEmpty(programs.foreign_lines(done.stderr))
     content = (self.folder / "w4a8.tflite").read_bytes()
@@ -71,6 +76,19 @@ class ToTfliteTest(absltest.TestCase):
       described["input"]["scale"], tflite.Interpreter(content).input_scale
     )
     self.assertEqual(described["accuracy"]["num_images"], 500)
+    sizes, edgetpu = described["reports"]
+    self.assertEqual(sizes["flash_bytes"], len(content))
+    # Its packed INT4 kernels are not for that chip, so that nothing is mapped.
+    self.assertEqual(
+      {own["placement"] for own in edgetpu["operators"]}, {"cpu"}
+    )
+    self.assertIn("INT4", edgetpu["operators"][0]["reason"])
+    (accuracy,) = [
+      figure["note"]
+      for figure in edgetpu["figures"]
+      if figure["name"] == "double_rounding_accuracy"
+    ]
+    self.assertEqual(accuracy, "top-1, 20 images")
     self.assertEqual(described["input"]["shape"], [1, 32, 32, 3])
     self.assertEqual(
       described["hypernetwork"], {"checkpoint": self.checkpoint, "step": 0}
