@@ -59,6 +59,24 @@ class TflmTest(absltest.TestCase):
     ]
     self.assertIn("RELU6 0 ('t1'): 60 LSB", figure.note)
 
+  def test_a_runtime_that_refuses_the_file_is_told(self):
+    # TFLite wants a bias, TFLite Micro does without.
+    b = int8_files.Builder()
+    image = b.tensor([1, 1, 1, 4])
+    kernel = b.tensor([1, 1, 1, 4], (0.5, 0), np.ones((1, 1, 1, 4), np.int8))
+    output = b.tensor([1, 1, 1, 1])
+    options = {name: 1 for name in ("strideW", "strideH")}
+    b.operator(
+      "CONV_2D", [image, kernel], output, kind="Conv2DOptions", **options
+    )
+    content = b.build([image], [output])
+    inputs = int8_files.inputs([1, 1, 1, 4])
+    report = tflm.report(content, model_file.read(content), inputs)
+    figures = {figure.name: figure for figure in report.figures}
+    for name in ("litert_reference_max_lsb", "litert_xnnpack_max_lsb"):
+      self.assertIsNone(figures[name].value)
+      self.assertIn("refuses the file", figures[name].note)
+
   def test_a_file_that_it_refuses_is_an_error(self):
     b = int8_files.Builder()
     image = b.tensor([1, 4])

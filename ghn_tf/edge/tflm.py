@@ -165,17 +165,20 @@ class Comparison:
   Attributes:
     runtime: its name and its kernels.
     tool: name and version.
-    max_lsb: greatest difference of the file's output, in its steps.
+    max_lsb: greatest difference of the file's output, in its steps; None where
+      the runtime refuses the file.
     share: of the output codes that differ.
     operators: index of each operator that makes other codes of equal ones, with
       the greatest difference in steps of its output.
+    refusal: why the runtime refuses the file, else empty.
   """
 
   runtime: str
   tool: str
-  max_lsb: int
+  max_lsb: int | None
   share: float
   operators: dict[int, int]
+  refusal: str = ""
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -198,7 +201,7 @@ class _Tflite:
       )
       self._interpreter.allocate_tensors()
     except RuntimeError as error:
-      raise ValueError(f"{kind.name} refuses the file: {error}") from error
+      raise ValueError(f"refuses the file: {error}") from error
 
   def run(
     self, codes: np.ndarray, model: model_file.ModelFile, kept: Sequence[int]
@@ -224,7 +227,7 @@ def compare(
     default delegate, which does not show what single operators make.
 
   Raises:
-    ValueError: TFLite Micro or a runtime does not take the file.
+    ValueError: TFLite Micro does not take the file.
     ModuleNotFoundError: TFLite Micro is not installed.
   """
   micro = Interpreter(content, model, keep_tensors=True)
@@ -243,7 +246,12 @@ def _compare(
   inputs: np.ndarray,
   expected: Sequence[dict[int, np.ndarray]],
 ) -> Comparison:
-  runtime = _Tflite(kind, content)
+  distribution = kind.package.replace("_", "-")
+  tool = f"{distribution} {metadata.version(distribution)}"
+  try:
+    runtime = _Tflite(kind, content)
+  except ValueError as error:
+    return Comparison(kind.name, tool, None, 0.0, {}, str(error))
   output = model.outputs[0]
   greatest, different, total = 0, 0, 0
   operators: dict[int, int] = {}
@@ -261,8 +269,6 @@ def _compare(
       overwritten = _overwritten(model, actual)
       for index, own in _causes(model, steps, overwritten).items():
         operators[index] = max(operators.get(index, 0), own)
-  distribution = kind.package.replace("_", "-")
-  tool = f"{distribution} {metadata.version(distribution)}"
   return Comparison(kind.name, tool, greatest, different / total, operators)
 
 
@@ -337,7 +343,7 @@ def report(
       f" {steps} LSB"
       for i, steps in sorted(found.operators.items())
     )
-    note = f"{100 * found.share:.2f} % of the output codes"
+    note = found.refusal or f"{100 * found.share:.2f} % of the output codes"
     figures.append(
       report_lib.Figure(
         f"{found.runtime}_max_lsb",
@@ -354,7 +360,9 @@ def report(
     arena_bytes=arena["total"],
     flash_bytes=model.num_bytes,
     macs=model.macs,
-    max_lsb_difference=max((c.max_lsb for c in compared), default=None),
+    max_lsb_difference=max(
+      (c.max_lsb for c in compared if c.max_lsb is not None), default=None
+    ),
     operators=[
       report_lib.OperatorReport(
         operator.index,
@@ -371,7 +379,8 @@ def report(
 
 
 def _worst(compared: Sequence[Comparison], operator: int) -> int | None:
-  return max((c.operators.get(operator, 0) for c in compared), default=None)
+  taken = [c for c in compared if not c.refusal]
+  return max((c.operators.get(operator, 0) for c in taken), default=None)
 
 
 def _output_name(model: model_file.ModelFile, operator: int) -> str:
