@@ -62,7 +62,14 @@ _TRAINED_WITH = (
   "tqdm",
 )
 _PREDICTED_WITH = (*_TENSORFLOW, *_TRAINED_WITH, _TFMOT)
-_STARTED_WITH = (*_PREDICTED_WITH, "absl", "apache_beam", "matplotlib")
+_STARTED_WITH = (
+  *_PREDICTED_WITH,
+  "absl",
+  "ai_edge_litert",
+  "apache_beam",
+  "flatbuffers",
+  "matplotlib",
+)
 _ALL = (
   *_MIDDLE,
   "ghn_tf.checking",
@@ -87,7 +94,7 @@ _LAYERS = {
   "ghn_tf.edge": Layer(
     ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
     + ("ghn_tf.quant.recipe",),
-    (*_TENSORFLOW, "ai_edge_litert", "tflite_runtime"),
+    (*_TENSORFLOW, "ai_edge_litert", "flatbuffers", "tflite_runtime"),
   ),
   "ghn_tf.files": Layer(),
   "ghn_tf.image_batches": Layer(

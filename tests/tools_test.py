@@ -61,6 +61,7 @@ class ToTfliteTest(absltest.TestCase):
     done = self._run(
       recipe="w4a8",
       output="w4a8.tflite",
+      pack_int4=False,
       emulate="file,edgetpu",
       emulate_images=20,
     )

@@ -19,6 +19,7 @@ import tempfile
 
 from ghn_tf.edge import model_file
 from ghn_tf.edge import native_output
+from ghn_tf.edge import packing
 from ghn_tf.edge import report as report_lib
 
 _INSTALL = "Vela is not installed; pip install 'ghn_tf[edge]'."
@@ -91,6 +92,10 @@ def report(
     ValueError: Vela does not compile the file.
     ModuleNotFoundError: it is not installed.
   """
+  # Given packed kernels, Vela 5.2.0 ends with a division by zero.
+  is_packed = packing.is_packed(model)
+  if is_packed:
+    content = packing.unpacked(content)
   summary, layers, reasons = _compile(content, accelerator)
   tool = f"ethos-u-vela {metadata.version('ethos-u-vela')}"
   operators = _operators(model, layers, reasons)
@@ -102,6 +107,7 @@ def report(
   }
   flash = sizes["on_chip_flash"] + sizes["off_chip_flash"]
   values: dict[str, report_lib.Value] = {
+    "is_unpacked_before": is_packed,
     "system": accelerator.system,
     "memory_mode": accelerator.memory,
     "clock_mhz": float(summary["core_clock"]) / 1e6,

@@ -72,6 +72,12 @@ _CALIBRATION_IMAGES = flags.DEFINE_integer(
   "Number of training images to calibrate on.",
   lower_bound=sizes.BATCH_SIZE,
 )
+_PACK_INT4 = flags.DEFINE_bool(
+  "pack_int4",
+  True,
+  "Whether kernels of at most 4 bits are stored two codes to a byte; without,"
+  " the same codes have a byte each, for runtimes that know no others.",
+)
 _EMULATE = flags.DEFINE_list(
   "emulate", [], f"Targets to emulate, by commas: {emulation.HELP}."
 )
@@ -118,6 +124,7 @@ def to_tflite() -> None:
   program.import_silently("tensorflow")
   from ghn_tf import export
   from ghn_tf import predictor as predictor_lib
+  from ghn_tf.edge import packing
   from ghn_tf.edge import tflite
 
   predictor = predictor_lib.load(path)
@@ -131,6 +138,8 @@ def to_tflite() -> None:
   )
   with program.hidden():  # the interpreter names its delegate
     content = child.to_tflite()
+    if not _PACK_INT4.value:
+      content = packing.unpacked(content)
     description = export.describe(
       predictor, child, content, dataset, _CHECKPOINT.value
     )
