@@ -17,6 +17,7 @@ from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.training import config
+from tests import int8_files
 from tests import programs
 from tests import reference_data
 from tests import sources
@@ -110,6 +111,7 @@ _SMALL = {
     " --steps=1 --meta_batch_size=1 --image_batch_size=4"
     " --evaluation_architectures=1 --evaluation_images=20"
   ),
+  "tools/emulate.py": "--targets=file,edgetpu",
   "tools/evaluate.py": (
     "--checkpoint=quickstart --splits=val --num_architectures=1 --num_images=20"
     " --recipes=w8a8 --batch_norms=stored"
@@ -136,6 +138,8 @@ class RunTest(parameterized.TestCase):
     shapes = ghn2_weights.shapes(ghn_config.GhnConfig())
     zeros = {name: np.zeros(s, np.float32) for name, s in shapes.items()}
     np.savez(folder / "weights.npz", **zeros)
+    if program == "tools/emulate.py":  # of what another command has written
+      (folder / "resnet8.tflite").write_bytes(int8_files.network())
     done = programs.run_python(
       *arguments, *_SMALL[program].split(), folder=folder
     )
