@@ -100,13 +100,13 @@ def _common_step(
     multiplier, shift = requantize.quantize_multiplier(scale / twice)
     # Where it is 1/2, and so exact, it may as well be half of twice as much.
     left, shift = (20, shift) if shift else (21, -1)
-    inputs.append((left, multiplier, max(shift, -22)))
-    if multiplier and shift < -22:
-      raise ValueError("has inputs of which one has steps 2^22 times as fine")
-  output = requantize.quantize_multiplier(twice / (2**20 * scales[2]))
-  if not requantize.are_small([output[1]], 0):
-    raise ValueError("has an output whose steps are far from its inputs'")
-  return inputs, output
+    inputs.append((left, multiplier, shift))
+  multiplier, shift = requantize.quantize_multiplier(
+    twice / (2**20 * scales[2])
+  )
+  if multiplier and shift > -1:
+    raise ValueError("has an output of steps 2^19 times as fine as its inputs'")
+  return inputs, (multiplier, min(shift, -1))
 
 
 def add(operands: geometry.Operands) -> list[calls.Call]:

@@ -15,7 +15,7 @@ void add(const sum *s) {
   const int32_t zeros1 = s->zero[0] * (1 << 19);
   const int32_t zeros2 = s->zero[1] * (1 << left2);
   const int32_t half2 = 1 << (shift2 - 1);
-  const int32_t half = (2 * s->zero[2] + 1) * (1 << (shift - 1));
+  const int32_t half = 1 << (shift - 1), zero = s->zero[2];
   const int32_t low = s->low, high = s->high;
   int8_t *output = b->output;
   for (int32_t o = 0; o < b->outer; ++o) {
@@ -27,7 +27,7 @@ void add(const sum *s) {
       y = (y + (y >> 31) + half2) >> shift2;
       y += *first * (1 << 19) - zeros1;
       y = high_word(y * 2, factor);
-      y = (y + (y >> 31) + half) >> shift;
+      y = ((y + (y >> 31) + half) >> shift) + zero;
       *output++ = (int8_t)clamp(y, low, high);
       first += step1;
       second += step2;
@@ -48,7 +48,7 @@ void subtract(const difference *d) {
           rescale_small((*second - d->zero[1]) * (1 << d->left[1]),
                         d->multiplier[1], d->shift[1], 0);
       const int32_t code =
-          rescale_small(x - y, d->multiplier[2], d->shift[2], d->zero[2]);
+          rescale_small(x - y, d->multiplier[2], d->shift[2], 0) + d->zero[2];
       *output++ = (int8_t)clamp(code, d->low, d->high);
       first += b->first_inner;
       second += b->second_inner;

@@ -92,7 +92,7 @@ typedef struct {
 
 // In units of 2^-20 of twice the greater step: first, which has it, is so by a
 // shift of 19, second by left, multiplier[0] and shift[0]. Their sum becomes a
-// code by multiplier[1] and shift[1]. Shifts are from -1 to -22.
+// code by multiplier[1] and shift[1]. Shifts are from -1 to -31.
 typedef struct {
   broadcast operands;
   int32_t multiplier[2];
