@@ -13,12 +13,18 @@ from ghn_tf.edge import tflm
 from ghn_tf.edge.cortexm import cores
 from ghn_tf.edge.cortexm import emulator
 from ghn_tf.edge.cortexm import program
+from ghn_tf.edge.cortexm import qemu
 from ghn_tf.edge.cortexm import toolchain
+from tests import int8_files
 from tests import micro
 from tests import random_operators
 
 _OPERATORS = 44
 _IMAGES = 2
+
+
+def _networks() -> int:
+  return int(os.environ.get("GHN_TF_NETWORKS", "100"))
 
 
 class KernelsTest(parameterized.TestCase):
@@ -52,15 +58,39 @@ class KernelsTest(parameterized.TestCase):
         chip.logits(codes[np.newaxis])[0], expected[last].reshape(-1)
       )
 
+  @parameterized.parameters("conv", "depthwise")
+  def test_vectors_give_the_same(self, kind: str):
+    self._check_vectors(kind, 0)
+
+  @pytest.mark.large
+  def test_vectors_give_the_same_everywhere(self):
+    for kind in ("conv", "depthwise", "dense", "binary", "pool", "reduce"):
+      for seed in range(1, 1 + _networks() // 10):
+        with self.subTest(kind=kind, seed=seed):
+          self._check_vectors(kind, seed)
+
+  def _check_vectors(self, kind: str, seed: int) -> None:
+    if not qemu.is_installed():
+      self.skipTest(qemu.MISSING)
+    content = random_operators.Operators(seed).build_one(kind)
+    chip = program.Chip(content, "cortex_m55")
+    shape = chip.file.tensors[chip.file.inputs[0]].shape
+    codes = int8_files.inputs(shape)
+    expected = tflm.Interpreter(content, chip.file).run(codes)
+    np.testing.assert_array_equal(
+      chip.logits(codes), expected.reshape(len(codes), -1)
+    )
+
   @parameterized.parameters((0, "cortex_m4"), (1, "cortex_m3"))
   def test_every_code_is_that_of_tflite_micro(self, seed: int, core: str):
     self._check(seed, core)
 
   @pytest.mark.large
   def test_every_code_of_many_networks_is_that_of_tflite_micro(self):
-    for seed in range(2, 2 + int(os.environ.get("GHN_TF_NETWORKS", "100"))):
+    names = sorted(n for n, c in cores.CORES.items() if not c.has_vectors)
+    for seed in range(2, 2 + _networks()):
       with self.subTest(seed=seed):
-        self._check(seed, sorted(cores.CORES)[seed % len(cores.CORES)])
+        self._check(seed, names[seed % len(names)])
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class ThumbTest(parameterized.TestCase):
     ("f000", "fb4c", thumb.Instruction("branch", is_jump=True)),  # bl
     ("f340", "80af", thumb.Instruction("branch")),  # ble.w
     ("f300", "0007", thumb.Instruction("simple")),  # ssat r0, #8, r0
+    ("ee80", "6e10", thumb.Instruction("vector")),  # vmladava.s8
     ("eb01", "71e3", thumb.Instruction("simple")),  # add.w r1, r1, r3, asr #31
   )
   def test_wide(self, first: str, second: str, expected: thumb.Instruction):

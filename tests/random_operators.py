@@ -332,6 +332,11 @@ class Operators:
       kind="StridedSliceOptions",
     )
 
+  def build_one(self, kind: str) -> bytes:
+    """Returns a file with what the method of that name makes."""
+    output, _ = getattr(self, kind)()
+    return self._b.build([self._image[0]], [output])
+
   def build(self, number: int) -> bytes:
     """Returns a file with at least a number of operators, of each kind one."""
     kinds: list[Callable[[], _Tensor]] = [

@@ -3,6 +3,7 @@
 """Operators with kernels: convolutions and dense layers."""
 
 from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,25 +11,54 @@ import numpy as np
 from ghn_tf.edge import geometry
 from ghn_tf.edge import tensors
 from ghn_tf.edge.cortexm import calls
+from ghn_tf.edge.cortexm import cores
 from ghn_tf.edge.cortexm import requantize
 
-_LANES = 4
-_PIXELS = 3
 _MAX_SIZE = 2**15 - 1
 _POINTER_BYTES = 4
 
 
-def convolution(operands: geometry.Operands) -> list[calls.Call]:
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """How kernels of a core want weights and scratch memory; see `columns.h`.
+
+  Attributes:
+    pixels: that are laid out at a time.
+    lanes: taps in a group.
+    filters: whose weights lie beside each other.
+    lane_bytes: of a code that is laid out.
+    depthwise: channels at a time.
+    is_paired: whether weights of depthwise kernels are in pairs of taps.
+  """
+
+  pixels: int
+  lanes: int
+  filters: int
+  lane_bytes: int
+  depthwise: int
+  is_paired: bool
+
+
+_SCALARS = Layout(3, 4, 2, 2, 4, True)
+_VECTORS = Layout(1, 16, 4, 1, 8, False)
+
+
+def layout(core: cores.Core) -> Layout:
+  """Returns the layout for a core."""
+  return _VECTORS if core.has_vectors else _SCALARS
+
+
+def convolution(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the call for CONV_2D."""
   image, kernel = operands.inputs[:2]
   if image.shape[3] != kernel.shape[3]:
     raise ValueError("has groups, which TFLite Micro does not run")
   pair = geometry.windows(image.shape, kernel.shape[1:3], operands.options)
   multipliers = _products(image, kernel, operands.outputs[0])
-  return [_convolve(operands, kernel.data, pair, multipliers)]
+  return [_convolve(operands, kernel.data, pair, multipliers, lay)]
 
 
-def dense(operands: geometry.Operands) -> list[calls.Call]:
+def dense(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the calls for FULLY_CONNECTED: a convolution of one pixel."""
   features, kernel = operands.inputs[:2]
   if operands.options["weights_format"] != "DEFAULT":
@@ -47,6 +77,7 @@ def dense(operands: geometry.Operands) -> list[calls.Call]:
       kernel.data.reshape(units, 1, 1, size),
       (one, one._replace(size=rows)),
       multipliers,
+      lay,
     )
   ]
 
@@ -117,6 +148,7 @@ def _rescaling(
   multipliers: Sequence[float],
   greatest_sum: int,
   filters: int,
+  padded: int,
 ) -> dict[str, Any]:
   scale, zero_point = operands.outputs[0].grid
   low, high = requantize.activation_range(
@@ -126,6 +158,7 @@ def _rescaling(
   # Any shift will do for a factor of 0.
   pairs = [pair if pair[0] else (0, -1) for pair in pairs]
   pairs *= filters // len(pairs)
+  pairs += [(0, -1)] * (padded - filters)
   numbers, shifts = zip(*pairs, strict=True)
   if max(shifts) > 30:
     raise ValueError("multiplies by more than 2^30")
@@ -155,38 +188,42 @@ def _convolve(
   codes: np.ndarray,
   pair: Sequence[geometry.Window],
   multipliers: Sequence[float],
+  lay: Layout,
 ) -> calls.Call:
   image, kernel = operands.inputs[:2]
   _check_symmetric(kernel)
   filters, height, width, channels = codes.shape
-  is_by_tap = not channels % _LANES or pair[1].dilation > 1
+  is_by_tap = not channels % lay.lanes or pair[1].dilation > 1
   rows = codes.reshape(filters, height, *((width,) * is_by_tap), -1)
-  taps = _padded(rows, -1, _LANES).reshape(filters, -1)
-  groups = taps.shape[1] // _LANES
-  _check_size("groups of 4 taps", groups)
+  taps = _padded(rows, -1, lay.lanes).reshape(filters, -1)
+  groups = taps.shape[1] // lay.lanes
+  _check_size("groups of taps", groups)
   _check_size("filters", filters)
-  weights = _padded(taps, 0, 2).reshape(-1, 2, groups, _LANES)
+  weights = _padded(taps, 0, lay.filters).reshape(
+    -1, lay.filters, groups, lay.lanes
+  )
   flat = codes.reshape(filters, -1)
-  bias, greatest_sum = _bias(operands, flat, filters + filters % 2)
+  padded = filters + -filters % lay.filters
+  bias, greatest_sum = _bias(operands, flat, padded)
   fields = {
     "input": calls.Place(image.index),
     "output": calls.Place(operands.outputs[0].index),
     "weights": calls.Constant(np.ascontiguousarray(weights.swapaxes(1, 2))),
     "bias": calls.Constant(bias),
-    "columns": calls.Scratch("int16_t *"),
+    "columns": calls.Scratch("void *"),
     "window": window(pair, channels),
-    "scale": _rescaling(operands, multipliers, greatest_sum, filters),
+    "scale": _rescaling(operands, multipliers, greatest_sum, filters, padded),
     "filters": filters,
     "groups": groups,
     "input_zero": image.grid[1],
     "is_by_tap": is_by_tap,
   }
-  row = -(-width * channels // _LANES) * _LANES
-  columns = 2 * _LANES * _PIXELS * groups
+  row = -(-width * channels // lay.lanes) * lay.lanes
+  columns = lay.lane_bytes * lay.lanes * lay.pixels * groups
   return calls.Call("convolve", "convolution", fields, columns + row)
 
 
-def depthwise(operands: geometry.Operands) -> list[calls.Call]:
+def depthwise(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the call for DEPTHWISE_CONV_2D."""
   image, kernel = operands.inputs[:2]
   _check_symmetric(kernel)
@@ -198,19 +235,20 @@ def depthwise(operands: geometry.Operands) -> list[calls.Call]:
   if channels == 1:
     # Its filters see the only channel: a convolution.
     kernel_codes = codes.T.reshape(filters, height, width, 1)
-    return [_convolve(operands, kernel_codes, pair, multipliers)]
-  bias, greatest_sum = _bias(operands, codes.T, filters + -filters % _LANES)
+    return [_convolve(operands, kernel_codes, pair, multipliers, lay)]
+  padded = filters + -filters % lay.depthwise
+  bias, greatest_sum = _bias(operands, codes.T, padded)
   zero_point = image.grid[1]
   fields = {
     "input": calls.Place(image.index),
     "output": calls.Place(operands.outputs[0].index),
     "bias": calls.Constant(bias),
     "zeros": calls.Constant(
-      np.full(channels + -channels % _LANES, zero_point, np.int8)
+      np.full(channels + -channels % lay.depthwise, zero_point, np.int8)
     ),
     "taps": calls.Scratch("const int8_t **"),
     "window": window(pair, channels),
-    "scale": _rescaling(operands, multipliers, greatest_sum, filters),
+    "scale": _rescaling(operands, multipliers, greatest_sum, filters, padded),
   }
   scratch = _POINTER_BYTES * (len(codes) + 1)
   if channels != filters:
@@ -218,16 +256,18 @@ def depthwise(operands: geometry.Operands) -> list[calls.Call]:
     fields["weights"] = calls.Constant(np.ascontiguousarray(codes.T))
     kernel_name, struct = "convolve_multiplied", "multiplied_convolution"
   else:
-    fields["weights"] = calls.Constant(_channel_pairs(codes))
+    fields["weights"] = calls.Constant(_channel_groups(codes, lay))
     kernel_name, struct = "convolve_depthwise", "depthwise_convolution"
   return [calls.Call(kernel_name, struct, fields, scratch)]
 
 
-def _channel_pairs(codes: np.ndarray) -> np.ndarray:
-  """Returns [channels / 4, pairs of taps, 4 channels, 2] of [taps, channels].
-
-  The channels of four are in the order in which words fall apart into pairs.
-  """
-  padded = _padded(_padded(codes, 0, 2), 1, _LANES).astype(np.int16)
-  fours = padded.reshape(len(padded) // 2, 2, -1, _LANES)[..., [0, 2, 1, 3]]
-  return np.ascontiguousarray(fours.transpose(2, 0, 3, 1))
+def _channel_groups(codes: np.ndarray, lay: Layout) -> np.ndarray:
+  """Returns the weights of a depthwise kernel [taps, channels] as laid out."""
+  padded = _padded(codes, 1, lay.depthwise)
+  if not lay.is_paired:
+    groups = padded.reshape(len(padded), -1, lay.depthwise)
+    return np.ascontiguousarray(groups.swapaxes(0, 1))
+  padded = _padded(padded, 0, 2).astype(np.int16)
+  fours = padded.reshape(len(padded) // 2, 2, -1, 4)
+  # In the order in which words fall apart into pairs of bytes.
+  return np.ascontiguousarray(fours[..., [0, 2, 1, 3]].transpose(2, 0, 3, 1))

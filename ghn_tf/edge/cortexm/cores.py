@@ -10,11 +10,14 @@ class Core:
   """A core.
 
   Attributes:
-    name: of the target, `cortex_m4`; Zig's, too.
+    name: of the target, `cortex_m4`.
     gcc: what GCC calls it.
     machine: of QEMU.
     clock_mhz: at which latency is given: that of a common board.
     board: which one.
+    has_vectors: whether it has those of MVE (Helium).
+    memory: of the emulated machine: bytes of flash and of memory as a linker
+      script has them, and the region of constants.
   """
 
   name: str
@@ -22,6 +25,21 @@ class Core:
   machine: str
   clock_mhz: float
   board: str
+  has_vectors: bool = False
+  memory: tuple[str, str, str] = ("4M", "4M", "FLASH")
+
+  @property
+  def zig(self) -> str:
+    """Returns what Zig calls it: of what it may have, with what it has here."""
+    return f"{self.name}+mve" if self.has_vectors else self.name
+
+  @property
+  def abi(self) -> str:
+    """Returns what Zig calls the way in which functions are called.
+
+    Vectors go with registers of floats, which the others do not use.
+    """
+    return "eabihf" if self.has_vectors else "eabi"
 
 
 CORES = {
@@ -30,6 +48,15 @@ CORES = {
     Core("cortex_m3", "cortex-m3", "mps2-an385", 72.0, "STM32F103"),
     Core("cortex_m4", "cortex-m4", "mps2-an386", 120.0, "NUCLEO-L4R5ZI"),
     Core("cortex_m7", "cortex-m7", "mps2-an500", 216.0, "DISCO-F746NG"),
+    Core(
+      "cortex_m55",
+      "cortex-m55",
+      "mps3-an547",
+      160.0,
+      "Alif Ensemble, high efficiency",
+      has_vectors=True,
+      memory=("512K", "512K", "EXTERNAL"),
+    ),
   )
 }
 

@@ -24,6 +24,11 @@ class Symbol:
   size: int
   is_function: bool
 
+  @property
+  def end(self) -> int:
+    """Returns the address behind it."""
+    return self.address + self.size
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Elf:
@@ -41,6 +46,17 @@ class Elf:
   def flash_bytes(self) -> int:
     """Returns the bytes that are loaded: code and constants."""
     return sum(len(data) for _, data in self.segments)
+
+  def read(self, address: int, size: int) -> bytes:
+    """Returns bytes that are loaded.
+
+    Raises:
+      ValueError: they are not.
+    """
+    for start, data in self.segments:
+      if start <= address and address + size <= start + len(data):
+        return data[address - start : address - start + size]
+    raise ValueError(f"Nothing is loaded at {address:#x}.")
 
 
 def read(content: bytes) -> Elf:

@@ -7,8 +7,6 @@ counted by blocks, each of which is decoded once.
 """
 
 import collections
-from collections.abc import Mapping, Sequence
-import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
@@ -16,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ghn_tf.edge.cortexm import counts as counts_lib
 from ghn_tf.edge.cortexm import elf
-from ghn_tf.edge.cortexm import thumb
 
 MISSING = "unicorn is not installed (pip install 'ghn_tf[edge]')."
 _FLASH, _RAM = 0, 0x20000000
 _SIZE = 2**26  # of each; more than any such chip has
-# What runs between operators.
-BETWEEN = -1
 
 
 def is_installed() -> bool:
@@ -44,29 +40,6 @@ def _unicorn() -> tuple[Any, Any]:
   except ModuleNotFoundError as error:
     raise ModuleNotFoundError(MISSING, name=error.name) from error
   return emulator, constants
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Counts:
-  """What one run executed.
-
-  Attributes:
-    blocks: operator -> address and size of a block of code -> how often it ran;
-      `BETWEEN` for what is of none.
-    jumps: operator -> how often it went on elsewhere than after a block.
-    code: address and size of a block -> its instructions.
-  """
-
-  blocks: Mapping[int, Mapping[tuple[int, int], int]]
-  jumps: Mapping[int, int]
-  code: Mapping[tuple[int, int], Sequence[thumb.Instruction]]
-
-  def instructions(self, operator: int) -> int:
-    """Returns how many instructions an operator took."""
-    return sum(
-      times * len(self.code[block])
-      for block, times in self.blocks.get(operator, {}).items()
-    )
 
 
 class Machine:
@@ -136,15 +109,15 @@ class Machine:
     self.call("network_run")
     return self.read(*self._result)
 
-  def count(self, codes: np.ndarray) -> Counts:
+  def count(self, codes: np.ndarray) -> counts_lib.Counts:
     """Returns what a run executes."""
     unicorn, _ = _unicorn()
-    owners = self._owners()
+    owners = counts_lib.owners(self._program)
     blocks: dict[int, collections.Counter] = collections.defaultdict(
       collections.Counter
     )
     jumps: collections.Counter[int] = collections.Counter()
-    here, end = BETWEEN, None
+    here, end = counts_lib.BETWEEN, None
 
     def enter(uc: Any, address: int, size: int, data: Any) -> None:
       del uc, data
@@ -163,20 +136,4 @@ class Machine:
     finally:
       self._uc.hook_del(hook)
       self._uc.ctl_flush_tb()
-    code = {
-      block: thumb.decode(bytes(self._uc.mem_read(*block)), block[0])
-      for counts in blocks.values()
-      for block in counts
-    }
-    return Counts(dict(blocks), jumps, code)
-
-  def _owners(self) -> dict[int, int]:
-    """Returns addresses after which instructions are an operator's."""
-    symbols = self._program.symbols
-    run = symbols["network_run"]
-    between = range(run.address, run.address + run.size)
-    owners = dict.fromkeys(between, BETWEEN)
-    for name, symbol in symbols.items():
-      if name.startswith("operator_") and symbol.is_function:
-        owners[symbol.address] = int(name.removeprefix("operator_"))
-    return owners
+    return counts_lib.Counts.of(self._program, blocks, jumps)

@@ -13,6 +13,7 @@ from ghn_tf.edge import model_file
 from ghn_tf.edge.cortexm import binary
 from ghn_tf.edge.cortexm import calls
 from ghn_tf.edge.cortexm import convolutions
+from ghn_tf.edge.cortexm import cores
 from ghn_tf.edge.cortexm import moves
 from ghn_tf.edge.cortexm import plan as plan_lib
 from ghn_tf.edge.cortexm import unary
@@ -21,34 +22,48 @@ LICENCE = (
   "// Copyright 2026 The ghn_tf Authors.\n"
   "// SPDX-License-Identifier: Apache-2.0"
 )
-# Kernels read up to three bytes behind a tensor.
-_BEHIND = 3
-_Writer = Callable[[str, geometry.Operands], list[calls.Call]]
+# Kernels read up to as many bytes behind a tensor.
+_BEHIND = 15
+_Writer = Callable[
+  [str, geometry.Operands, convolutions.Layout], list[calls.Call]
+]
 
 
-def _unnamed(
+def _plain(
   writer: Callable[[geometry.Operands], list[calls.Call]],
 ) -> _Writer:
-  return lambda name, operands: writer(operands)
+  return lambda name, operands, lay: writer(operands)
+
+
+def _named(
+  writer: Callable[[str, geometry.Operands], list[calls.Call]],
+) -> _Writer:
+  return lambda name, operands, lay: writer(name, operands)
+
+
+def _laid_out(
+  writer: Callable[[geometry.Operands, convolutions.Layout], list[calls.Call]],
+) -> _Writer:
+  return lambda name, operands, lay: writer(operands, lay)
 
 
 _WRITERS: Mapping[str, _Writer] = {
-  "ADD": _unnamed(binary.add),
-  "CONCATENATION": _unnamed(moves.concatenate),
-  "CONV_2D": _unnamed(convolutions.convolution),
-  "DEPTHWISE_CONV_2D": _unnamed(convolutions.depthwise),
-  "FULLY_CONNECTED": _unnamed(convolutions.dense),
-  "MUL": _unnamed(binary.multiply),
-  "PRELU": _unnamed(binary.slope),
-  "RESHAPE": _unnamed(moves.reshape),
-  "SOFTMAX": _unnamed(unary.softmax),
-  "STRIDED_SLICE": _unnamed(moves.strided_slice),
-  "SUB": _unnamed(binary.subtract),
-  **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), moves.pool),
-  **dict.fromkeys(("MAXIMUM", "MINIMUM"), binary.choose),
-  **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN"), moves.reduce),
-  **dict.fromkeys(("PAD", "PADV2"), _unnamed(moves.pad)),
-  **dict.fromkeys(unary.NAMES, unary.look_up),
+  "ADD": _plain(binary.add),
+  "CONCATENATION": _plain(moves.concatenate),
+  "CONV_2D": _laid_out(convolutions.convolution),
+  "DEPTHWISE_CONV_2D": _laid_out(convolutions.depthwise),
+  "FULLY_CONNECTED": _laid_out(convolutions.dense),
+  "MUL": _plain(binary.multiply),
+  "PRELU": _plain(binary.slope),
+  "RESHAPE": _plain(moves.reshape),
+  "SOFTMAX": _plain(unary.softmax),
+  "STRIDED_SLICE": _plain(moves.strided_slice),
+  "SUB": _plain(binary.subtract),
+  **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _named(moves.pool)),
+  **dict.fromkeys(("MAXIMUM", "MINIMUM"), _named(binary.choose)),
+  **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN"), _named(moves.reduce)),
+  **dict.fromkeys(("PAD", "PADV2"), _plain(moves.pad)),
+  **dict.fromkeys(unary.NAMES, _named(unary.look_up)),
 }
 OPERATORS = tuple(sorted(_WRITERS))
 
@@ -74,18 +89,20 @@ class Program:
   output_size: int
 
 
-def generate(file: model_file.ModelFile) -> Program:
+def generate(file: model_file.ModelFile, core: cores.Core) -> Program:
   """Returns the program of a file.
 
   Args:
     file: with one int8 image as its input, and one int8 output.
+    core: whose kernels are to run it.
 
   Raises:
     ValueError: it has an operator without a kernel, or one with what its kernel
       does not support; the message names both.
   """
   (source,), (result,) = _ends(file)
-  written = [_write(file, operator) for operator in file.operators]
+  lay = convolutions.layout(core)
+  written = [_write(file, operator, lay) for operator in file.operators]
   places, arena_bytes = _place(file, written)
   constants: dict[bytes, str] = {}
   definitions: list[str] = []
@@ -150,7 +167,9 @@ def _ends(file: model_file.ModelFile) -> tuple[list[Any], list[Any]]:
 
 
 def _write(
-  file: model_file.ModelFile, operator: model_file.Operator
+  file: model_file.ModelFile,
+  operator: model_file.Operator,
+  lay: convolutions.Layout,
 ) -> list[calls.Call]:
   """Returns the calls of an operator; none if its output is its input."""
   what = f"Operator {operator.index} ({operator.name})"
@@ -171,7 +190,7 @@ def _write(
   if _is_alias(file, operator):
     return []
   try:
-    return _WRITERS[operator.name](operator.name, operands)
+    return _WRITERS[operator.name](operator.name, operands, lay)
   except ValueError as error:
     raise ValueError(f"{what} {error}.") from error
 

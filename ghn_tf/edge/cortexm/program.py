@@ -10,12 +10,17 @@ import numpy as np
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge.cortexm import cores
+from ghn_tf.edge.cortexm import counts as counts_lib
 from ghn_tf.edge.cortexm import cycles
 from ghn_tf.edge.cortexm import elf
 from ghn_tf.edge.cortexm import emulator
 from ghn_tf.edge.cortexm import generate
 from ghn_tf.edge.cortexm import project
+from ghn_tf.edge.cortexm import qemu
 from ghn_tf.edge.cortexm import toolchain
+
+# Of images in one program.
+_QEMU_BYTES = 2**20
 
 
 class Chip:
@@ -38,16 +43,22 @@ class Chip:
     Raises:
       ValueError: the file or an operator in it is not supported, or there is no
         such core.
-      ModuleNotFoundError: the compiler or the emulator is not installed.
+      ModuleNotFoundError: the compiler is not installed.
     """
     self.core = cores.find(core)
     self.file = model_file.read(content)
-    self.program = generate.generate(self.file)
-    if not emulator.is_installed():
-      raise ModuleNotFoundError(emulator.MISSING)
-    images = project.test_images(self.silence(), self.program)
-    self.binary = toolchain.compile_program(
-      {**self.program.sources, **images}, self.core
+    self.program = generate.generate(self.file, self.core)
+    self.binary = self._compile(self.silence())
+
+  def _compile(self, codes: np.ndarray) -> bytes:
+    """Returns the program with images [B, input] to test it."""
+    return toolchain.compile_program(
+      {
+        **self.program.sources,
+        **project.test_images(codes, self.program),
+        "link.ld": project.common_files(self.core)["link.ld"],
+      },
+      self.core,
     )
 
   def silence(self) -> np.ndarray:
@@ -93,7 +104,16 @@ class Chip:
         f"Expected int8 codes of at least one image, got {codes.dtype} of shape"
         f" {list(codes.shape)}."
       )
-    return np.stack([self._machine.run(image) for image in codes])
+    if not self.core.has_vectors:
+      return np.stack([self._machine.run(image) for image in codes])
+    flat = codes.reshape(len(codes), -1)
+    size = max(1, _QEMU_BYTES // flat.shape[1])
+    return np.concatenate(
+      [
+        qemu.logits(self._compile(flat[start : start + size]), self.core)
+        for start in range(0, len(flat), size)
+      ]
+    )
 
   def outputs(self, codes: np.ndarray) -> list[np.ndarray]:
     """Returns the first output of every operator for one image.
@@ -112,12 +132,14 @@ class Chip:
     return outputs
 
   @functools.cached_property
-  def counts(self) -> emulator.Counts:
+  def counts(self) -> counts_lib.Counts:
     """What is executed for an image of zeros.
 
     Of other images it may differ by a few instructions: kernels branch where
     the way depends on the sign of a value.
     """
+    if self.core.has_vectors:
+      return qemu.count(self.binary, self.core)
     return self._machine.count(self.silence()[0])
 
   def report(self, clock_mhz: float | None = None) -> report_lib.EdgeReport:
@@ -145,10 +167,11 @@ class Chip:
       for operator in self.file.operators
     ]
     total = sum(costs.values()) + cycles.of_operator(
-      self.counts, emulator.BETWEEN, timing
+      self.counts, counts_lib.BETWEEN, timing
     )
     latency_ms = total / clock_mhz / 1000
-    tool = f"{emulator.version()}, {toolchain.version()}"
+    machine = qemu if self.core.has_vectors else emulator
+    tool = f"{machine.version()}, {toolchain.version()}"
     model = "ghn_tf.edge.cortexm.cycles"
     return report_lib.EdgeReport(
       self.core.name,

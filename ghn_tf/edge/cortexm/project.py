@@ -46,6 +46,27 @@ def _rows(name: str, codes: np.ndarray) -> str:
   return f"static const int8_t {name}{shape} = {{\n{rows}}};\n"
 
 
+def common_files(core: cores.Core) -> dict[str, str]:
+  """Returns the files that all programs for a core have, by name."""
+  folder = importlib.resources.files(__package__) / "firmware"
+  flash, ram, constants = core.memory
+  values = {
+    "@ABI@": core.abi,
+    "@CONSTANTS@": constants,
+    "@CPU@": core.gcc,
+    "@FLASH@": flash,
+    "@FLOAT_ABI@": "hard" if core.has_vectors else "soft",
+    "@MACHINE@": core.machine,
+    "@RAM@": ram,
+    "@ZIG_CPU@": core.zig,
+  }
+  files = {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir()}
+  for name in ("Makefile", "link.ld"):
+    for key, value in values.items():
+      files[name] = files[name].replace(key, value)
+  return files
+
+
 def write(
   folder: pathlib.Path, sources: Mapping[str, str], core: cores.Core
 ) -> None:
@@ -63,16 +84,7 @@ def write(
     raise FileExistsError(
       f"{folder} exists; give a folder that does not, to keep the firmware in."
     )
-  common = importlib.resources.files(__package__) / "firmware"
-  files = {
-    file.name: file.read_text(encoding="utf-8") for file in common.iterdir()
-  }
-  for name, value in (
-    ("@CPU@", core.gcc),
-    ("@ZIG_CPU@", core.name),
-    ("@MACHINE@", core.machine),
-  ):
-    files["Makefile"] = files["Makefile"].replace(name, value)
+  files = common_files(core)
   folder.mkdir(parents=True)
   for name, text in {**files, **sources}.items():
     (folder / name).write_text(text, encoding="utf-8")

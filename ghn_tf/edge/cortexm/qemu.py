@@ -2,25 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs run by QEMU, a second emulator that shares no code path of ours.
 
-Its output is what `main.c` prints by semihosting; executed instructions are
-those in its trace, one a line.
+Its output is what `main.c` prints by semihosting; a plugin of ours counts what
+is executed.
 """
 
-from collections.abc import Sequence
+import collections
+import functools
+import importlib.resources
 import pathlib
-import re
 import shutil
 import subprocess
 import tempfile
 
+import numpy as np
+
 from ghn_tf.edge.cortexm import cores
+from ghn_tf.edge.cortexm import counts as counts_lib
 from ghn_tf.edge.cortexm import elf
+from ghn_tf.edge.cortexm import toolchain
 
 _PROGRAM = "qemu-system-arm"
 MISSING = f"{_PROGRAM} is not installed (apt-get install {_PROGRAM})."
 _TIMEOUT_S = 300
-# A line per executed block of code; with one instruction to a block, of it.
-_TRACED = re.compile(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
 
 
 def is_installed() -> bool:
@@ -28,17 +31,31 @@ def is_installed() -> bool:
   return shutil.which(_PROGRAM) is not None
 
 
-def _run(binary: bytes, core: cores.Core, *options: str) -> tuple[str, str]:
-  """Returns what a program prints, and QEMU's log."""
+def version() -> str:
+  """Returns the name and version of the emulator.
+
+  Raises:
+    FileNotFoundError: it is not installed.
+  """
+  if not is_installed():
+    raise FileNotFoundError(MISSING)
+  done = subprocess.run(
+    [_PROGRAM, "--version"], capture_output=True, text=True, check=True
+  )
+  return f"qemu-system-arm {done.stdout.split()[3]}"
+
+
+def _run(binary: bytes, core: cores.Core, *options: str) -> str:
+  """Returns what a program prints."""
   if not is_installed():
     raise FileNotFoundError(MISSING)
   with tempfile.TemporaryDirectory() as name:
-    path, log = pathlib.Path(name, "network.elf"), pathlib.Path(name, "log")
+    path = pathlib.Path(name, "network.elf")
     path.write_bytes(binary)
     command = [
       _PROGRAM,
       *("-M", core.machine, "-kernel", str(path), "-nographic"),
-      *("-monitor", "none", "-serial", "none", "-D", str(log)),
+      *("-monitor", "none", "-serial", "none"),
       *("-semihosting-config", "enable=on,target=native"),
       *options,
     ]
@@ -48,38 +65,68 @@ def _run(binary: bytes, core: cores.Core, *options: str) -> tuple[str, str]:
     )
     if done.returncode:
       raise RuntimeError(f"QEMU failed: {done.stderr:.1000}")
-    text = done.stdout + done.stderr
-    return text, log.read_text() if log.exists() else ""
+    return done.stdout + done.stderr
 
 
-def logits(binary: bytes, core: cores.Core) -> list[list[int]]:
-  """Returns the outputs that a program prints, for each of its images.
+def logits(binary: bytes, core: cores.Core) -> np.ndarray:
+  """Returns the outputs [B, ...] that a program prints for its images.
 
   Raises:
     FileNotFoundError: QEMU is not installed.
     RuntimeError: it failed, or the program did.
   """
-  text, _ = _run(binary, core)
+  text = _run(binary, core)
   *rows, end = text.splitlines()
   if not end.startswith("codes that differ: "):
     raise RuntimeError(f"The program stopped in between: {text:.1000}")
-  return [[*map(int, row.split())] for row in rows]
+  return np.array([row.split() for row in rows], np.int8)
 
 
-def count(binary: bytes, core: cores.Core) -> int:
-  """Returns how many instructions the first run of the network executes.
+@functools.cache
+def _counter() -> bytes:
+  """Returns the plugin that counts, compiled for this machine."""
+  source = importlib.resources.files(__package__) / "counter.c"
+  with importlib.resources.as_file(source) as path:
+    return toolchain.compile_plugin(path)
 
-  Every instruction is a line in a trace: for small networks only.
+
+def count(binary: bytes, core: cores.Core) -> counts_lib.Counts:
+  """Returns what the first run of the network executes.
+
+  Raises:
+    FileNotFoundError: QEMU is not installed.
+    ModuleNotFoundError: the compiler of its plugin is not.
+    RuntimeError: it failed.
   """
-  _, log = _run(binary, core, "-singlestep", "-d", "exec,nochain")
-  addresses = [int(found, 16) for found in _TRACED.findall(log)]
-  symbols = elf.read(binary).symbols
-  start = addresses.index(symbols["network_run"].address)
-  main = symbols["main"]
-  inside = range(main.address, main.address + main.size)
-  return _first(addresses[start:], inside)
-
-
-def _first(addresses: Sequence[int], wanted: range) -> int:
-  """Returns the position of the first address that is wanted."""
-  return next(i for i, address in enumerate(addresses) if address in wanted)
+  program = elf.read(binary)
+  ranges = {"between": "network_run", "stop": "main"}
+  arguments = [
+    f"{name}={symbol.address:x}-{symbol.end:x}"
+    for name, symbol in (
+      (name, program.symbols[function]) for name, function in ranges.items()
+    )
+  ]
+  arguments += [
+    f"owner={index:x}-{address:x}"
+    for index, address in counts_lib.entries(program).items()
+  ]
+  with tempfile.TemporaryDirectory() as name:
+    plugin, out = pathlib.Path(name, "counter.so"), pathlib.Path(name, "out")
+    plugin.write_bytes(_counter())
+    plugin.chmod(0o700)
+    _run(
+      binary, core, "-plugin", ",".join((str(plugin), f"out={out}", *arguments))
+    )
+    lines = [line.split() for line in out.read_text().splitlines()]
+  blocks: dict[int, collections.Counter] = collections.defaultdict(
+    collections.Counter
+  )
+  jumps: dict[int, int] = {}
+  for kind, *values in lines:
+    owner, *rest = map(int, values)
+    if kind == "jumps":
+      (jumps[owner],) = rest
+    else:
+      address, size, times = rest
+      blocks[owner][address, size] += times
+  return counts_lib.Counts.of(program, blocks, jumps)

@@ -31,6 +31,7 @@ KINDS = (
   "divide",
   "branch",
   "it",
+  "vector",
 )
 
 
@@ -86,6 +87,9 @@ def _narrow(code: int) -> Instruction:
 
 
 def _wide(first: int, second: int) -> Instruction:
+  # Of coprocessors, whose place MVE has: 111x 11.. .
+  if first & 0xEC00 == 0xEC00:
+    return Instruction("vector")
   if first >> 9 == 0b1110100:
     if not first & 0x40:  # LDM, STM
       kind = "load" if first & 0x10 else "store"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs compiled by Zig's C compiler, which is a Python package."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import importlib.metadata
 import importlib.resources
 import importlib.util
@@ -35,15 +35,14 @@ def compile_program(sources: Mapping[str, str], core: cores.Core) -> bytes:
   """Returns a program as an ELF file.
 
   Args:
-    sources: what was generated for it, by file name; the rest is in `firmware`.
+    sources: by file name: what was generated for it, and `link.ld`; the kernels
+      are in `firmware`.
     core: to compile for.
 
   Raises:
     ModuleNotFoundError: Zig is not installed.
     RuntimeError: it failed.
   """
-  if not is_installed():
-    raise ModuleNotFoundError(MISSING)
   firmware = importlib.resources.files(__package__) / "firmware"
   with (
     importlib.resources.as_file(firmware) as common,
@@ -54,20 +53,31 @@ def compile_program(sources: Mapping[str, str], core: cores.Core) -> bytes:
       (folder / file).write_text(text, encoding="utf-8")
     # Kernels stay where they are, so that Zig finds them in its cache.
     paths = [*sorted(common.glob("*.c")), *sorted(folder.glob("*.c"))]
-    command = [
-      sys.executable, "-m", "ziglang", "cc",
-      "-target", "thumb-freestanding-eabi", f"-mcpu={core.name}",
+    options = [
+      "-target", f"thumb-freestanding-{core.abi}", f"-mcpu={core.zig}",
       *_FLAGS,
       f"-I{folder}", f"-I{common}",
-      "-T", str(common / "link.ld"),
+      "-T", str(folder / "link.ld"),
       *map(str, paths),
-      "-o", str(folder / "network.elf"),
     ]  # fmt: skip
-    result = subprocess.run(
-      command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-    )
-    if result.returncode:
-      raise RuntimeError(
-        f"{version()} cannot compile the program: {result.stderr.strip():.1000}"
-      )
-    return (folder / "network.elf").read_bytes()
+    return _compile(options, folder / "network.elf")
+
+
+def compile_plugin(source: pathlib.Path) -> bytes:
+  """Returns C code as a shared library for this machine."""
+  with tempfile.TemporaryDirectory() as name:
+    options = ["-shared", "-fPIC", "-O2", str(source)]
+    return _compile(options, pathlib.Path(name, "plugin.so"))
+
+
+def _compile(options: Sequence[str], output: pathlib.Path) -> bytes:
+  """Runs the compiler, and returns the file that it makes."""
+  if not is_installed():
+    raise ModuleNotFoundError(MISSING)
+  command = [sys.executable, "-m", "ziglang", "cc", *options, "-o", str(output)]
+  done = subprocess.run(
+    command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+  )
+  if done.returncode:
+    raise RuntimeError(f"{version()} failed: {done.stderr.strip():.1000}")
+  return output.read_bytes()

@@ -6,6 +6,8 @@
 #include "fixed_point.h"
 #include "kernels.h"
 
+#ifndef __ARM_FEATURE_MVE
+
 void add(const sum *s) {
   const broadcast *b = &s->operands;
   const int32_t inner = b->inner;
@@ -34,6 +36,8 @@ void add(const sum *s) {
     }
   }
 }
+
+#endif  // __ARM_FEATURE_MVE
 
 void subtract(const difference *d) {
   const broadcast *b = &d->operands;

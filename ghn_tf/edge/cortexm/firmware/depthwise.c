@@ -6,23 +6,9 @@
 #include "fixed_point.h"
 #include "kernels.h"
 #include "lanes.h"
+#include "taps.h"
 
 enum { LANES = 4 };
-
-// Points at the pixels that the output at (row, column) sees.
-static void find_taps(const int8_t *input, const window *w, int row, int column,
-                      const int8_t *zeros, const int8_t **taps) {
-  int y = row * w->stride_y - w->top;
-  for (int i = 0; i < w->height; ++i, y += w->dilation_y) {
-    int x = column * w->stride_x - w->left;
-    for (int j = 0; j < w->width; ++j, x += w->dilation_x) {
-      const uint8_t is_inside =
-          y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
-      *taps++ = is_inside ? input + (y * w->in_width + x) * w->channels : zeros;
-    }
-  }
-  *taps = zeros;  // The other one of the last pair.
-}
 
 static inline int8_t to_code(const rescaling *s, int32_t sum, int channel) {
   const int32_t multiplier = s->multiplier[channel], zero = s->zero;
@@ -33,12 +19,14 @@ static inline int8_t to_code(const rescaling *s, int32_t sum, int channel) {
   return (int8_t)clamp(code, s->low, s->high);
 }
 
+#ifndef __ARM_FEATURE_MVE
+
 // The sums of four channels over the taps that are found.
 static inline void sum_taps(const depthwise_convolution *c, int channel,
                             int32_t *sums) {
   const int taps = c->window.height * c->window.width;
   const int pairs = (taps + 1) / 2;
-  const int16_t *weights = c->weights + channel * pairs * 2;
+  const int16_t *weights = (const int16_t *)c->weights + channel * pairs * 2;
   const int32_t *bias = c->bias + channel;
   int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
   for (const int8_t **tap = c->taps, **end = tap + 2 * pairs; tap < end;
@@ -74,6 +62,8 @@ void convolve_depthwise(const depthwise_convolution *c) {
     }
   }
 }
+
+#endif  // __ARM_FEATURE_MVE
 
 void convolve_multiplied(const multiplied_convolution *c) {
   const window *w = &c->window;

@@ -5,6 +5,8 @@
 
 #include "lanes.h"
 
+#ifndef __ARM_FEATURE_MVE
+
 enum { PIXELS = 3, STEP = 4 * PIXELS };
 
 void dot_1(const int8_t *weights, const int16_t *columns, int groups,
@@ -104,3 +106,5 @@ void dot_3(const int8_t *weights, const int16_t *columns, int groups,
 }
 
 #endif  // __ARM_FEATURE_DSP
+
+#endif  // __ARM_FEATURE_MVE

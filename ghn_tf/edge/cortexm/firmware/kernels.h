@@ -4,8 +4,7 @@
 // The operators of integer networks, with the rounding of TFLite Micro.
 //
 // Codes are int8, real value = scale * (code - zero). Images are height x width
-// x channels. Where a tensor's channels are no multiple of 4, up to three bytes
-// after it are read, and multiplied by 0.
+// x channels. Up to 15 bytes behind a tensor are read, and multiplied by 0.
 
 #ifndef KERNELS_H_
 #define KERNELS_H_
@@ -32,31 +31,32 @@ typedef struct {
   int16_t top, left;  // padding before the image
 } window;
 
-// weights: per pair of filters, per 4 taps, 4 of the first and 4 of the second;
-// of each row of the kernel, or of each tap if is_by_tap, a multiple of 4.
-// bias: with the share of the input's zero point.
-// columns: 6 bytes per tap, then one row of the kernel.
+// weights: per FILTERS of columns.h, per group of LANES taps, those of each
+// filter; of each row of the kernel, or of each tap if is_by_tap, whole groups.
+// bias: with the share of the input's zero point. columns: groups of PIXELS, then
+// one row of the kernel.
 typedef struct {
   const int8_t *input;
   int8_t *output;
   const int8_t *weights;
   const int32_t *bias;
-  int16_t *columns;
+  void *columns;
   window window;
   rescaling scale;
-  int16_t filters, groups;  // of 4 taps
+  int16_t filters, groups;
   int8_t input_zero;
   uint8_t is_by_tap;
 } convolution;
 
 void convolve(const convolution *c);
 
-// weights: per 4 channels, per pair of taps, a pair of each channel in the order
-// 0, 2, 1, 3. zeros: the input's zero point, as long as a pixel. taps: scratch.
+// weights: per 4 channels, per pair of taps, a pair of int16 of each channel in
+// the order 0, 2, 1, 3; with MVE, per 8 channels, per tap, int8 of each channel.
+// zeros: the input's zero point, as long as a pixel. taps: scratch.
 typedef struct {
   const int8_t *input;
   int8_t *output;
-  const int16_t *weights;
+  const void *weights;
   const int32_t *bias;
   const int8_t *zeros;
   const int8_t **taps;

@@ -47,6 +47,11 @@ static void halt(void) {
 }
 
 void reset(void) {
+#ifdef __ARM_FEATURE_MVE
+  // Turns vectors on, in the register CPACR.
+  *(volatile uint32_t *)0xe000ed88 |= 0xfu << 20;
+  __asm__ volatile("dsb\n\tisb");
+#endif
   memcpy(&data_start, &data_image,
          (size_t)((char *)&data_end - (char *)&data_start));
   memset(&bss_start, 0, (size_t)((char *)&bss_end - (char *)&bss_start));

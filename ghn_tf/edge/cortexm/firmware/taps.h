@@ -1,0 +1,28 @@
+// Copyright 2026 The ghn_tf Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// What depthwise convolutions see.
+
+#ifndef TAPS_H_
+#define TAPS_H_
+
+#include "kernels.h"
+
+// Points at the pixels that the output at (row, column) sees, at zeros where
+// there are none, and one place behind.
+static inline void find_taps(const int8_t *input, const window *w, int row,
+                             int column, const int8_t *zeros,
+                             const int8_t **taps) {
+  int y = row * w->stride_y - w->top;
+  for (int i = 0; i < w->height; ++i, y += w->dilation_y) {
+    int x = column * w->stride_x - w->left;
+    for (int j = 0; j < w->width; ++j, x += w->dilation_x) {
+      const uint8_t is_inside =
+          y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
+      *taps++ = is_inside ? input + (y * w->in_width + x) * w->channels : zeros;
+    }
+  }
+  *taps = zeros;
+}
+
+#endif  // TAPS_H_
