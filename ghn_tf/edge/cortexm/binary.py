@@ -111,16 +111,19 @@ def _common_step(
 
 def add(operands: geometry.Operands) -> list[calls.Call]:
   """Returns the call for ADD."""
+  inputs, output = _common_step(operands)
+  if not requantize.are_small([output[1]], 0):
+    return _combine(operands, 1)
   first, second = operands.inputs
   if first.grid[0] < second.grid[0]:
     operands = operands._replace(inputs=[second, first])
-  (_, (left, *factor)), output = _common_step(operands)
-  factors = [factor, output]
+    inputs.reverse()
+  left, *factor = inputs[1]
   fields = {
     "operands": _broadcast(operands),
-    "multiplier": [multiplier for multiplier, _ in factors],
+    "multiplier": [factor[0], output[0]],
     "left": left,
-    "shift": [shift for _, shift in factors],
+    "shift": [factor[1], output[1]],
     "zero": [zero for _, zero in _grids(operands)],
     **_range(operands),
   }
@@ -129,6 +132,11 @@ def add(operands: geometry.Operands) -> list[calls.Call]:
 
 def subtract(operands: geometry.Operands) -> list[calls.Call]:
   """Returns the call for SUB."""
+  return _combine(operands, -1)
+
+
+def _combine(operands: geometry.Operands, sign: int) -> list[calls.Call]:
+  """Returns the call for a sum or difference of any scales."""
   inputs, output = _common_step(operands)
   factors = [*(factor for _, *factor in inputs), output]
   fields = {
@@ -137,9 +145,10 @@ def subtract(operands: geometry.Operands) -> list[calls.Call]:
     "left": [left for left, *_ in inputs],
     "shift": [shift for _, shift in factors],
     "zero": [zero for _, zero in _grids(operands)],
+    "sign": sign,
     **_range(operands),
   }
-  return [calls.Call("subtract", "difference", fields)]
+  return [calls.Call("combine", "combination", fields)]
 
 
 def multiply(operands: geometry.Operands) -> list[calls.Call]:

@@ -9,8 +9,8 @@
 // Arguments, with addresses in hexadecimal: out=PATH, between=FROM-TO of what
 // calls the operators, stop=FROM-TO of what calls that, and for each operator
 // owner=NUMBER-ADDRESS of its function.
-// Written: "block OPERATOR ADDRESS BYTES TIMES" and "jumps OPERATOR TIMES", where
-// an operator is -1 for what is between them.
+// Written: "block OPERATOR ADDRESS BYTES TIMES" and "jumps OPERATOR TIMES",
+// where an operator is -1 for what is between them.
 
 #include <stddef.h>
 #include <stdint.h>

@@ -35,10 +35,10 @@ def version() -> str:
   """Returns the name and version of the emulator.
 
   Raises:
-    FileNotFoundError: it is not installed.
+    ModuleNotFoundError: it is not installed.
   """
   if not is_installed():
-    raise FileNotFoundError(MISSING)
+    raise ModuleNotFoundError(MISSING)
   done = subprocess.run(
     [_PROGRAM, "--version"], capture_output=True, text=True, check=True
   )
@@ -48,7 +48,7 @@ def version() -> str:
 def _run(binary: bytes, core: cores.Core, *options: str) -> str:
   """Returns what a program prints."""
   if not is_installed():
-    raise FileNotFoundError(MISSING)
+    raise ModuleNotFoundError(MISSING)
   with tempfile.TemporaryDirectory() as name:
     path = pathlib.Path(name, "network.elf")
     path.write_bytes(binary)
@@ -72,7 +72,7 @@ def logits(binary: bytes, core: cores.Core) -> np.ndarray:
   """Returns the outputs [B, ...] that a program prints for its images.
 
   Raises:
-    FileNotFoundError: QEMU is not installed.
+    ModuleNotFoundError: QEMU is not installed.
     RuntimeError: it failed, or the program did.
   """
   text = _run(binary, core)
@@ -94,8 +94,7 @@ def count(binary: bytes, core: cores.Core) -> counts_lib.Counts:
   """Returns what the first run of the network executes.
 
   Raises:
-    FileNotFoundError: QEMU is not installed.
-    ModuleNotFoundError: the compiler of its plugin is not.
+    ModuleNotFoundError: QEMU or the compiler of its plugin is not installed.
     RuntimeError: it failed.
   """
   program = elf.read(binary)

@@ -61,7 +61,8 @@ def _narrow(code: int) -> Instruction:
     return Instruction("multiply")
   if code >> 8 == 0b01000111:  # BX, BLX
     return Instruction("branch", is_jump=True)
-  if code >> 8 == 0b01000110 and code & 0x87 == 0x87:  # MOV pc
+  if code >> 8 in (0b01000100, 0b01000110) and code & 0x87 == 0x87:
+    # ADD and MOV to pc.
     return Instruction("branch", is_jump=True)
   if code >> 11 == 0b01001:  # LDR from a literal
     return Instruction("load", 1)

@@ -8,38 +8,45 @@
 
 #ifndef __ARM_FEATURE_MVE
 
+// One row of a sum. As rescale_small, but what is constant before the loop.
+INLINE void add_row(const sum *s, const int8_t *first, const int8_t *second,
+                    int8_t *output, int step1, int step2, uint8_t is_clamped) {
+  const int32_t factor2 = s->multiplier[0], factor = s->multiplier[1];
+  const int shift2 = -s->shift[0], shift = -s->shift[1];
+  const int32_t unit2 = 1 << (s->left + 1), zeros2 = s->zero[1] * unit2;
+  const int32_t zeros1 = s->zero[0] * (1 << 20);
+  const int32_t half2 = 1 << (shift2 - 1);
+  const int32_t half = (2 * s->zero[2] + 1) * (1 << (shift - 1));
+  const int32_t low = s->low, high = s->high;
+  for (const int8_t *end = output + s->operands.inner; output < end;) {
+    int32_t y = high_word(*second * unit2 - zeros2, factor2);
+    y = (y + (y >> 31) + half2) >> shift2;
+    y = high_word(y * 2 + (*first * (1 << 20) - zeros1), factor);
+    y = (y + (y >> 31) + half) >> shift;
+    *output++ = (int8_t)(is_clamped ? clamp(y, low, high) : saturate(y));
+    first += step1;
+    second += step2;
+  }
+}
+
 void add(const sum *s) {
   const broadcast *b = &s->operands;
-  const int32_t inner = b->inner;
-  const int32_t step1 = b->first_inner, step2 = b->second_inner;
-  const int32_t factor2 = s->multiplier[0], factor = s->multiplier[1];
-  const int left2 = s->left + 1, shift2 = -s->shift[0], shift = -s->shift[1];
-  const int32_t zeros1 = s->zero[0] * (1 << 19);
-  const int32_t zeros2 = s->zero[1] * (1 << left2);
-  const int32_t half2 = 1 << (shift2 - 1);
-  const int32_t half = 1 << (shift - 1), zero = s->zero[2];
-  const int32_t low = s->low, high = s->high;
-  int8_t *output = b->output;
+  const uint8_t is_clamped = s->low > INT8_MIN || s->high < INT8_MAX;
   for (int32_t o = 0; o < b->outer; ++o) {
     const int8_t *first = b->first + o * b->first_outer;
     const int8_t *second = b->second + o * b->second_outer;
-    for (int8_t *end = output + inner; output < end;) {
-      // As rescale_small, with all that is constant before the loop.
-      int32_t y = high_word(*second * (1 << left2) - zeros2, factor2);
-      y = (y + (y >> 31) + half2) >> shift2;
-      y += *first * (1 << 19) - zeros1;
-      y = high_word(y * 2, factor);
-      y = ((y + (y >> 31) + half) >> shift) + zero;
-      *output++ = (int8_t)clamp(y, low, high);
-      first += step1;
-      second += step2;
+    int8_t *output = b->output + o * b->inner;
+    if (!is_clamped && b->first_inner == 1 && b->second_inner == 1) {
+      add_row(s, first, second, output, 1, 1, 0);
+    } else {
+      add_row(s, first, second, output, b->first_inner, b->second_inner, 1);
     }
   }
 }
 
 #endif  // __ARM_FEATURE_MVE
 
-void subtract(const difference *d) {
+void combine(const combination *d) {
   const broadcast *b = &d->operands;
   int8_t *output = b->output;
   for (int32_t o = 0; o < b->outer; ++o) {
@@ -51,8 +58,8 @@ void subtract(const difference *d) {
       const int32_t y =
           rescale_small((*second - d->zero[1]) * (1 << d->left[1]),
                         d->multiplier[1], d->shift[1], 0);
-      const int32_t code =
-          rescale_small(x - y, d->multiplier[2], d->shift[2], 0) + d->zero[2];
+      const int32_t code = rescale_small(
+          x + d->sign * y, d->multiplier[2], d->shift[2], 0) + d->zero[2];
       *output++ = (int8_t)clamp(code, d->low, d->high);
       first += b->first_inner;
       second += b->second_inner;

@@ -60,7 +60,8 @@ static lane *spread_edge(const convolution *c, lane *to,
                             const int8_t *row, int x) {
   const window *w = &c->window;
   const int channels = w->channels;
-  int8_t *part = (int8_t *)((lane *)c->columns + c->groups * STEP), *next = part;
+  int8_t *const part = (int8_t *)((lane *)c->columns + c->groups * STEP);
+  int8_t *next = part;
   for (int i = 0; i < w->width; ++i, x += w->dilation_x) {
     const uint8_t is_inside = x >= 0 && x < w->in_width;
     const int8_t *from = row + x * channels;

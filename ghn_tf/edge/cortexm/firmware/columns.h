@@ -8,8 +8,8 @@
 
 #include "kernels.h"
 
-// Groups of LANES codes of each of PIXELS. Weights are those of FILTERS at a time;
-// the generator knows these numbers, too.
+// Groups of LANES codes of each of PIXELS. Weights are those of FILTERS at a
+// time; the generator knows these numbers, too.
 #ifdef __ARM_FEATURE_MVE
 enum { PIXELS = 1, LANES = 16, FILTERS = 4 };
 typedef int8_t lane;

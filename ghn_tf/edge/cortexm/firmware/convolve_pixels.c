@@ -10,13 +10,9 @@
 #include "dot.h"
 #include "fixed_point.h"
 
-// Where a flag is known, so that there is code for each of its values.
-#define INLINE static inline __attribute__((always_inline))
-
 // The codes of one filter at three pixels, for small sums.
-INLINE void store_three(const rescaling *s, int filter,
-                               const int32_t *sums, int8_t *output, int step,
-                               uint8_t is_clamped) {
+INLINE void store_three(const rescaling *s, int filter, const int32_t *sums,
+                        int8_t *output, int step, uint8_t is_clamped) {
   const int32_t multiplier = s->multiplier[filter], zero = s->zero;
   const int32_t low = s->low, high = s->high;
   const int shift = s->shift[filter];
@@ -41,12 +37,32 @@ static void store_some(const convolution *c, int filter, const int32_t *sums,
 
 // All filters at three pixels, for small sums.
 INLINE void convolve_three(const convolution *c, int8_t *output,
-                                  uint8_t is_clamped) {
+                           uint8_t is_clamped) {
   const int8_t *weights = c->weights;
   const int32_t *bias = c->bias;
   const int filters = c->filters, groups = c->groups;
+  int filter = 0;
+#ifdef __ARM_FEATURE_DSP
+  if (!is_clamped && filters > 1) {
+    const rescaling *s = &c->scale;
+    block b = {
+        .columns = c->columns,
+        .bias = bias,
+        .multiplier = s->multiplier,
+        .shift = s->shift,
+        .output = output,
+        .step = filters,
+        .pair_bytes = 2 * LANES * groups,
+        .twice_zero = 2 * s->zero + 1,
+        .pairs = filters / 2,
+    };
+    run_block(weights, &b);
+    filter = filters / 2 * 2;
+    weights += filter * LANES * groups;
+  }
+#endif
   int32_t sums[2 * PIXELS];
-  for (int filter = 0; filter < filters; filter += 2) {
+  for (; filter < filters; filter += 2) {
     dot_3(weights, c->columns, groups, bias + filter, sums);
     store_three(&c->scale, filter, sums, output + filter, filters, is_clamped);
     if (filter + 1 < filters) {

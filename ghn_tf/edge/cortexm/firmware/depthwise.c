@@ -10,12 +10,15 @@
 
 enum { LANES = 4 };
 
-static inline int8_t to_code(const rescaling *s, int32_t sum, int channel) {
-  const int32_t multiplier = s->multiplier[channel], zero = s->zero;
+// is_plain: whether sums are small, and clamped to int8 only.
+INLINE int8_t to_code(const rescaling *s, int32_t sum, int channel,
+                      uint8_t is_plain) {
+  const int32_t multiplier = s->multiplier[channel];
   const int shift = s->shift[channel];
-  const int32_t code = s->is_small
-                           ? rescale_small(sum, multiplier, shift, zero)
-                           : rescale(sum, multiplier, shift) + zero;
+  if (is_plain) {
+    return (int8_t)saturate(rescale_small(sum, multiplier, shift, s->zero));
+  }
+  const int32_t code = rescale(sum, multiplier, shift) + s->zero;
   return (int8_t)clamp(code, s->low, s->high);
 }
 
@@ -45,20 +48,43 @@ static inline void sum_taps(const depthwise_convolution *c, int channel,
   sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
 }
 
+// All channels at the pixel whose taps are found.
+INLINE void convolve_channels(const depthwise_convolution *c, int8_t *output,
+                              uint8_t is_plain) {
+  const rescaling *s = &c->scale;
+  const int channels = c->window.channels;
+  int32_t sums[LANES];
+  int channel = 0;
+  for (; channel + LANES <= channels; channel += LANES) {
+    sum_taps(c, channel, sums);
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; ++i) {
+      *output++ = to_code(s, sums[i], channel + i, is_plain);
+    }
+  }
+  if (channel < channels) {
+    sum_taps(c, channel, sums);
+    for (int i = 0; channel + i < channels; ++i) {
+      *output++ = to_code(s, sums[i], channel + i, is_plain);
+    }
+  }
+}
+
 void convolve_depthwise(const depthwise_convolution *c) {
   const window *w = &c->window;
   const rescaling *s = &c->scale;
-  const int channels = w->channels;
+  const uint8_t is_plain =
+      s->is_small && s->low == INT8_MIN && s->high == INT8_MAX;
   int8_t *output = c->output;
-  for (int pixel = 0; pixel < w->out_height * w->out_width; ++pixel) {
-    find_taps(c->input, w, pixel / w->out_width, pixel % w->out_width, c->zeros,
-              c->taps);
-    for (int channel = 0; channel < channels; channel += LANES) {
-      int32_t sums[LANES];
-      sum_taps(c, channel, sums);
-      for (int i = 0; i < LANES && channel + i < channels; ++i) {
-        *output++ = to_code(s, sums[i], channel + i);
+  for (int row = 0; row < w->out_height; ++row) {
+    for (int column = 0; column < w->out_width; ++column) {
+      find_taps(c->input, w, row, column, c->zeros, c->taps);
+      if (is_plain) {
+        convolve_channels(c, output, 1);
+      } else {
+        convolve_channels(c, output, 0);
       }
+      output += w->channels;
     }
   }
 }
@@ -80,7 +106,7 @@ void convolve_multiplied(const multiplied_convolution *c) {
       for (int tap = 0; tap < taps; ++tap) {
         sum += c->taps[tap][channel] * *weights++;
       }
-      *output++ = to_code(&c->scale, sum, filter);
+      *output++ = to_code(&c->scale, sum, filter, 0);
     }
   }
 }

@@ -82,6 +82,86 @@ __attribute__((naked)) void dot_3(const int8_t *weights, const int16_t *columns,
       "pop {r4-r11, pc}\n");
 }
 
+// Three codes of a filter: as rescale_small, saturated. half: half of a step,
+// and zero, before the shift.
+#define CODE(sum, multiplier, half, shift)          \
+  "lsl " sum ", " sum ", #1\n"                      \
+  "smmulr " sum ", " sum ", " multiplier "\n"       \
+  "add " sum ", " sum ", " sum ", asr #31\n"        \
+  "add " sum ", " sum ", " half "\n"                \
+  "asr " sum ", " sum ", " shift "\n"               \
+  "ssat " sum ", #8, " sum "\n"
+#define CODES(a, b, c, multiplier, shift)            \
+  "mvn r12, " shift "\n"                             \
+  "lsl r12, lr, r12\n"                               \
+  "rsb " shift ", " shift ", #0\n"                   \
+  CODE(a, multiplier, "r12", shift)                  \
+  CODE(b, multiplier, "r12", shift)                  \
+  CODE(c, multiplier, "r12", shift)
+
+// The fields of block are at 0, 4 and so on. On the stack: the end of the
+// pair's weights, and the block.
+__attribute__((naked)) void run_block(const int8_t *weights, block *b) {
+  __asm__ volatile(
+      "push {r4-r11, lr}\n"
+      "sub sp, #8\n"
+      "str r1, [sp, #4]\n"
+      "3:\n"
+      "ldr r3, [sp, #4]\n"
+      "ldr r12, [r3, #4]\n"
+      "ldrd r4, r5, [r12], #8\n"
+      "str r12, [r3, #4]\n"
+      "ldr r1, [r3]\n"
+      "ldr r2, [r3, #24]\n"
+      "mov r6, r4\n"
+      "mov r7, r5\n"
+      "mov r8, r4\n"
+      "mov r9, r5\n"
+      "add r12, r0, r2\n"
+      "str r12, [sp]\n"
+      // Skips 80 bytes for each group that four times some have too many; pc is
+      // behind the nop.
+      "and r12, r2, #24\n"
+      "rsb r12, r12, #32\n"
+      "and r12, r12, #24\n"
+      "add r12, r12, r12, lsl #2\n"
+      "lsl r12, r12, #1\n"
+      "add pc, r12\n"
+      "nop\n"
+      "1:\n" GROUP GROUP GROUP GROUP
+      "ldr r12, [sp]\n"
+      "cmp r0, r12\n"
+      "bne 1b\n"
+      "ldr r3, [sp, #4]\n"
+      "ldr r12, [r3, #8]\n"
+      "ldrd r10, r11, [r12], #8\n"
+      "str r12, [r3, #8]\n"
+      "ldr r12, [r3, #12]\n"
+      "ldrsb r1, [r12], #1\n"
+      "ldrsb r2, [r12], #1\n"
+      "str r12, [r3, #12]\n"
+      "ldr lr, [r3, #28]\n"
+      CODES("r4", "r6", "r8", "r10", "r1")
+      CODES("r5", "r7", "r9", "r11", "r2")
+      "ldr r12, [r3, #16]\n"
+      "ldr lr, [r3, #20]\n"
+      "strb r5, [r12, #1]\n"
+      "strb r4, [r12], #2\n"
+      "str r12, [r3, #16]\n"
+      "add r12, lr\n"
+      "strb r6, [r12, #-2]\n"
+      "strb r7, [r12, #-1]\n"
+      "add r12, lr\n"
+      "strb r8, [r12, #-2]\n"
+      "strb r9, [r12, #-1]\n"
+      "ldr r12, [r3, #32]\n"
+      "subs r12, #1\n"
+      "str r12, [r3, #32]\n"
+      "bne 3b\n"
+      "add sp, #8\n"
+      "pop {r4-r11, pc}\n");
+}
+
 #else
 
 void dot_3(const int8_t *weights, const int16_t *columns, int groups,

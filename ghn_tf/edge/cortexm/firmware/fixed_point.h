@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+// Where a flag is known, so that there is code for each of its values.
+#define INLINE static inline __attribute__((always_inline))
+
 // a * b / 2^31, rounded to nearest, halves up.
 static inline int32_t high_product(int32_t a, int32_t b) {
   if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;

@@ -33,8 +33,8 @@ typedef struct {
 
 // weights: per FILTERS of columns.h, per group of LANES taps, those of each
 // filter; of each row of the kernel, or of each tap if is_by_tap, whole groups.
-// bias: with the share of the input's zero point. columns: groups of PIXELS, then
-// one row of the kernel.
+// bias: with the share of the input's zero point. columns: groups of PIXELS,
+// then one row of the kernel.
 typedef struct {
   const int8_t *input;
   int8_t *output;
@@ -51,7 +51,7 @@ typedef struct {
 void convolve(const convolution *c);
 
 // weights: per 4 channels, per pair of taps, a pair of int16 of each channel in
-// the order 0, 2, 1, 3; with MVE, per 8 channels, per tap, int8 of each channel.
+// the order 0, 2, 1, 3; with MVE, per 8 channels, per tap, int8 of each.
 // zeros: the input's zero point, as long as a pixel. taps: scratch.
 typedef struct {
   const int8_t *input;
@@ -81,8 +81,8 @@ typedef struct {
 
 void convolve_multiplied(const multiplied_convolution *c);
 
-// Output o * inner + i is of first[o * first_outer + i * first_inner] and of the
-// same of second.
+// Output o * inner + i is of first[o * first_outer + i * first_inner], and of
+// the same of second.
 typedef struct {
   const int8_t *first, *second;
   int8_t *output;
@@ -92,7 +92,7 @@ typedef struct {
 
 // In units of 2^-20 of twice the greater step: first, which has it, is so by a
 // shift of 19, second by left, multiplier[0] and shift[0]. Their sum becomes a
-// code by multiplier[1] and shift[1]. Shifts are from -1 to -31.
+// code by multiplier[1] and shift[1], which is from -1 to -22.
 typedef struct {
   broadcast operands;
   int32_t multiplier[2];
@@ -101,14 +101,14 @@ typedef struct {
 
 void add(const sum *s);
 
-// The same of any two, neither of which is shifted only.
+// Any sum, or difference if sign is -1: both are shifted and rescaled.
 typedef struct {
   broadcast operands;
   int32_t multiplier[3];
-  int8_t left[2], shift[3], zero[3], low, high;
-} difference;
+  int8_t left[2], shift[3], zero[3], low, high, sign;
+} combination;
 
-void subtract(const difference *d);
+void combine(const combination *c);
 
 typedef struct {
   broadcast operands;

@@ -13,13 +13,15 @@
 static inline void find_taps(const int8_t *input, const window *w, int row,
                              int column, const int8_t *zeros,
                              const int8_t **taps) {
+  const int step = w->dilation_x * w->channels;
   int y = row * w->stride_y - w->top;
   for (int i = 0; i < w->height; ++i, y += w->dilation_y) {
     int x = column * w->stride_x - w->left;
-    for (int j = 0; j < w->width; ++j, x += w->dilation_x) {
-      const uint8_t is_inside =
-          y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
-      *taps++ = is_inside ? input + (y * w->in_width + x) * w->channels : zeros;
+    // Outside of the image no place is one of the row.
+    const unsigned width = y >= 0 && y < w->in_height ? w->in_width : 0;
+    const int8_t *from = input + (y * w->in_width + x) * w->channels;
+    for (int j = 0; j < w->width; ++j, x += w->dilation_x, from += step) {
+      *taps++ = (unsigned)x < width ? from : zeros;
     }
   }
   *taps = zeros;
