@@ -60,7 +60,7 @@ endurance: $(DEV_STAMP)
 	$(PY) -m pytest -m large tests/train_test.py
 
 fuzz: $(DEV_STAMP)
-	$(PY) -m pytest -n 2 -m large tests/fuzz_test.py tests/tflite_fuzz_test.py
+	$(PY) -m pytest -n 2 -m large tests/fuzz_test.py tests/fuzz_models_test.py tests/tflite_fuzz_test.py
 
 lint: $(DEV_STAMP)
 	$(PY) -m ruff check

@@ -15,7 +15,7 @@ Vocabulary, the same in code, flags and documentation:
   params        predicted kernels, scales and biases, keyed by name
   child         an architecture with params
   recipe        how numbers are rounded: `quant.recipe.Recipe`
-  target        a user's own network: a function's dotted path, or a JSON file
+  target        a user's own network: a function's dotted path, or a file
 
 Public names; others may change at any time, these as CHANGELOG.md says:
   arch.genotype.from_genotype
@@ -24,6 +24,7 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   arch.serialization.to_json
   arch.spec.Architecture
   arch.spec.Builder
+  checking.Check
   child.keras_io.from_keras
   child.keras_io.to_keras
   convnets250k.dataset.ConvNets250K

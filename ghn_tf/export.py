@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands beside an integer file, for the application that will run it."""
 
+from collections.abc import Sequence
 import dataclasses
 import hashlib
 from importlib import metadata
@@ -22,6 +23,7 @@ def describe(
   content: bytes,
   dataset: data.Dataset,
   checkpoint: str,
+  changes: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Returns what somebody needs to know to use a file.
 
@@ -31,6 +33,7 @@ def describe(
     content: the bytes of the `.tflite` file.
     dataset: whose test images measure its accuracy.
     checkpoint: by what name the predictor was loaded.
+    changes: what the architecture leaves out of the user's model.
 
   Returns:
     Values for a JSON file.
@@ -42,6 +45,7 @@ def describe(
   return {
     "network": architecture.name,
     "fingerprint": architecture.fingerprint,
+    "changes": list(changes),
     "macs": architecture.macs,
     "num_params": architecture.num_params,
     "hypernetwork": {

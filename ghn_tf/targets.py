@@ -58,9 +58,7 @@ def read(target: str) -> network.Reading:
 
 
 def load(target: str) -> spec.Architecture:
-  """Returns the architecture of a target.
-
-  What it leaves out of a model stands in the log.
+  """Returns the architecture of a target; see `understood`.
 
   Args:
     target: "package.module:function" of a function without required arguments
@@ -71,14 +69,23 @@ def load(target: str) -> spec.Architecture:
   Raises:
     ValueError: naming the target and why it gives no architecture.
   """
+  return understood(target).architecture
+
+
+def understood(target: str) -> network.Reading:
+  """Returns a target that is understood; what it leaves out is in the log.
+
+  Raises:
+    ValueError: naming the target and why it gives no architecture.
+  """
   reading = read(target)
   try:
-    architecture = reading.architecture
+    name = reading.architecture.name
   except ValueError as error:
     raise ValueError(f"Target {target!r}: {error}") from error
   for change in reading.changes:
-    logging.info("%s: %s", architecture.name, change)
-  return architecture
+    logging.info("%s: %s", name, change)
+  return reading
 
 
 def check_output(path: str | os.PathLike[str], *targets: str) -> None:

@@ -7,23 +7,19 @@ documents, in little time and memory. Examples are the same in every run, but
 for the long form.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 import contextlib
-import datetime
 import functools
 import io
 import json
 import math
 import pathlib
-import resource
 import shutil
 from typing import Any
 import zipfile
 import zlib
 
 from absl.testing import absltest
-from absl.testing import parameterized
-import hypothesis
 from hypothesis import strategies as st
 import numpy as np
 import pytest
@@ -36,13 +32,8 @@ from ghn_tf.convnets250k import records
 from ghn_tf.convnets250k import store
 from ghn_tf.ghn import checkpoint
 from ghn_tf.spaces import space
+from tests import fuzzing
 from tests import small_collection
-
-_DEFAULT, _ALL = 60, 1_000
-# What is valid takes a tenth of a second, and a shared machine ten times that.
-_DEADLINE = datetime.timedelta(seconds=5)
-# More than the process had; valid input takes a few of them.
-_MEMORY_BYTES = 1 << 30
 
 
 @functools.cache
@@ -115,47 +106,6 @@ def _stored() -> bytes:
   return file.read_bytes()
 
 
-# Sizes at which something may overflow, repeat or go on for ever.
-_SIZES = st.one_of(
-  st.integers(-1, 9),
-  st.sampled_from([2**k + d for k in (7, 15, 31, 32, 63, 64) for d in (-1, 0)]),
-  st.sampled_from([10**9, 10**14, 10**400]),
-)
-_LEAVES = st.one_of(
-  st.none(),
-  st.booleans(),
-  _SIZES,
-  st.floats(),
-  st.text(max_size=9),
-  st.sampled_from(["conv", "image", "same", "é\n", "\ud800", "a" * 10_000]),
-)
-_VALUES = st.recursive(
-  _LEAVES,
-  lambda inner: st.one_of(
-    st.lists(inner, max_size=9),
-    st.dictionaries(st.text(max_size=9), inner, max_size=9),
-  ),
-  max_leaves=20,
-)
-_BYTES = st.one_of(
-  st.binary(max_size=9),
-  st.sampled_from([b"\xff" * 8, b"\x80" * 99, b"\0" * 4, b"9" * 5_000]),
-  st.sampled_from([b"[" * 2_000, b'{"a":' * 2_000, b"-" * 900, b'"', b"}"]),
-)
-
-
-@st.composite
-def _mutated(draw, originals: Sequence[bytes]) -> bytes:
-  """Bytes, some of which are others, or stand twice, or not at all."""
-  content = bytearray(draw(st.sampled_from(originals)))
-  for _ in range(draw(st.integers(1, 4))):
-    start = draw(st.integers(0, len(content)))
-    end = min(len(content), start + draw(st.integers(0, 64)))
-    old = bytes(content[start:end])
-    content[start:end] = draw(st.one_of(_BYTES, st.just(old * 2)))
-  return bytes(content)
-
-
 @st.composite
 def _replaced(draw, originals: Sequence[str]) -> str:
   """JSON, some of whose values are others."""
@@ -169,13 +119,9 @@ def _replaced(draw, originals: Sequence[str]) -> str:
       if isinstance(place[key], dict | list) and draw(st.integers(0, 3)):
         place = place[key]
       else:
-        place[key] = draw(_VALUES)
+        place[key] = draw(fuzzing.VALUES)
         break
   return json.dumps(record)
-
-
-# Whether to leave the way of what is valid.
-_SELDOM = st.integers(0, 15).map(lambda number: number == 15)
 
 
 @st.composite
@@ -189,12 +135,12 @@ def _networks(draw) -> str:
     arity = 2 if op in (ops.Op.ADD, ops.Op.CONCAT) else 1
     inputs = [names[-1], *draw(st.permutations(names))][:arity]
     names.append(f"node{place}")
-    if draw(_SELDOM):
+    if draw(fuzzing.SELDOM):
       inputs = draw(st.lists(st.sampled_from(["node1", "node9", *names])))
     node = {"name": names[-1], "op": op.value, "inputs": inputs}
     for name in ops.ATTRIBUTES[op]:
       default = ops.DEFAULTS[name]
-      sizes = _SIZES if draw(_SELDOM) else st.integers(1, 3)
+      sizes = fuzzing.SIZES if draw(fuzzing.SELDOM) else st.integers(1, 3)
       if isinstance(default, tuple):
         node[name] = [draw(sizes) for _ in default]
       elif name == "filters":
@@ -202,7 +148,7 @@ def _networks(draw) -> str:
     nodes.append(node)
   op = draw(st.sampled_from(["flatten", "global_avg_pool"]))
   nodes.append({"name": "last", "op": op, "inputs": [names[-1]]})
-  if draw(_SELDOM):
+  if draw(fuzzing.SELDOM):
     nodes = draw(st.permutations(nodes))
   return json.dumps({"name": "a", "input_shape": [8, 8, 2], "nodes": nodes})
 
@@ -220,7 +166,7 @@ def _renumbered(draw, originals: Sequence[bytes]) -> bytes:
       shift = 0
   for _ in range(draw(st.integers(1, 3))):
     place = draw(st.integers(0, len(numbers) - 1))
-    numbers[place] = draw(_SIZES.filter(lambda size: size >= 0))
+    numbers[place] = draw(fuzzing.SIZES.filter(lambda size: size >= 0))
   content = bytearray()
   for number in numbers[:-1]:
     while number > 127:
@@ -235,8 +181,8 @@ def _members(draw) -> bytes:
   """A zip file that is nearly a checkpoint."""
   names = draw(st.lists(st.sampled_from("abc"), unique=True, max_size=3))
   index = {"arrays": names, "metadata": {"step": 1}}
-  if draw(_SELDOM):
-    index[draw(st.sampled_from(["arrays", "metadata"]))] = draw(_VALUES)
+  if draw(fuzzing.SELDOM):
+    index[draw(st.sampled_from(["arrays", "metadata"]))] = draw(fuzzing.VALUES)
   buffer = io.BytesIO()
   with zipfile.ZipFile(buffer, "w") as archive:
     archive.writestr(zipfile.ZipInfo("index.json"), json.dumps(index))
@@ -245,18 +191,18 @@ def _members(draw) -> bytes:
       shape = tuple(draw(st.lists(st.integers(0, 3), max_size=3)))
       data = bytes(math.prod(shape) * np.dtype(dtype).itemsize)
       version = b"\1\0"
-      if draw(_SELDOM):
+      if draw(fuzzing.SELDOM):
         dtype = draw(st.sampled_from(["|O", "<U9", "V8", "<f3", "f4,f4"]))
-      if draw(_SELDOM):
-        shape = tuple(draw(st.lists(_SIZES, max_size=4)))
-      if draw(_SELDOM):
+      if draw(fuzzing.SELDOM):
+        shape = tuple(draw(st.lists(fuzzing.SIZES, max_size=4)))
+      if draw(fuzzing.SELDOM):
         version = b"\2\0"
       header = (
         f"{{'descr': {dtype!r}, 'fortran_order': {draw(st.booleans())},"
         f" 'shape': {shape!r}, }}\n"
       ).encode()
-      if draw(_SELDOM):
-        header = draw(_mutated([header]))
+      if draw(fuzzing.SELDOM):
+        header = draw(fuzzing.mutated([header]))
       size = len(header).to_bytes(2, "little")
       content = b"\x93NUMPY" + version + size + header + data
       archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)
@@ -274,54 +220,21 @@ def _checkpoint(folder: pathlib.Path) -> bytes:
   return path.read_bytes()
 
 
-@contextlib.contextmanager
-def _limited_memory() -> Iterator[None]:
-  """Within it, what asks for much more memory than there is use of fails."""
-  pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
-  soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-  limit = pages * resource.getpagesize() + _MEMORY_BYTES
-  resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-  try:
-    yield
-  finally:
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-class _Fuzz(parameterized.TestCase):
+class _Fuzz(fuzzing.Fuzz):
   """The readers; the classes below choose how many inputs."""
-
-  num_examples: int
-
-  def _fuzz(
-    self, read: Callable[[Any], None], *inputs: Any, share: float = 1.0
-  ) -> None:
-    def limited(content: Any) -> None:
-      with _limited_memory():
-        read(content)
-
-    for strategy in inputs:
-      check = hypothesis.settings(
-        max_examples=int(share * self.num_examples),
-        deadline=_DEADLINE,
-        database=None,
-        derandomize=self.num_examples == _DEFAULT,
-        suppress_health_check=list(hypothesis.HealthCheck),
-      )(hypothesis.given(strategy)(limited))
-      check()
-
-  def _folder(self) -> pathlib.Path:
-    return pathlib.Path(self.create_tempdir().full_path)
 
   def test_architectures_in_json(self):
     valid = [*map(serialization.to_json, _architectures())]
-    self._fuzz(
+    self.fuzz(
       _read_json,
       st.one_of(
-        st.text(), _VALUES, _VALUES.map(lambda value: [value] * 2_000)
+        st.text(),
+        fuzzing.VALUES,
+        fuzzing.VALUES.map(lambda value: [value] * 2_000),
       ).map(json.dumps),
       _networks(),
       _replaced(valid),
-      _mutated([text.encode() for text in valid]).map(
+      fuzzing.mutated([text.encode() for text in valid]).map(
         lambda text: text.decode(errors="replace")
       ),
     )
@@ -329,39 +242,39 @@ class _Fuzz(parameterized.TestCase):
   def test_records(self):
     valid = [records.encode(a, 300) for a in _architectures()]
     contents = [*map(records.content, valid)]
-    self._fuzz(
+    self.fuzz(
       _read_record,
-      st.one_of(st.binary(), _mutated(valid)),
+      st.one_of(st.binary(), fuzzing.mutated(valid)),
       _renumbered(contents),
-      _mutated(contents).map(zlib.compress),
+      fuzzing.mutated(contents).map(zlib.compress),
     )
 
   def test_checkpoints(self):
-    folder = self._folder()
+    folder = self.folder()
     valid = _checkpoint(folder)
-    self._fuzz(
+    self.fuzz(
       lambda content: _read_checkpoint(content, folder),
-      st.one_of(st.binary(), _mutated([valid])),
+      st.one_of(st.binary(), fuzzing.mutated([valid])),
       _members(),
-      _members().flatmap(lambda content: _mutated([content])),
+      _members().flatmap(lambda content: fuzzing.mutated([content])),
     )
 
   def test_stored_files(self):
-    folder = self._folder()
-    self._fuzz(
+    folder = self.folder()
+    self.fuzz(
       lambda content: _read_store(content, folder),
-      _mutated([_stored()]),
+      fuzzing.mutated([_stored()]),
       share=0.2,  # TensorFlow Datasets takes its time to open one
     )
 
 
 class FuzzTest(_Fuzz):
-  num_examples = _DEFAULT
+  num_examples = fuzzing.DEFAULT
 
 
 @pytest.mark.large
 class LongFuzzTest(_Fuzz):
-  num_examples = _ALL
+  num_examples = fuzzing.ALL
 
 
 del _Fuzz  # has no number of its own

@@ -119,7 +119,8 @@ def to_tflite() -> None:
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
   with program.importing():
-    architecture = targets.load(_TARGET.value)
+    target = targets.understood(_TARGET.value)
+  architecture = target.architecture
 
   program.import_silently("tensorflow")
   from ghn_tf import export
@@ -141,7 +142,12 @@ def to_tflite() -> None:
     if not _PACK_INT4.value:
       content = packing.unpacked(content)
     description = export.describe(
-      predictor, child, content, dataset, _CHECKPOINT.value
+      predictor,
+      child,
+      content,
+      dataset,
+      _CHECKPOINT.value,
+      target.changes,
     )
   results = emulation.Results([], {})
   if names:

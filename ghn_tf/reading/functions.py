@@ -149,7 +149,9 @@ def squeeze(call: records.Call) -> list[steps.Step]:
     new = [size for axis, size in enumerate(shape) if axis not in drop]
     if 0 in drop or any(shape[axis] != 1 for axis in drop):
       raise records.ReadingError(f"drops axes {sorted(drop)} of {list(shape)}")
-    return steps.reshape(new[1:]).place(a, values)
+    return steps.reshape([-1 if s is None else s for s in new[1:]]).place(
+      a, values
+    )
 
   return [steps.Step(place)]
 

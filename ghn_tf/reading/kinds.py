@@ -139,6 +139,7 @@ def _layers() -> dict[str, Kind]:
     "Reshape": _read(
       "flatten, or a vector as a pixel and back", layers.reshape
     ),
+    "Identity": _read("nothing", functions.nothing),
     "InputLayer": _read("input", lambda call: []),
   }
   for dimensions in (1, 2):
@@ -180,7 +181,7 @@ _GROUPS: Mapping[Kind, str] = {
   _THREE: "Conv3D Conv3DTranspose MaxPooling3D AveragePooling3D"
   " GlobalAveragePooling3D GlobalMaxPooling3D ZeroPadding3D Cropping3D"
   " UpSampling3D SpatialDropout3D",
-  _UNTIED: "LocallyConnected1D LocallyConnected2D",
+  _UNTIED: "LocallyConnected1D LocallyConnected2D EinsumDense",
   _MERGE: "Average Dot Minimum",
   _SIGMOIDS: "ELU ThresholdedReLU",
   _refused(
@@ -231,3 +232,21 @@ def of(kind: str) -> Kind:
   if kind.startswith(records.CUSTOM):
     return _CUSTOM
   return _FUNCTION if kind.startswith(("tf.", "ops.")) else _UNKNOWN
+
+
+def table() -> str:
+  """Returns all kinds as a table in Markdown, for docs/models.md."""
+  groups: dict[tuple[str, str, str], list[str]] = {}
+  for name, kind in KINDS.items():
+    key = kind.treatment.value, kind.meaning, kind.remedy
+    groups.setdefault(key, []).append(f"`{name}`")
+  order = [treatment.value for treatment in Treatment]
+  lines = [
+    "| layers | verdict | as, or why | instead |",
+    "| --- | --- | --- | --- |",
+  ]
+  for (treatment, meaning, remedy), names in sorted(
+    groups.items(), key=lambda item: order.index(item[0][0])
+  ):
+    lines.append(f"| {', '.join(names)} | {treatment} | {meaning} | {remedy} |")
+  return "\n".join(lines) + "\n"
