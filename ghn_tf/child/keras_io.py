@@ -228,9 +228,9 @@ def trained_params(
   found = {}
   for layer in model.layers:
     name = layer.name.removeprefix("quant_")
-    for weight, param in _param_weights(layer):
-      found[f"{name}/{param}"] = tf.convert_to_tensor(weight)
-  params = {}
+    for weight, suffix in _param_weights(layer):
+      found[f"{name}/{suffix}"] = tf.convert_to_tensor(weight)
+  params: dict[str, tf.Tensor] = {}
   for param in architecture.param_specs:
     value = found.get(param.name)
     if value is None or tuple(value.shape) != param.shape:
