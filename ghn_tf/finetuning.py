@@ -43,7 +43,7 @@ class Config:
   """
 
   epochs: int = 5
-  learning_rate: float = 0.05
+  learning_rate: float = 0.15
   warmup: float = 0.1
   momentum: float = 0.9
   weight_decay: float = 5e-4
