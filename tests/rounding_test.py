@@ -50,19 +50,6 @@ class RoundingTest(parameterized.TestCase):
       # Products are below 2^23, which float32 has exactly.
       self.assertLessEqual(np.abs(other - once).max(), 1, variant)
 
-  @parameterized.parameters(
-    ("NONE", (-128, 127)),
-    ("RELU", (-8, 127)),
-    ("RELU6", (-8, 52)),
-    ("RELU_N1_TO_1", (-18, 2)),
-  )
-  def test_activations_clamp(self, activation, expected):
-    self.assertEqual(rounding.activation_range(activation, 0.1, -8), expected)
-
-  def test_others_are_refused(self):
-    with self.assertRaisesRegex(ValueError, "TANH is not emulated"):
-      rounding.activation_range("TANH", 0.1, 0)
-
 
 if __name__ == "__main__":
   absltest.main()

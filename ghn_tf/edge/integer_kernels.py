@@ -16,6 +16,7 @@ import numpy as np
 from ghn_tf.edge import geometry
 from ghn_tf.edge import model_file
 from ghn_tf.edge import rounding
+from ghn_tf.edge.cortexm import requantize
 
 # Of the windows of a convolution that are laid out at once.
 _CHUNK_VALUES = 1 << 24
@@ -27,7 +28,7 @@ def _finish(
   values: np.ndarray, output: Any, activation: str = "NONE"
 ) -> np.ndarray:
   """Returns codes of what is left to shift and clamp."""
-  low, high = rounding.activation_range(activation, *output.grid)
+  low, high = requantize.activation_range(activation, *output.grid)
   return np.clip(values + output.grid[1], low, high).astype(np.int8)
 
 

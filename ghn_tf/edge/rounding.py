@@ -16,19 +16,14 @@ agree on the factor and not on the last bit:
 
 from collections.abc import Sequence
 import dataclasses
-import math
 
 import numpy as np
 
-DOUBLE, SINGLE, FLOAT32 = VARIANTS = ("double", "single", "float32")
+from ghn_tf.edge.cortexm import requantize
 
-# What fused activations clamp to, of those that do nothing else.
-_LIMITS = {
-  "NONE": (-math.inf, math.inf),
-  "RELU": (0.0, math.inf),
-  "RELU6": (0.0, 6.0),
-  "RELU_N1_TO_1": (-1.0, 1.0),
-}
+DOUBLE, SINGLE, FLOAT32 = VARIANTS = ("double", "single", "float32")
+# Of the power of two: with it, every value but 0 leaves the range of codes.
+_MAX_SHIFT = 30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,20 +43,12 @@ class Factors:
 
 def factors(real: Sequence[float]) -> Factors:
   """Returns factors as quantization_util.cc of TFLite takes them apart."""
-  pairs = [_parts(factor) for factor in real]
+  pairs = [requantize.quantize_multiplier(factor) for factor in real]
   return Factors(
     np.array(real, np.float64),
     np.array([pair[0] for pair in pairs], np.int64),
-    np.array([pair[1] for pair in pairs], np.int64),
+    np.minimum([pair[1] for pair in pairs], _MAX_SHIFT),
   )
-
-
-def _parts(factor: float) -> tuple[int, int]:
-  fraction, shift = math.frexp(factor)
-  multiplier = math.floor(fraction * 2**31 + 0.5)
-  if multiplier == 2**31:
-    multiplier, shift = 2**30, shift + 1
-  return (0, 0) if shift < -31 else (multiplier, min(shift, 30))
 
 
 def rescale(values: np.ndarray, by: Factors, variant: str) -> np.ndarray:
@@ -85,28 +72,3 @@ def rescale(values: np.ndarray, by: Factors, variant: str) -> np.ndarray:
   high = (shifted * by.multipliers + (1 << 30)) >> 31
   half = np.where(right > 0, (1 << right) >> 1, 0)
   return (high + half - ((high < 0) & (right > 0))) >> right
-
-
-def activation_range(
-  activation: str, scale: float, zero_point: int
-) -> tuple[int, int]:
-  """Returns the least and the greatest code after a fused activation.
-
-  Args:
-    activation: as the schema names it.
-    scale: of the output.
-    zero_point: of the output.
-
-  Raises:
-    ValueError: the activation does not only clamp.
-  """
-  if activation not in _LIMITS:
-    raise ValueError(f"The fused activation {activation} is not emulated.")
-  codes = []
-  for limit in _LIMITS[activation]:
-    steps = float(np.float32(limit) / np.float32(scale))
-    # Halves away from 0, as TfLiteRound does.
-    steps = math.copysign(np.floor(abs(steps) + 0.5), steps)
-    codes.append(int(min(max(zero_point + steps, -128), 127)))
-  low, high = codes
-  return low, high

@@ -13,6 +13,8 @@ import math
 import numpy as np
 
 INT32_MAX = 2**31 - 1
+# Of codes from any zero point: there is none beyond.
+_FAR = 2**9
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -88,8 +90,9 @@ def activation_range(
   low, high = limits[activation]
 
   def code(limit: float) -> int:
-    steps = float(np.float32(limit) / np.float32(scale))
-    return zero_point + round_half_away(steps)
+    with np.errstate(over="ignore"):  # by a scale of nearly 0, to infinity
+      steps = float(np.float32(limit) / np.float32(scale))
+    return zero_point + round_half_away(min(max(steps, -_FAR), _FAR))
 
   return (
     -128 if low is None else max(-128, code(low)),
