@@ -51,6 +51,13 @@ class EmulationTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, m):
       emulation.emulate(int8_files.network(), ["tflm"], inputs, labels)
 
+  def test_the_default_is_among_all(self):
+    self.assertEqual(
+      [*emulation.targets(emulation.DEFAULT)], [*emulation.DEFAULT]
+    )
+    everything = emulation.targets([emulation.ALL])
+    self.assertContainsSubset(emulation.DEFAULT, everything)
+
   def test_files_of_several_inputs_are_refused(self):
     b = int8_files.Builder()
     first, second = b.tensor([1, 4]), b.tensor([1, 4])

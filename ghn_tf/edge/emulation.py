@@ -100,6 +100,8 @@ TARGETS: Mapping[str, Callable[[Task], report_lib.EdgeReport]] = {
 
 
 ALL = "all"
+# One of each kind: what needs no more than pip installs.
+DEFAULT = ("file", "tflm", "cortex_m4", "ethos_u55_128", "edgetpu")
 HELP = f"{', '.join(TARGETS)}, or {ALL}"
 
 

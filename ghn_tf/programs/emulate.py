@@ -27,7 +27,7 @@ _MODEL = flags.DEFINE_multi_string(
   "model", None, "Integer .tflite file; may be repeated.", required=True
 )
 _TARGETS = flags.DEFINE_list(
-  "targets", [emulation.ALL], f"Targets, by commas: {emulation.HELP}."
+  "targets", [*emulation.DEFAULT], f"Targets, by commas: {emulation.HELP}."
 )
 _OUTPUT = flags.DEFINE_string(
   "output",
