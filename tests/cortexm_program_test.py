@@ -119,13 +119,6 @@ class ProgramTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "no core 'm4', only"):
       program.run(int8_files.network(), "m4")
 
-  def test_an_operator_without_a_kernel_is_named(self):
-    b = int8_files.Builder()
-    image = b.tensor([1, 4, 4, 1])
-    made = b.operator("TANH", [image], b.tensor([1, 4, 4, 1]))
-    with self.assertRaisesRegex(ValueError, "Operator 0 .TANH. has no kernel"):
-      program.Chip(b.build([image], [made]))
-
 
 class ProjectTest(parameterized.TestCase):
   """What is kept is compiled as it is, by either compiler."""

@@ -332,9 +332,17 @@ class Operators:
       kind="StridedSliceOptions",
     )
 
-  def build_one(self, kind: str) -> bytes:
-    """Returns a file with what the method of that name makes."""
+  def build_one(
+    self, kind: str, change: Callable[[Any], None] = lambda graph: None
+  ) -> bytes:
+    """Returns a file with what the method of that name makes.
+
+    Args:
+      kind: of operator.
+      change: of the graph before it is written.
+    """
     output, _ = getattr(self, kind)()
+    change(self._b.graph)
     return self._b.build([self._image[0]], [output])
 
   def build(self, number: int) -> bytes:

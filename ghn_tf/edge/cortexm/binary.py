@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 
 from ghn_tf.edge import geometry
-from ghn_tf.edge import tensors
 from ghn_tf.edge.cortexm import calls
 from ghn_tf.edge.cortexm import requantize
-
-
-def _operand(tensor: tensors.Tensor) -> calls.Place | calls.Constant:
-  if tensor.data is not None:
-    return calls.Constant(tensor.data)
-  return calls.Place(tensor.index)
 
 
 def _steps(
@@ -56,8 +49,8 @@ def _broadcast(operands: geometry.Operands) -> dict[str, Any]:
       continue
     outer = int(np.prod(output.shape[:axis]))
     return {
-      "first": _operand(first),
-      "second": _operand(second),
+      "first": calls.Place(first.index),
+      "second": calls.Place(second.index),
       "output": calls.Place(output.index),
       "outer": outer,
       "inner": output.size // outer,

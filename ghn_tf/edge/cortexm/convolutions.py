@@ -51,6 +51,7 @@ def layout(core: cores.Core) -> Layout:
 def convolution(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the call for CONV_2D."""
   image, kernel = operands.inputs[:2]
+  _check_kernel(kernel)
   if image.shape[3] != kernel.shape[3]:
     raise ValueError("has groups, which TFLite Micro does not run")
   pair = geometry.windows(image.shape, kernel.shape[1:3], operands.options)
@@ -61,6 +62,7 @@ def convolution(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
 def dense(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the calls for FULLY_CONNECTED: a convolution of one pixel."""
   features, kernel = operands.inputs[:2]
+  _check_kernel(kernel)
   if operands.options["weights_format"] != "DEFAULT":
     raise ValueError("has shuffled weights")
   units, size = kernel.shape
@@ -69,7 +71,8 @@ def dense(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   multipliers = _products(features, kernel, operands.outputs[0])
   if len(kernel.scales) == 1:
     # TFLite multiplies these two in float32 where there is one scale.
-    product = np.float32(features.grid[0]) * np.float32(kernel.scales[0])
+    with np.errstate(over="ignore"):  # what is too much is refused below
+      product = np.float32(features.grid[0]) * np.float32(kernel.scales[0])
     multipliers = [float(product) / operands.outputs[0].grid[0]]
   return [
     _convolve(
@@ -160,8 +163,6 @@ def _rescaling(
   pairs *= filters // len(pairs)
   pairs += [(0, -1)] * (padded - filters)
   numbers, shifts = zip(*pairs, strict=True)
-  if max(shifts) > 30:
-    raise ValueError("multiplies by more than 2^30")
   return {
     "multiplier": calls.Constant(np.array(numbers, np.int32)),
     "shift": calls.Constant(np.array(shifts, np.int8)),
@@ -172,7 +173,11 @@ def _rescaling(
   }
 
 
-def _check_symmetric(kernel: tensors.Tensor) -> None:
+def _check_kernel(kernel: tensors.Tensor | None) -> None:
+  if kernel is None or kernel.data is None or kernel.data.dtype != np.int8:
+    raise ValueError("has a kernel that is no constant of at most 8 bits")
+  if not kernel.scales:
+    raise ValueError("has a kernel without scales")
   if any(kernel.zero_points):
     raise ValueError("has a kernel with a zero point other than 0")
 
@@ -190,8 +195,7 @@ def _convolve(
   multipliers: Sequence[float],
   lay: Layout,
 ) -> calls.Call:
-  image, kernel = operands.inputs[:2]
-  _check_symmetric(kernel)
+  image = operands.inputs[0]
   filters, height, width, channels = codes.shape
   is_by_tap = not channels % lay.lanes or pair[1].dilation > 1
   rows = codes.reshape(filters, height, *((width,) * is_by_tap), -1)
@@ -226,7 +230,7 @@ def _convolve(
 def depthwise(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the call for DEPTHWISE_CONV_2D."""
   image, kernel = operands.inputs[:2]
-  _check_symmetric(kernel)
+  _check_kernel(kernel)
   _, height, width, filters = kernel.shape
   channels = image.shape[3]
   pair = geometry.windows(image.shape, (height, width), operands.options)
@@ -240,6 +244,7 @@ def depthwise(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   bias, greatest_sum = _bias(operands, codes.T, padded)
   zero_point = image.grid[1]
   fields = {
+    "window": window(pair, channels),
     "input": calls.Place(image.index),
     "output": calls.Place(operands.outputs[0].index),
     "bias": calls.Constant(bias),
@@ -247,7 +252,6 @@ def depthwise(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
       np.full(channels + -channels % lay.depthwise, zero_point, np.int8)
     ),
     "taps": calls.Scratch("const int8_t **"),
-    "window": window(pair, channels),
     "scale": _rescaling(operands, multipliers, greatest_sum, filters, padded),
   }
   scratch = _POINTER_BYTES * (len(codes) + 1)

@@ -16,8 +16,8 @@ class Core:
     clock_mhz: at which latency is given: that of a common board.
     board: which one.
     has_vectors: whether it has those of MVE (Helium).
-    memory: of the emulated machine: bytes of flash and of memory as a linker
-      script has them, and the region of constants.
+    flash_bytes, ram_bytes: of the emulated machine.
+    has_external: whether constants lie in a flash of their own.
   """
 
   name: str
@@ -26,7 +26,9 @@ class Core:
   clock_mhz: float
   board: str
   has_vectors: bool = False
-  memory: tuple[str, str, str] = ("4M", "4M", "FLASH")
+  flash_bytes: int = 2**24
+  ram_bytes: int = 2**22
+  has_external: bool = False
 
   @property
   def zig(self) -> str:
@@ -55,7 +57,9 @@ CORES = {
       160.0,
       "Alif Ensemble, high efficiency",
       has_vectors=True,
-      memory=("512K", "512K", "EXTERNAL"),
+      flash_bytes=2**19,
+      ram_bytes=2**19,
+      has_external=True,
     ),
   )
 }

@@ -10,6 +10,7 @@ import numpy as np
 
 from ghn_tf.edge import geometry
 from ghn_tf.edge import model_file
+from ghn_tf.edge import tensors
 from ghn_tf.edge.cortexm import binary
 from ghn_tf.edge.cortexm import calls
 from ghn_tf.edge.cortexm import convolutions
@@ -112,6 +113,10 @@ def generate(file: model_file.ModelFile, core: cores.Core) -> Program:
 
     def resolve(value: Any, scratch: int = scratch) -> str:
       if isinstance(value, calls.Place):
+        tensor = file.tensors[value.index]
+        if tensor.data is not None:
+          name = _constant(_codes(tensor), constants, definitions)
+          return f"{name} + {value.offset}"
         return f"network_arena + {places[value.index] + value.offset}"
       if isinstance(value, calls.Scratch):
         return f"({value.type})(network_arena + {scratch})"
@@ -178,7 +183,11 @@ def _write(
       f"{what} has no kernel for Cortex-M; there are those for {OPERATORS}."
     )
   operands = file.operands(operator)
+  if not operator.inputs or operator.inputs[0] < 0 or not operator.outputs:
+    raise ValueError(f"{what} has no input or no output.")
   batch = operands.inputs[0].shape[:1]
+  if operands.inputs[0].dtype != "INT8":
+    raise ValueError(f"{what} reads {operands.inputs[0].dtype}, expected INT8.")
   for tensor in (*operands.inputs, *operands.outputs):
     if tensor is not None and tensor.data is None and tensor.dtype != "INT8":
       raise ValueError(
@@ -234,6 +243,16 @@ def _place(
   for index, root in roots.items():
     places[index] = places[root]
   return places, plan.num_bytes
+
+
+def _codes(tensor: tensors.Tensor) -> np.ndarray:
+  """Returns the codes of a constant that stands for an activation."""
+  if tensor.data is None or tensor.dtype != "INT8":
+    raise ValueError(
+      f"The constant {tensor.name!r:.80} is {tensor.dtype}; kernels for"
+      " Cortex-M take INT8."
+    )
+  return tensor.data
 
 
 def _constant(

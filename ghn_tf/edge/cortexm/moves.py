@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ghn_tf.edge import geometry
-from ghn_tf.edge import tensors
 from ghn_tf.edge.cortexm import calls
 from ghn_tf.edge.cortexm import convolutions
 from ghn_tf.edge.cortexm import requantize
@@ -103,12 +102,6 @@ def _copy(
   return calls.Call("copy", "box", fields)
 
 
-def _source(tensor: tensors.Tensor) -> calls.Place | calls.Constant:
-  if tensor.data is not None:
-    return calls.Constant(tensor.data)
-  return calls.Place(tensor.index)
-
-
 def _check_same_grid(operands: geometry.Operands, *others: Any) -> None:
   for tensor in (operands.inputs[0], *others):
     if tensor.grid != operands.outputs[0].grid:
@@ -121,6 +114,8 @@ def pad(operands: geometry.Operands) -> list[calls.Call]:
   output = operands.outputs[0]
   value = output.grid[1]
   if len(operands.inputs) > 2:
+    if operands.inputs[2] is None or operands.inputs[2].data is None:
+      raise ValueError("pads with what is no constant")
     value = int(operands.inputs[2].data.reshape(-1)[0])
   _check_same_grid(operands)
   to = _strides(output.shape)
@@ -157,7 +152,9 @@ def concatenate(operands: geometry.Operands) -> list[calls.Call]:
   for tensor in operands.inputs:
     place = calls.Place(output.index, start * to[axis])
     strides = _strides(tensor.shape)
-    result.append(_copy(_source(tensor), place, tensor.shape, strides, to))
+    result.append(
+      _copy(calls.Place(tensor.index), place, tensor.shape, strides, to)
+    )
     start += tensor.shape[axis]
   return result
 
@@ -201,4 +198,4 @@ def reshape(operands: geometry.Operands) -> list[calls.Call]:
   image, output = operands.inputs[0], operands.outputs[0]
   _check_same_grid(operands)
   place = calls.Place(output.index)
-  return [_copy(_source(image), place, [image.size], [1], [1])]
+  return [_copy(calls.Place(image.index), place, [image.size], [1], [1])]

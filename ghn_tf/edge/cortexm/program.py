@@ -21,6 +21,9 @@ from ghn_tf.edge.cortexm import toolchain
 
 # Of images in one program.
 _QEMU_BYTES = 2**20
+# As much as there is beside tensors and constants, and the flash that link.ld
+# calls EXTERNAL.
+_STACK_BYTES, _CODE_BYTES, _EXTERNAL_BYTES = 2**14, 2**18, 2**26
 
 
 class Chip:
@@ -48,7 +51,24 @@ class Chip:
     self.core = cores.find(core)
     self.file = model_file.read(content)
     self.program = generate.generate(self.file, self.core)
+    self._check_memory()
     self.binary = self._compile(self.silence())
+
+  def _check_memory(self) -> None:
+    """Raises ValueError for a program that the machine has no room for."""
+    needed = self.program.arena_bytes + _STACK_BYTES
+    if needed > self.core.ram_bytes:
+      raise ValueError(
+        f"The file needs {needed:,} bytes of memory, but the emulated"
+        f" {self.core.name} has {self.core.ram_bytes:,}."
+      )
+    flash = _EXTERNAL_BYTES if self.core.has_external else self.core.flash_bytes
+    needed = self.program.constant_bytes + _CODE_BYTES
+    if needed > flash:
+      raise ValueError(
+        f"The file needs {needed:,} bytes of flash, but the emulated"
+        f" {self.core.name} has {flash:,}."
+      )
 
   def _compile(self, codes: np.ndarray) -> bytes:
     """Returns the program with images [B, input] to test it."""

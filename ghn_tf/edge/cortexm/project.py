@@ -49,15 +49,14 @@ def _rows(name: str, codes: np.ndarray) -> str:
 def common_files(core: cores.Core) -> dict[str, str]:
   """Returns the files that all programs for a core have, by name."""
   folder = importlib.resources.files(__package__) / "firmware"
-  flash, ram, constants = core.memory
   values = {
     "@ABI@": core.abi,
-    "@CONSTANTS@": constants,
+    "@CONSTANTS@": "EXTERNAL" if core.has_external else "FLASH",
     "@CPU@": core.gcc,
-    "@FLASH@": flash,
+    "@FLASH@": str(core.flash_bytes),
     "@FLOAT_ABI@": "hard" if core.has_vectors else "soft",
     "@MACHINE@": core.machine,
-    "@RAM@": ram,
+    "@RAM@": str(core.ram_bytes),
     "@ZIG_CPU@": core.zig,
   }
   files = {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir()}

@@ -21,7 +21,12 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
   """Returns multiplier and shift of a factor that is not negative.
 
   Factors below 2^-32 are 0.
+
+  Raises:
+    ValueError: it is not finite, or 2^30 and more.
   """
+  if not 0 <= real < 2**30:
+    raise ValueError(f"multiplies by {real:g}, which is not below 2^30")
   fraction, shift = math.frexp(real)
   multiplier = math.floor(fraction * 2**31 + 0.5)
   if multiplier == 2**31:

@@ -44,11 +44,10 @@ def _quantize(operands: geometry.Operands) -> _Function:
 
 def _leaky_relu(operands: geometry.Operands) -> _Function:
   (scale, zero), (out_scale, out_zero) = _grids(operands)
-  steps = np.float32(scale) / np.float32(out_scale)
   alpha = np.float32(operands.options["alpha"])
-  slope = np.float32(scale) * alpha / np.float32(out_scale)
-  if slope < 0:
-    raise ValueError(f"has the slope {alpha}, which is negative")
+  with np.errstate(over="ignore"):  # what is too much is refused below
+    steps = np.float32(scale) / np.float32(out_scale)
+    slope = np.float32(scale) * alpha / np.float32(out_scale)
   positive = requantize.quantize_multiplier(float(steps))
   negative = requantize.quantize_multiplier(float(slope))
 
@@ -64,6 +63,8 @@ def _logistic(operands: geometry.Operands) -> _Function:
   if out_zero != -128:
     raise ValueError(f"has the output zero point {out_zero}, expected -128")
   multiplier, shift = requantize.quantize_multiplier(scale * 2**27)
+  if shift < 0:
+    raise ValueError(f"has the input scale {scale:g}, which is too small")
   radius = exponential.input_radius(4, shift)
 
   def function(code: int) -> int:
@@ -81,8 +82,9 @@ def _logistic(operands: geometry.Operands) -> _Function:
 def _hard_swish(operands: geometry.Operands) -> _Function:
   (scale, zero), (out_scale, out_zero) = _grids(operands)
   fine = np.float32(1 / 128) * np.float32(scale)
-  out_multiplier, out_shift = _quantize_16(fine / np.float32(out_scale))
-  multiplier, shift = _quantize_16(fine / np.float32(3 / 32768))
+  with np.errstate(over="ignore"):  # what is too much is refused below
+    factors = fine / np.float32(out_scale), fine / np.float32(3 / 32768)
+  (out_multiplier, out_shift), (multiplier, shift) = map(_quantize_16, factors)
   if out_shift > 0:
     raise ValueError("has an output scale less than 1/128 of the input's")
 
@@ -158,7 +160,7 @@ def softmax(operands: geometry.Operands) -> list[calls.Call]:
   if operands.outputs[0].grid[1] != -128:
     raise ValueError("has an output zero point other than -128")
   beta = np.float32(operands.options["beta"])
-  real = min(float(beta) * scale * 2**26, 2.0**31 - 1)
+  real = float(beta) * scale * 2**26
   multiplier, shift = requantize.quantize_multiplier(real)
   if shift < 0:
     raise ValueError(f"has the input scale {scale}, which is too small")
