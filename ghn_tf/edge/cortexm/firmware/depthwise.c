@@ -10,30 +10,22 @@
 
 enum { LANES = 4 };
 
-// is_plain: whether sums are small, and clamped to int8 only.
-INLINE int8_t to_code(const rescaling *s, int32_t sum, int channel,
-                      uint8_t is_plain) {
-  const int32_t multiplier = s->multiplier[channel];
-  const int shift = s->shift[channel];
-  if (is_plain) {
-    return (int8_t)saturate(rescale_small(sum, multiplier, shift, s->zero));
-  }
-  const int32_t code = rescale(sum, multiplier, shift) + s->zero;
-  return (int8_t)clamp(code, s->low, s->high);
+static int8_t to_code(const rescaling *s, int32_t sum, int channel) {
+  const int32_t scaled =
+      rescale(sum, s->multiplier[channel], s->shift[channel]);
+  return (int8_t)clamp(scaled + s->zero, s->low, s->high);
 }
 
 #ifndef __ARM_FEATURE_MVE
 
-// The sums of four channels over the taps that are found.
-static inline void sum_taps(const depthwise_convolution *c, int channel,
-                            int32_t *sums) {
-  const int taps = c->window.height * c->window.width;
-  const int pairs = (taps + 1) / 2;
-  const int16_t *weights = (const int16_t *)c->weights + channel * pairs * 2;
-  const int32_t *bias = c->bias + channel;
+// The sums of four channels over pairs of taps.
+INLINE void sum_taps(const int8_t **tap, int pairs, int channel,
+                     const int16_t *weights, const int32_t *bias,
+                     int32_t *sums) {
   int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3];
-  for (const int8_t **tap = c->taps, **end = tap + 2 * pairs; tap < end;
-       tap += 2) {
+  const int8_t **end = tap + 2 * pairs;
+#pragma GCC unroll 1
+  do {
     const uint32_t first = load_word(tap[0] + channel);
     const uint32_t second = load_word(tap[1] + channel);
     const uint32_t even = even_bytes(first), odd = odd_bytes(first);
@@ -44,29 +36,38 @@ static inline void sum_taps(const depthwise_convolution *c, int channel,
     sum1 = multiply_pairs(low_halves(odd, odd2), load_word(weights + 4), sum1);
     sum3 = multiply_pairs(high_halves(odd, odd2), load_word(weights + 6), sum3);
     weights += 2 * LANES;
-  }
+    tap += 2;
+  } while (tap < end);
   sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
 }
 
-// All channels at the pixel whose taps are found.
+// All channels at the pixel whose taps are found. is_plain: whether sums are
+// small, and clamped to int8 only.
 INLINE void convolve_channels(const depthwise_convolution *c, int8_t *output,
                               uint8_t is_plain) {
   const rescaling *s = &c->scale;
   const int channels = c->window.channels;
-  int32_t sums[LANES];
-  int channel = 0;
-  for (; channel + LANES <= channels; channel += LANES) {
-    sum_taps(c, channel, sums);
+  const int pairs = (unsigned)(c->window.height * c->window.width + 1) / 2;
+  const int16_t *weights = c->weights;
+  const int32_t *bias = c->bias, *multiplier = s->multiplier;
+  const int8_t *shift = s->shift;
+  const int32_t zero = s->zero;
+  for (int channel = 0; channel < channels; channel += LANES) {
+    int32_t sums[LANES];
+    sum_taps(c->taps, pairs, channel, weights, bias, sums);
+    if (is_plain && channel + LANES <= channels) {
 #pragma GCC unroll 4
-    for (int i = 0; i < LANES; ++i) {
-      *output++ = to_code(s, sums[i], channel + i, is_plain);
+      for (int i = 0; i < LANES; ++i) {
+        *output++ = (int8_t)saturate(
+            rescale_small(sums[i], multiplier[i], shift[i], zero));
+      }
+    } else {
+      for (int i = 0; i < LANES && channel + i < channels; ++i) {
+        *output++ = to_code(s, sums[i], channel + i);
+      }
     }
-  }
-  if (channel < channels) {
-    sum_taps(c, channel, sums);
-    for (int i = 0; channel + i < channels; ++i) {
-      *output++ = to_code(s, sums[i], channel + i, is_plain);
-    }
+    weights += 2 * LANES * pairs;
+    bias += LANES, multiplier += LANES, shift += LANES;
   }
 }
 
@@ -106,7 +107,7 @@ void convolve_multiplied(const multiplied_convolution *c) {
       for (int tap = 0; tap < taps; ++tap) {
         sum += c->taps[tap][channel] * *weights++;
       }
-      *output++ = to_code(&c->scale, sum, filter, 0);
+      *output++ = to_code(&c->scale, sum, filter);
     }
   }
 }
