@@ -132,7 +132,7 @@ def _networks(draw) -> str:
   inner = [op for op in ops.Op if op is not ops.Op.INPUT]
   for place in range(1, draw(st.integers(2, 8))):
     op = draw(st.sampled_from(inner))
-    arity = 2 if op in (ops.Op.ADD, ops.Op.CONCAT) else 1
+    arity = 2 if op in (*ops.PAIRS, ops.Op.CONCAT) else 1
     inputs = [names[-1], *draw(st.permutations(names))][:arity]
     names.append(f"node{place}")
     if draw(fuzzing.SELDOM):
@@ -145,6 +145,8 @@ def _networks(draw) -> str:
         node[name] = [draw(sizes) for _ in default]
       elif name == "filters":
         node[name] = draw(sizes)
+      elif name == "slope":
+        node[name] = draw(st.floats() if draw(fuzzing.SELDOM) else st.just(0.5))
     nodes.append(node)
   op = draw(st.sampled_from(["flatten", "global_avg_pool"]))
   nodes.append({"name": "last", "op": op, "inputs": [names[-1]]})

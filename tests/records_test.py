@@ -37,7 +37,11 @@ def _everything() -> spec.Architecture:
   x = builder.add(ops.Op.AVG_POOL, x, kernel=(3, 3))
   y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
   x = builder.add(ops.Op.FLATTEN, builder.add(ops.Op.CONV, x, filters=1))
-  x = builder.add(ops.Op.CONCAT, x, y)
+  y = builder.add(ops.Op.LEAKY_RELU, y, slope=0.123)
+  y = builder.add(ops.Op.MULTIPLY, y, builder.add(ops.Op.SIGMOID, y))
+  z = builder.add(ops.Op.HARD_SIGMOID, z, slope=1 / 3)
+  z = builder.add(ops.Op.GLOBAL_MAX_POOL, z)
+  x = builder.add(ops.Op.CONCAT, x, y, z)
   builder.add(ops.Op.DENSE, x, filters=20_000, use_bias=True)
   return builder.build("everything")
 

@@ -56,11 +56,6 @@ class UnsupportedTest(parameterized.TestCase):
       r"'conv' \(Conv2D\): groups=2 is not supported, only 1",
     ),
     (
-      "depth_multiplier",
-      lambda: _layers.DepthwiseConv2D(3, depth_multiplier=2, name="conv"),
-      "'conv'.*depth_multiplier=2 is not supported",
-    ),
-    (
       "unequal_dilation",
       lambda: _layers.Conv2D(4, 3, dilation_rate=(1, 2), name="conv"),
       r"'conv'.*dilation_rate=\(1, 2\) is not supported, only equal rates",
@@ -76,9 +71,9 @@ class UnsupportedTest(parameterized.TestCase):
       r"\(Flatten\): reads what 'soft' made probabilities of; put it before",
     ),
     (
-      "swish",
-      lambda: _layers.Conv2D(4, 3, activation="swish", name="conv"),
-      "'conv'.*activation 'swish' is not supported, only",
+      "gelu",
+      lambda: _layers.Conv2D(4, 3, activation="gelu", name="conv"),
+      "'conv'.*activation 'gelu' is not supported, only .*; use relu, hard_",
     ),
     (
       "own_activation",
@@ -96,9 +91,19 @@ class UnsupportedTest(parameterized.TestCase):
       r"'bn'.*axis=\(2, 3\) is not the last axis alone",
     ),
     (
-      "leaky_relu",
-      lambda: _layers.ReLU(negative_slope=0.1, name="leaky"),
-      "'leaky'.*negative_slope",
+      "leaky_relu6",
+      lambda: _layers.ReLU(6.0, negative_slope=0.1, name="leaky"),
+      "'leaky'.*negative_slope=0.1.* is not supported with a max_value; use",
+    ),
+    (
+      "depth_multiplier",
+      lambda: _layers.DepthwiseConv2D(3, depth_multiplier=65, name="conv"),
+      "'conv'.*depth_multiplier=65 is not supported, only 1 to 64; use a",
+    ),
+    (
+      "prelu",
+      lambda: _layers.PReLU(name="leaky"),
+      r"'leaky' \(PReLU\): the activation is not.*; use ReLU or LeakyReLU",
     ),
     ("relu1", lambda: _layers.ReLU(1.0, name="r"), "'r'.*max_value=1.0"),
     (

@@ -221,6 +221,26 @@ def _resized(keras: Any) -> Any:
   return _model(keras, image, layers.GlobalAveragePooling2D()(x))
 
 
+def _squeeze_and_excitation(keras: Any) -> Any:
+  layers = keras.layers
+  image = keras.Input(IMAGE)
+  x = layers.Conv2D(8, 3, activation="swish")(image)
+  y = layers.GlobalAveragePooling2D()(x)
+  y = layers.Reshape((1, 1, 8))(y)
+  y = layers.Conv2D(4, 1, activation="relu")(y)
+  y = layers.Conv2D(8, 1, activation="sigmoid")(y)
+  x = layers.multiply([y, x])
+  y = layers.GlobalMaxPooling2D(keepdims=True)(x)
+  y = layers.Dense(8)(y)
+  x = layers.Multiply()([x, layers.Activation("hard_sigmoid")(y)])
+  x = layers.LeakyReLU()(layers.Conv2D(8, 3)(x))
+  x = layers.Conv2D(8, 3)(x)
+  x = layers.Multiply()([x, layers.ReLU(6.0)(x + 3.0) * (1 / 6)])
+  x = layers.ReLU(negative_slope=0.1)(layers.GlobalMaxPooling2D()(x))
+  x = layers.Dense(10, activation="sigmoid")(x)
+  return keras.Model(image, x, name="gated")
+
+
 # What becomes of each is an architecture.
 UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "tutorial": _tutorial,
@@ -237,4 +257,5 @@ UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "one_dimension": _one_dimension,
   "flat_series": _flat_series,
   "resized": _resized,
+  "gated": _squeeze_and_excitation,
 }

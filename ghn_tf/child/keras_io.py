@@ -97,6 +97,8 @@ def _layer(
     and not ranges.is_folded(architecture, index)
   ):
     layer = tfmot.StandaloneBatchNormalization.from_config(layer.get_config())
+  if isinstance(layer, keras_layers.HardSigmoid) and not recipe.is_float:
+    layer = layer.rounded()
   training.give(layer, node)
   if grid is None:
     return layer
@@ -195,7 +197,8 @@ def to_keras(
         # A pool calls the layer of the node that it averages, and so shares
         # its range, as integer runtimes require. Averages are narrower than
         # what they are of: in training, the owner alone moves the range.
-        x = range_layers[owner](x, training=None if owner == index else False)
+        moves = owner == index and node.op not in ranges.GATES
+        x = range_layers[owner](x, training=None if moves else False)
       if owner == index:
         key = ranges.name(node)
         if key not in params:

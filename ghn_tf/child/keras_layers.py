@@ -3,7 +3,9 @@
 """The Keras layers of operations."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf.arch import ops
@@ -18,6 +20,47 @@ WITH_WEIGHTS = (
 )
 
 
+@keras.saving.register_keras_serializable("ghn_tf")
+class HardSigmoid(keras.layers.Layer):
+  """slope * x + 0.5, between 0 and 1.
+
+  Where outputs are rounded it is a 1x1 depthwise convolution without the
+  bounds: the range of the outputs has them, and a file has one operator.
+  """
+
+  def __init__(self, slope: float, *, is_rounded: bool = False, **kwargs: Any):
+    """Args: the slope; whether what it gives is rounded next."""
+    super().__init__(**kwargs)
+    self.slope = slope
+    self.is_rounded = is_rounded
+
+  def rounded(self) -> "HardSigmoid":
+    """Returns the same where outputs are rounded."""
+    return self.from_config({**self.get_config(), "is_rounded": True})
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the constructor's arguments, as JSON can hold them."""
+    own = {"slope": self.slope, "is_rounded": self.is_rounded}
+    return {**super().get_config(), **own}
+
+  def call(self, inputs):
+    """Returns the values between 0 and 1, of the same shape."""
+    if not self.is_rounded:
+      return tf.clip_by_value(self.slope * inputs + 0.5, 0.0, 1.0)
+    channels = inputs.shape[-1]
+    slopes = tf.fill((channels,), self.slope)
+    kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+      tf.reshape(slopes, (1, 1, -1)), -slopes, slopes, 8, narrow_range=True
+    )
+    is_image = inputs.shape.rank == 4
+    x = inputs if is_image else tf.reshape(inputs, (-1, 1, 1, channels))
+    x = tf.nn.depthwise_conv2d(
+      x, tf.reshape(kernel, (1, 1, channels, 1)), (1, 1, 1, 1), "SAME"
+    )
+    x = tf.nn.bias_add(x, tf.fill((channels,), 0.5))
+    return x if is_image else tf.reshape(x, (-1, channels))
+
+
 def make(node: ops.Node, channels: int) -> keras.layers.Layer:
   """Returns the layer of a node, with the node's name; not for INPUT.
 
@@ -26,7 +69,8 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
     channels: of its output.
   """
   # Whatever policy the user has set for other models: ranges need float32.
-  layer, named = node.layer, {"name": node.name, "dtype": "float32"}
+  layer = node.layer
+  named: dict[str, Any] = {"name": node.name, "dtype": "float32"}
   window = {"strides": layer.strides, "padding": layer.padding, **named}
   convolution = {
     "kernel_size": layer.kernel,
@@ -49,12 +93,22 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
       return _layers.ReLU(**named)
     case ops.Op.RELU6:
       return _layers.ReLU(6.0, **named)
+    case ops.Op.LEAKY_RELU:
+      return _layers.LeakyReLU(layer.slope, **named)
+    case ops.Op.SIGMOID:
+      return _layers.Activation("sigmoid", **named)
+    case ops.Op.HARD_SIGMOID:
+      return HardSigmoid(layer.slope, **named)
     case ops.Op.MAX_POOL:
       return _layers.MaxPooling2D(layer.kernel, **window)
     case ops.Op.AVG_POOL:
       return _layers.AveragePooling2D(layer.kernel, **window)
     case ops.Op.GLOBAL_AVG_POOL:
       return _layers.GlobalAveragePooling2D(**named)
+    case ops.Op.GLOBAL_MAX_POOL:
+      return _layers.GlobalMaxPooling2D(**named)
+    case ops.Op.MULTIPLY:
+      return _layers.Multiply(**named)
     case ops.Op.ADD:
       return _layers.Add(**named)
     case ops.Op.CONCAT:

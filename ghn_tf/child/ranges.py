@@ -9,6 +9,7 @@ rounds only what it stores. The rule here says which outputs those are; training
 
 import dataclasses
 import functools
+import math
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
@@ -16,17 +17,30 @@ from ghn_tf.quant import range_rules
 
 _CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
 _RELUS = (ops.Op.RELU, ops.Op.RELU6)
-# What computes new values, with its own range unless it is fused.
+# What a ReLU behind it is fused with.
+_FUSING = (
+  *_CONVOLUTIONS,
+  *ops.PAIRS,
+  ops.Op.DENSE,
+  ops.Op.BATCH_NORM,
+  ops.Op.AVG_POOL,
+)
+# What may be stored on the range of a concat that reads it.
 _COMPUTING = (
   *_CONVOLUTIONS,
   *_RELUS,
+  *ops.PAIRS,
   ops.Op.DENSE,
   ops.Op.BATCH_NORM,
-  ops.Op.ADD,
+  ops.Op.LEAKY_RELU,
 )
+# What has the range that integer runtimes fix, 8 bits in every recipe.
+GATES = (ops.Op.SIGMOID, ops.Op.HARD_SIGMOID)
+GATE_RANGE = (0.0, 255 / 256)
 # What stores values of its input again: the output keeps the input's range.
 _MOVING = (
   ops.Op.MAX_POOL,
+  ops.Op.GLOBAL_MAX_POOL,
   ops.Op.AVG_POOL,
   ops.Op.FLATTEN,
   ops.Op.ZERO_PAD,
@@ -69,6 +83,13 @@ def bounds(
       own = (0.0, min(6.0, inputs[0][1]))
     elif node.op is ops.Op.ADD:
       own = (sum(low for low, _ in inputs), sum(high for _, high in inputs))
+    elif node.op in GATES:
+      own = (0.0, 1.0)
+    elif node.op is ops.Op.LEAKY_RELU:
+      low, high = inputs[0]
+      own = (node.layer.slope * low, high)
+    elif node.op is ops.Op.MULTIPLY and all(low == 0 for low, _ in inputs):
+      own = (0.0, math.inf)
     elif node.op is ops.Op.CONCAT:
       own = (min(low for low, _ in inputs), max(high for _, high in inputs))
     elif node.op in (*_MOVING, ops.Op.GLOBAL_AVG_POOL):
@@ -107,7 +128,7 @@ def _is_fused(architecture: spec.Architecture, index: int) -> bool:
     return False
   reader = architecture.nodes[readers[0]]
   if reader.op in _RELUS:
-    return node.op in (*_COMPUTING, ops.Op.AVG_POOL) and node.op not in _RELUS
+    return node.op in _FUSING
   if reader.op is ops.Op.BATCH_NORM:
     return node.op in _CONVOLUTIONS
   # Operands of a concat share its range, which saves a rescaling; one that

@@ -40,10 +40,16 @@ _OPS = (
   ops.Op.FLATTEN,
   ops.Op.ZERO_PAD,
   ops.Op.CROP,
+  ops.Op.LEAKY_RELU,
+  ops.Op.SIGMOID,
+  ops.Op.HARD_SIGMOID,
+  ops.Op.GLOBAL_MAX_POOL,
+  ops.Op.MULTIPLY,
 )
 _CODES = {op: code for code, op in enumerate(_OPS)}
+_FLOATS = ("epsilon", "slope")
 _PADDINGS = ("same", "valid")
-# Of a number: LEB128 has 7 bits in each, and half an epsilon has 32.
+# Of a number: LEB128 has 7 bits in each, and half a float has 32.
 _MAX_NUMBER_BYTES = 5
 # Of a record uncompressed, which can be a thousand times as long as compressed:
 # 128 for each node, where a convolution of its own with 13 inputs takes 50.
@@ -150,7 +156,7 @@ def _decode(numbers: Iterator[int], name: str) -> spec.Architecture:
   table = [_read_layer(numbers) for _ in range(_read_count(numbers))]
   layers = [table[next(numbers)] for _ in range(_read_count(numbers))]
   for index, layer in enumerate(layers, 1):
-    arity = 2 if layer.op is ops.Op.ADD else 1
+    arity = 2 if layer.op in ops.PAIRS else 1
     if layer.op is ops.Op.CONCAT:
       arity = next(numbers)
     builder.place(layer, *[index - next(numbers) for _ in range(arity)])
@@ -175,7 +181,7 @@ def _to_numbers(name: str, value: Any) -> Sequence[int]:
   """Returns the value of an attribute as unsigned integers."""
   if name == "padding":
     return (_PADDINGS.index(value),)
-  if name == "epsilon":
+  if name in _FLOATS:
     return struct.unpack("<II", struct.pack("<d", value))
   return value if isinstance(value, tuple) else (int(value),)
 
@@ -183,7 +189,7 @@ def _to_numbers(name: str, value: Any) -> Sequence[int]:
 def _from_numbers(name: str, numbers: Iterator[int]) -> Any:
   if name == "padding":
     return _PADDINGS[next(numbers)]
-  if name == "epsilon":
+  if name in _FLOATS:
     pair = struct.pack("<II", next(numbers), next(numbers))
     return struct.unpack("<d", pair)[0]
   default = ops.DEFAULTS[name]

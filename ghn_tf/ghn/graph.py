@@ -4,10 +4,10 @@
 
 A graph has one component per architecture, and nodes only for what carries
 parameters, joins branches or pools: activations, flattening, padding and
-cropping are contracted into their input, and so is a sum or concatenation
-that is left with one distinct input. A bias is a node behind its kernel; scale
-and offset of a BatchNorm share one. Nodes and edges of a component keep the
-architecture's topological order.
+cropping are contracted into their input, and so is a sum, product or
+concatenation that is left with one distinct input. A bias is a node behind its
+kernel; scale and offset of a BatchNorm share one. Nodes and edges of a
+component keep the architecture's topological order.
 
 Node set "op":
   type_id [N]     index into `NODE_TYPES`
@@ -63,22 +63,34 @@ _TYPE_OF_OP = {
   ops.Op.MAX_POOL: "max_pool",
   ops.Op.AVG_POOL: "avg_pool",
   ops.Op.GLOBAL_AVG_POOL: "glob_avg",
+  ops.Op.GLOBAL_MAX_POOL: "glob_avg",
   ops.Op.ADD: "sum",
   ops.Op.CONCAT: "concat",
+  ops.Op.MULTIPLY: "cse",  # as squeeze-and-excitation does at its end
 }
 # What decides the function of a node beyond type and shape, and the number of
 # values that are told apart: without them one graph stands for networks that
 # differ in activations, strides, dilation and the windows of pools.
 TRAITS: Mapping[str, int] = types.MappingProxyType(
   {
-    "activation": 8,  # behind it: none, ReLU, ReLU6
+    "activation": 8,  # behind it: none, or one of `_ACTIVATIONS`
     "stride": 4,  # log2, rounded
     "dilation": 4,  # log2, rounded
     "window": 5,  # of a pool, log2, rounded
     "resolution": 10,  # of the output, log2 of its height, rounded
   }
 )
-_ACTIVATIONS = {ops.Op.RELU: 1, ops.Op.RELU6: 2}
+_ACTIVATIONS = {
+  ops.Op.RELU: 1,
+  ops.Op.RELU6: 2,
+  ops.Op.SIGMOID: 3,
+  ops.Op.HARD_SIGMOID: 4,
+  ops.Op.LEAKY_RELU: 7,
+}
+# What is multiplied by a sigmoid of its own has an activation as well, swish or
+# hard_swish: 5 or 6 in place of 3 or 4.
+_GATED = {3: 5, 4: 6}
+_MERGES = (*ops.PAIRS, ops.Op.CONCAT)
 # GHN-2 gives every pool this shape, whatever its window.
 _POOL_SHAPE = (1, 1, 3, 3)
 _NO_SHAPE = (0, 0, 0, 0)
@@ -239,11 +251,14 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
     zip(architecture.nodes, architecture.shapes, params, strict=True)
   ):
     inputs = tuple(sorted({output[i] for i in node.inputs}))
-    merges = node.op in (ops.Op.ADD, ops.Op.CONCAT)
+    merges = node.op in _MERGES
     if node.op not in _TYPE_OF_OP or (merges and len(inputs) == 1):
       output.append(inputs[0])
+      trait = traits[inputs[0]]
       if node.op in _ACTIVATIONS:
-        traits[inputs[0]][0] = _ACTIVATIONS[node.op]
+        trait[0] = _ACTIVATIONS[node.op]
+      elif node.op is ops.Op.MULTIPLY:
+        trait[0] = _GATED.get(trait[0], trait[0])
       continue
     output.append(len(kinds))
     kinds.append(_type(node))

@@ -6,33 +6,57 @@ from collections.abc import Mapping
 from typing import Any
 
 from ghn_tf.arch import ops
+from ghn_tf.reading import gates
 from ghn_tf.reading import records
 from ghn_tf.reading import steps
 
-_OTHERS = "use relu, or another activation that integer files have"
+_OTHERS = "use relu, hard_swish, or another one that integer files have"
 _RELU = [steps.elementwise(ops.Op.RELU)]
-_RELU6 = [steps.elementwise(ops.Op.RELU6)]
+_RELU6 = [gates.relu6()]
+_SWISH = [gates.gated(ops.Op.SIGMOID)]
+_HARD_SWISH = [gates.gated(ops.Op.HARD_SIGMOID, slope=gates.SIXTH)]
+# Of Keras 2; that of Keras 3 is a sixth, as in MobileNetV3.
+_HARD_SIGMOID_SLOPE = 0.2
 # By Keras's names.
 KNOWN: Mapping[str, list[steps.Step]] = {
   "linear": [],
   "relu": _RELU,
   "relu6": _RELU6,
+  "leaky_relu": [steps.elementwise(ops.Op.LEAKY_RELU, slope=0.2)],
+  "sigmoid": [steps.elementwise(ops.Op.SIGMOID)],
+  "hard_sigmoid": [
+    steps.elementwise(ops.Op.HARD_SIGMOID, slope=_HARD_SIGMOID_SLOPE)
+  ],
+  "swish": _SWISH,
+  "silu": _SWISH,
+  "hard_swish": _HARD_SWISH,
+  "hard_silu": _HARD_SWISH,
 }
-PROBABILITIES = ("softmax", "sigmoid", "log_softmax", "log_sigmoid")
-_AT_THE_END = (
-  "networks end at logits: only behind them is it dropped, so remove it"
-)
+PROBABILITIES = ("softmax", "log_softmax")
 
 
-def read(activation: Any, layer: str) -> list[steps.Step]:
+def read(call: records.Call) -> list[steps.Step]:
+  """Returns what the activation of a layer does.
+
+  Raises:
+    records.ReadingError: it is not supported.
+  """
+  found = _read(call.config.get("activation"), call.name)
+  policy = call.config.get("dtype")
+  is_keras_3 = (
+    isinstance(policy, dict) and policy.get("class_name") == "DTypePolicy"
+  )
+  if found is KNOWN["hard_sigmoid"] and is_keras_3:
+    return [steps.elementwise(ops.Op.HARD_SIGMOID, slope=gates.SIXTH)]
+  return found
+
+
+def _read(activation: Any, layer: str) -> list[steps.Step]:
   """Returns what an activation does.
 
   Args:
     activation: as a configuration has it: a name, an object or None.
     layer: that has it.
-
-  Raises:
-    records.ReadingError: it is not supported.
   """
   if activation is None:
     return []
@@ -78,26 +102,44 @@ def _name(activation: Mapping[str, Any], layer: str) -> Any:
     if kind == "ReLU":
       return relu(config)
     if kind in ("Softmax", "Activation"):
-      return read(config.get("activation", "softmax"), layer)
+      return _read(config.get("activation", "softmax"), layer)
   return activation
 
 
 def relu(config: records.Config) -> list[steps.Step]:
   """Returns what a ReLU layer does."""
-  for key in ("negative_slope", "threshold"):
-    value = config.number(key, 0.0) if config.get(key) is not None else 0.0
-    if value != 0.0:
-      raise records.ReadingError(
-        f"{key}={value} is not supported, only 0.0", _OTHERS
-      )
+  slope, threshold = (
+    records.number(config.get(key) or 0.0, key)
+    for key in ("negative_slope", "threshold")
+  )
   limit = config.get("max_value")
+  if threshold:
+    raise records.ReadingError(
+      f"threshold={threshold} is not supported, only 0.0", _OTHERS
+    )
   if limit is None:
-    return _RELU
+    return [_leaky(slope)] if slope else _RELU
+  if slope:
+    raise records.ReadingError(
+      f"negative_slope={slope} is not supported with a max_value", _OTHERS
+    )
   if records.number(limit, "max_value") != 6.0:
     raise records.ReadingError(
       f"max_value={limit} is not supported, only None and 6.0", _OTHERS
     )
   return _RELU6
+
+
+def _leaky(slope: float) -> steps.Step:
+  return steps.elementwise(ops.Op.LEAKY_RELU, slope=slope)
+
+
+def leaky_relu(call: records.Call) -> list[steps.Step]:
+  """Reads LeakyReLU, as a layer or as a function."""
+  slope: Any = 0.3 if call.kind == "LeakyReLU" else 0.2
+  for key in ("alpha", "negative_slope"):
+    slope = call.options.get(key, call.config.get(key, slope))
+  return [_leaky(records.number(slope, "negative_slope"))]
 
 
 def softmax(config: records.Config, layer: str) -> list[steps.Step]:

@@ -81,6 +81,7 @@ class Assembly:
     self._input_name = ""
     self._absorbed: tuple[str, ...] = ()
     self._names: set[str] = set()
+    self._sigmoids: dict[int, tuple[Value, str]] = {}
     self._layer = self._node_name = ""
     self._operations: list[str] = []
     self._notes: list[str] = []
@@ -168,6 +169,8 @@ class Assembly:
       )
     except ValueError as error:
       raise records.ReadingError(str(error).rstrip(".")) from error
+    if op is ops.Op.SIGMOID:
+      self._sigmoids[node] = values[0], self._layer
     self._operations.append(op.value)
     self.dropouts[name] = [value.passed for value in values]
     self.sources[name] = Source(self._layer, position)
@@ -195,6 +198,10 @@ class Assembly:
       return value._replace(shape=(size,))
     pending = value.pending
     return self.add(ops.Op.FLATTEN, [value])._replace(pending=pending)
+
+  def before_sigmoid(self, value: Value) -> tuple[Value, str] | None:
+    """Returns what a value is the sigmoid of, and by which layer, or None."""
+    return self._sigmoids.get(value.node)
 
   def build(self, name: str, logits: Value) -> spec.Architecture:
     """Returns the architecture that ends in logits.

@@ -4,11 +4,13 @@
 
 from collections.abc import Callable, Sequence
 import functools
+import math
 from typing import Any
 
 from ghn_tf.arch import ops
 from ghn_tf.reading import activations
 from ghn_tf.reading import assembly
+from ghn_tf.reading import gates
 from ghn_tf.reading import records
 from ghn_tf.reading import steps
 
@@ -36,24 +38,38 @@ def _option(call: records.Call, key: str, position: int, default: Any) -> Any:
   return call.config.get(key, default)
 
 
-def arithmetic(merge: steps.Step | None, what: str) -> Reader:
+def arithmetic(
+  merge: steps.Step | None, sign: int = 0, power: int = 0
+) -> Reader:
   """Returns the reader of a function of two operands.
 
   Args:
     merge: what it is of two tensors; None if that is not supported.
-    what: it is, for messages.
+    sign: of a constant that it adds.
+    power: of a constant that it multiplies by.
   """
 
   def read(call: records.Call) -> list[steps.Step]:
     operands = _operands(call)
     tensors = [o for o in operands if isinstance(o, records.Output)]
-    if len(tensors) == 2:
+    if len(tensors) >= 2:
       if merge is None:
         raise records.ReadingError(
-          f"{what} of two tensors is not supported", "use Add or Concatenate"
+          "its two tensors are not supported",
+          "use Add, Multiply or Concatenate",
         )
       return [merge]
-    return [steps.absorbed(call.name)]
+    constants = [o for o in operands if not isinstance(o, records.Output)]
+    value = constants[0] if len(constants) == 1 else None
+    if (
+      isinstance(value, bool) or not isinstance(value, int | float) or not value
+    ):
+      return [gates.constant(call.name, None, None)]
+    if not math.isfinite(value):
+      raise records.ReadingError(f"its constant is {value}", "leave it out")
+    addend = sign * value if sign else None
+    factor = value**power if power else None
+    return [gates.constant(call.name, addend, factor)]
 
   return read
 
@@ -159,28 +175,28 @@ def squeeze(call: records.Call) -> list[steps.Step]:
 @functools.cache
 def all_kinds() -> dict[str, tuple[str, Reader]]:
   """Returns the functions that are understood, by kind: meaning and reader."""
-  add = arithmetic(steps.merge(ops.Op.ADD), "a sum")
+  add = arithmetic(steps.merge(ops.Op.ADD), sign=1)
   average = mean(ops.Op.GLOBAL_AVG_POOL)
   meanings: dict[str, tuple[str, Reader, Sequence[str]]] = {
-    "add; a constant at the input is absorbed": (
+    "add; with a constant at the input alone, or in relu6(x + 3) / 6": (
       "add",
       add,
       ("tf.__operators__.add", "tf.math.add", "tf.add", "ops.Add"),
     ),
+    "multiply; with a constant as above": (
+      "multiply",
+      arithmetic(gates.multiply(), power=1),
+      ("tf.math.multiply", "ops.Multiply"),
+    ),
+    "with a constant as above": (
+      "divide",
+      arithmetic(None, power=-1),
+      ("tf.math.truediv", "tf.math.divide", "ops.Divide", "ops.TrueDivide"),
+    ),
     "absorbed at the input, with a constant": (
       "arithmetic",
-      arithmetic(None, "arithmetic"),
-      (
-        "tf.math.subtract",
-        "tf.math.multiply",
-        "tf.math.truediv",
-        "tf.math.divide",
-        "tf.nn.bias_add",
-        "ops.Subtract",
-        "ops.Multiply",
-        "ops.Divide",
-        "ops.TrueDivide",
-      ),
+      arithmetic(None),
+      ("tf.math.subtract", "tf.nn.bias_add", "ops.Subtract"),
     ),
     "absorbed at the input": (
       "absorbed",
@@ -198,6 +214,16 @@ def all_kinds() -> dict[str, tuple[str, Reader]]:
       average,
       ("tf.math.reduce_mean", "ops.Mean"),
     ),
+    "global_max_pool": (
+      "max",
+      mean(ops.Op.GLOBAL_MAX_POOL),
+      ("tf.math.reduce_max", "ops.Max"),
+    ),
+    "leaky_relu": (
+      "leaky_relu",
+      activations.leaky_relu,
+      ("tf.nn.leaky_relu", "ops.LeakyRelu"),
+    ),
     "reshape": ("reshape", reshape, ("tf.reshape", "ops.Reshape")),
     "squeeze": ("squeeze", squeeze, ("tf.squeeze", "ops.Squeeze")),
   }
@@ -211,6 +237,8 @@ def all_kinds() -> dict[str, tuple[str, Reader]]:
     ("relu6", ("tf.nn.relu6", "ops.Relu6")),
     ("softmax", ("tf.nn.softmax", "ops.Softmax")),
     ("sigmoid", ("tf.math.sigmoid", "tf.nn.sigmoid", "ops.Sigmoid")),
+    ("swish", ("tf.nn.silu", "tf.nn.swish", "ops.Silu")),
+    ("hard_swish", ("ops.HardSilu", "ops.HardSwish")),
   ):
     for kind in kinds:
       found[kind] = (name, activation(name))

@@ -11,6 +11,7 @@ import enum
 from typing import NamedTuple
 
 from ghn_tf.arch import ops
+from ghn_tf.reading import activations
 from ghn_tf.reading import functions
 from ghn_tf.reading import layers
 from ghn_tf.reading import records
@@ -101,9 +102,7 @@ _UNTIED = _refused(
 _MERGE = _refused(
   "no operation of integer files does it", "use Add or Concatenate"
 )
-_SIGMOIDS = _refused(
-  "the activation is not supported", "use ReLU, or ReLU(max_value=6)"
-)
+_SIGMOIDS = _refused("the activation is not supported", "use ReLU or LeakyReLU")
 
 
 def _layers() -> dict[str, Kind]:
@@ -133,6 +132,8 @@ def _layers() -> dict[str, Kind]:
       "",
       layers.softmax,
     ),
+    "LeakyReLU": _read("leaky_relu", activations.leaky_relu),
+    "Multiply": _read("multiply", layers.multiply),
     "Add": _read("add", layers.merge(op.ADD)),
     "Concatenate": _read("concat", layers.concatenate),
     "Flatten": _read("flatten", layers.flatten),
@@ -148,6 +149,9 @@ def _layers() -> dict[str, Kind]:
       table[f"{name}Pooling{of}"] = _read(pool, layers.pool(pool, dimensions))
     table[f"GlobalAveragePooling{of}"] = _read(
       "global_avg_pool", layers.global_pool(op.GLOBAL_AVG_POOL, dimensions)
+    )
+    table[f"GlobalMaxPooling{of}"] = _read(
+      "global_max_pool", layers.global_pool(op.GLOBAL_MAX_POOL, dimensions)
     )
     for name, margin, key in (
       ("ZeroPadding", op.ZERO_PAD, "padding"),
@@ -182,8 +186,8 @@ _GROUPS: Mapping[Kind, str] = {
   " GlobalAveragePooling3D GlobalMaxPooling3D ZeroPadding3D Cropping3D"
   " UpSampling3D SpatialDropout3D",
   _UNTIED: "LocallyConnected1D LocallyConnected2D EinsumDense",
-  _MERGE: "Average Dot Minimum",
-  _SIGMOIDS: "ELU ThresholdedReLU",
+  _MERGE: "Average Dot Minimum Maximum Subtract",
+  _SIGMOIDS: "ELU PReLU ThresholdedReLU",
   _refused(
     "it holds Python code, which is not run from files",
     "write its function with layers of Keras",

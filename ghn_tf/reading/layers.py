@@ -7,10 +7,12 @@ from typing import Any
 
 from ghn_tf.arch import ops
 from ghn_tf.reading import activations
+from ghn_tf.reading import gates
 from ghn_tf.reading import records
 from ghn_tf.reading import steps
 
 Reader = Callable[[records.Call], list[steps.Step]]
+_MAX_MULTIPLIER = 64
 
 
 def _require(config: records.Config, remedy: str, **expected: Any) -> None:
@@ -87,10 +89,22 @@ def conv(dimensions: int) -> Reader:
     return [
       *before,
       steps.window(ops.Op.CONV, dimensions, **attributes),
-      *activations.read(config.get("activation"), call.name),
+      *activations.read(call),
     ]
 
   return read
+
+
+def _repeated(config: records.Config) -> list[steps.Step]:
+  """Returns what gives a depthwise kernel several outputs of each channel."""
+  number = config.integer("depth_multiplier", 1)
+  if not 1 <= number <= _MAX_MULTIPLIER:
+    raise records.ReadingError(
+      f"depth_multiplier={number} is not supported, only 1 to"
+      f" {_MAX_MULTIPLIER}",
+      "use a Conv2D",
+    )
+  return [steps.repeated(number)] if number > 1 else []
 
 
 def depthwise_conv(dimensions: int) -> Reader:
@@ -98,13 +112,13 @@ def depthwise_conv(dimensions: int) -> Reader:
 
   def read(call: records.Call) -> list[steps.Step]:
     config = call.config
-    _require(config, "repeat the channels before it", depth_multiplier=1)
     before, attributes = _convolution(call, dimensions)
     attributes["use_bias"] = config.flag("use_bias", True)
     return [
       *before,
+      *_repeated(config),
       steps.window(ops.Op.DEPTHWISE_CONV, dimensions, **attributes),
-      *activations.read(config.get("activation"), call.name),
+      *activations.read(call),
     ]
 
   return read
@@ -115,7 +129,6 @@ def separable_conv(dimensions: int) -> Reader:
 
   def read(call: records.Call) -> list[steps.Step]:
     config = call.config
-    _require(config, "repeat the channels before it", depth_multiplier=1)
     before, attributes = _convolution(call, dimensions)
     pointwise = {
       "filters": config.integer("filters"),
@@ -123,9 +136,10 @@ def separable_conv(dimensions: int) -> Reader:
     }
     return [
       *before,
+      *_repeated(config),
       steps.window(ops.Op.DEPTHWISE_CONV, dimensions, **attributes),
       steps.window(ops.Op.CONV, dimensions, kernel=(1, 1), **pointwise),
-      *activations.read(config.get("activation"), call.name),
+      *activations.read(call),
     ]
 
   return read
@@ -139,7 +153,7 @@ def dense(call: records.Call) -> list[steps.Step]:
   )
   return [
     steps.dense(units, use_bias),
-    *activations.read(call.config.get("activation"), call.name),
+    *activations.read(call),
   ]
 
 
@@ -160,7 +174,7 @@ def batch_norm(call: records.Call) -> list[steps.Step]:
 
 def activation(call: records.Call) -> list[steps.Step]:
   """Reads Activation."""
-  return activations.read(call.config.get("activation"), call.name)
+  return activations.read(call)
 
 
 def relu(call: records.Call) -> list[steps.Step]:
@@ -213,6 +227,12 @@ def margins(op: ops.Op, key: str, dimensions: int) -> Reader:
     return [steps.margins(op, dimensions, sizes)]
 
   return read
+
+
+def multiply(call: records.Call) -> list[steps.Step]:
+  """Reads Multiply."""
+  del call
+  return [gates.multiply()]
 
 
 def merge(op: ops.Op) -> Reader:

@@ -135,7 +135,19 @@ def read(network: records.Network) -> Reading:
   findings += _outputs(network, values)
   found = None
   if network.outputs and not any(f.is_refused for f in findings):
-    found = _finish(building, network.name, values[network.outputs[0].call])
+    logits = values[network.outputs[0].call]
+    if logits is None:
+      raise AssertionError("a value is missing, and nothing was refused")
+    if (sigmoid := building.before_sigmoid(logits)) is not None:
+      before, layer = sigmoid
+      logits = before._replace(shape=logits.shape)
+      findings = [
+        f._replace(notes=(*f.notes, steps.NO_PROBABILITIES))
+        if f.layer == layer
+        else f
+        for f in findings
+      ]
+    found = _finish(building, network.name, logits)
   return Reading(
     network.name,
     tuple(findings),
@@ -182,7 +194,8 @@ def _call(
   if value is not None and treatment is kinds.Treatment.READ:
     text = ", ".join(building.operations) or "nothing to compute"
     if not building.operations and value.pending:
-      if value.pending.layer == call.name:
+      text = value.pending.what
+      if text == steps.PROBABILITIES and value.pending.layer == call.name:
         treatment, text = kinds.Treatment.DROPPED, "behind the logits"
     if call.name in value.absorbed[-1:]:
       treatment = kinds.Treatment.ABSORBED
@@ -203,7 +216,7 @@ def _place(
         raise records.ReadingError(
           f"it reads what {value.pending.layer!r} has made {value.pending.what}"
           " of",
-          f"remove {value.pending.layer!r}, which belongs behind the logits",
+          f"remove {value.pending.layer!r}, or put it where that belongs",
         )
     try:
       values = [step.place(building, values)]
@@ -260,11 +273,9 @@ def _outputs(
 
 
 def _finish(
-  building: assembly.Assembly, name: str, logits: assembly.Value | None
+  building: assembly.Assembly, name: str, logits: assembly.Value
 ) -> spec.Architecture:
   """Returns the architecture of a network of which all is understood."""
-  if logits is None:
-    raise AssertionError("a value is missing, and nothing was refused")
   size = logits.shape[-1]
   shape = building.node_shape(logits)
   if len(shape) > 1 and shape == (*[1] * (len(shape) - 1), size):

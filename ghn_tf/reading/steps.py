@@ -19,6 +19,7 @@ _Place = Callable[[assembly.Assembly, Values], assembly.Value]
 
 # Of `assembly.Pending`: of what comes behind, only what moves values takes it.
 PROBABILITIES = "probabilities"
+NO_PROBABILITIES = "without its probabilities, as networks end at logits"
 
 
 class Step(NamedTuple):
@@ -172,6 +173,19 @@ def merge(op: ops.Op) -> Step:
   return Step(place)
 
 
+def repeated(number: int) -> Step:
+  """Returns an image with its channels several times."""
+
+  def place(a: assembly.Assembly, values: Values) -> assembly.Value:
+    value = only(values)
+    if value.shape[-1] != 1:
+      a.note("the channels that it gives are in another order")
+    result = a.add(ops.Op.CONCAT, [value] * number)
+    return result._replace(shape=(*value.shape[:-1], result.shape[-1]))
+
+  return Step(place)
+
+
 def concatenate(axis: int) -> Step:
   """Returns a concatenation over channels."""
 
@@ -290,7 +304,7 @@ def probabilities(layer: str, axes: int | Sequence[int] = -1) -> Step:
   def place(a: assembly.Assembly, values: Values) -> assembly.Value:
     value = only(values)
     channels_alone(axes, value)
-    a.note("without its probabilities, as networks end at logits")
+    a.note(NO_PROBABILITIES)
     return value._replace(pending=assembly.Pending(layer, PROBABILITIES))
 
   return Step(place)

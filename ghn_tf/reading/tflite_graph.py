@@ -190,6 +190,9 @@ _LAYERS: Mapping[int, Callable[[_Operator], _Layer]] = {
   28: _plain("Activation", activation="tanh"),
   34: _pad,
   40: _mean("ops.Mean"),
+  82: _mean("ops.Max"),
+  98: lambda operator: ("LeakyReLU", {"alpha": operator.option(0, "f")}),
+  117: _plain("Activation", activation="hard_swish"),
   41: _binary("ops.Subtract"),
   43: _reshape,  # SQUEEZE
   114: _plain("Activation", activation="linear"),  # QUANTIZE

@@ -39,17 +39,19 @@ _COLORS = {
   "other": "#c8c8c8",
 }
 _WHITE_TEXT = frozenset(("conv", "dense", "activation", "concat"))
+_ACTIVATIONS = "relu relu6 leaky_relu sigmoid hard_sigmoid".split()
 _KINDS = {
+  **{ops.Op(name): "activation" for name in _ACTIVATIONS},
   ops.Op.CONV: "conv",
   ops.Op.DEPTHWISE_CONV: "depthwise",
   ops.Op.DENSE: "dense",
   ops.Op.BATCH_NORM: "norm",
-  ops.Op.RELU: "activation",
-  ops.Op.RELU6: "activation",
   ops.Op.MAX_POOL: "pool",
   ops.Op.AVG_POOL: "pool",
   ops.Op.GLOBAL_AVG_POOL: "pool",
+  ops.Op.GLOBAL_MAX_POOL: "pool",
   ops.Op.ADD: "add",
+  ops.Op.MULTIPLY: "add",
   ops.Op.CONCAT: "concat",
 }
 _NAMES = {
