@@ -171,6 +171,43 @@ class _Fuzz(fuzzing.Fuzz):
             network.read(stored.network(path))
 
 
+class BombTest(absltest.TestCase):
+  """Small files of which something large could be made."""
+
+  def _assert_refused(self, content: bytes, message: str) -> None:
+    path = pathlib.Path(self.create_tempdir().full_path, "model.keras")
+    path.write_bytes(content)
+    self.assertLess(len(content), 200_000)
+    with self.assertRaisesRegex(ValueError, message):
+      network.read(stored.network(path))
+
+  def test_a_long_configuration(self):
+    content = _zipped(" " * 50_000_000)
+    self._assert_refused(content, "has 50,000,000 bytes, more than 16,777,216")
+
+  def test_a_configuration_that_claims_less_than_it_has(self):
+    content = _zipped(" " * 50_000_000)
+    size = struct.pack("<I", 50_000_000)
+    self.assertEqual(content.count(size), 2)
+    self._assert_refused(content.replace(size, struct.pack("<I", 9)), "damaged")
+
+  def test_models_in_models_each_called_twice(self):
+    def model(depth: int) -> dict[str, Any]:
+      image = {"class_name": "InputLayer", "name": "x", "inbound_nodes": []}
+      image["config"] = {"name": "x", "batch_shape": [None, 4, 4, 3]}
+      layers = [image]
+      if depth:
+        calls = [[["x", 0, 0, {}]], [["inner", 0, 0, {}]]]
+        inner = {**model(depth - 1), "name": "inner", "inbound_nodes": calls}
+        layers.append(inner)
+      last = ["inner", 1, 0] if depth else ["x", 0, 0]
+      ends = {"input_layers": [["x", 0, 0]], "output_layers": [last]}
+      config = {"name": "m", "layers": layers, **ends}
+      return {"class_name": "Functional", "config": config}
+
+    self._assert_refused(_zipped(json.dumps(model(25))), "nodes are too many")
+
+
 class FuzzModelsTest(_Fuzz):
   num_examples = fuzzing.DEFAULT
 
