@@ -15,8 +15,6 @@ import sys
 import types
 from typing import Any
 
-from absl import logging
-
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.reading import models
@@ -73,18 +71,13 @@ def load(target: str) -> spec.Architecture:
 
 
 def understood(target: str) -> network.Reading:
-  """Returns a target that is understood; what it leaves out is in the log.
+  """Returns a target that is understood; `changes` tells what it leaves out.
 
   Raises:
     ValueError: naming the target and why it gives no architecture.
   """
-  reading = read(target)
-  try:
-    name = reading.architecture.name
-  except ValueError as error:
-    raise ValueError(f"Target {target!r}: {error}") from error
-  for change in reading.changes:
-    logging.info("%s: %s", name, change)
+  if (reading := read(target)).refusal is not None:
+    raise ValueError(f"Target {target!r}: {reading.refusal}")
   return reading
 
 

@@ -193,9 +193,9 @@ class BombTest(absltest.TestCase):
 
   def test_models_in_models_each_called_twice(self):
     def model(depth: int) -> dict[str, Any]:
-      image = {"class_name": "InputLayer", "name": "x", "inbound_nodes": []}
-      image["config"] = {"name": "x", "batch_shape": [None, 4, 4, 3]}
-      layers = [image]
+      shape = {"name": "x", "batch_shape": [None, 4, 4, 3]}
+      image = {"class_name": "InputLayer", "name": "x", "config": shape}
+      layers: list[Any] = [image]
       if depth:
         calls = [[["x", 0, 0, {}]], [["inner", 0, 0, {}]]]
         inner = {**model(depth - 1), "name": "inner", "inbound_nodes": calls}

@@ -175,9 +175,7 @@ _LAYERS = {
   "ghn_tf.checking": Layer(
     (*_ARCH, "ghn_tf.reading", "ghn_tf.spaces"), (), ("numpy",)
   ),
-  "ghn_tf.targets": Layer(
-    (*_ARCH, "ghn_tf.reading"), ("absl.logging",), ("numpy",)
-  ),
+  "ghn_tf.targets": Layer((*_ARCH, "ghn_tf.reading"), (), ("numpy",)),
   "ghn_tf.report": Layer(
     (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics")
     + ("ghn_tf.training.tensorboard",),

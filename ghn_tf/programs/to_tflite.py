@@ -121,6 +121,8 @@ def to_tflite() -> None:
   with program.importing():
     target = targets.understood(_TARGET.value)
   architecture = target.architecture
+  for change in target.changes:
+    logging.info("%s: %s", architecture.name, change)
 
   program.import_silently("tensorflow")
   from ghn_tf import export

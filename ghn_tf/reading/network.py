@@ -66,11 +66,18 @@ class Reading(NamedTuple):
     Raises:
       ValueError: naming the layer that is refused, why, and what to do.
     """
+    if self.found is None:
+      raise ValueError(self.refusal)
+    return self.found
+
+  @property
+  def refusal(self) -> str | None:
+    """Which layer is refused, why, and what to do; None if there is none."""
     if self.found is not None:
-      return self.found
+      return None
     first, *others = [f for f in self.findings if f.is_refused]
     more = f" So are {len(others)} more." if others else ""
-    raise ValueError(f"{first}{more} ghn-architectures --check lists all.")
+    return f"{first}{more} ghn-architectures --check lists all."
 
   @property
   def changes(self) -> list[str]:
