@@ -16,7 +16,7 @@ import tf_keras as keras
 from ghn_tf import data
 from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
-from ghn_tf.child import keras_io
+from ghn_tf.child import keras_trained
 from ghn_tf.child import sizes
 
 
@@ -133,7 +133,7 @@ def finetune(
     architecture,
     child.recipe,
     calibration_images=split.images[: sizes.CALIBRATION_IMAGES],
-    params=keras_io.trained_params(architecture, model),
+    params=keras_trained.parts(model).params,
   )
   return dataclasses.replace(trained, model=child.model)
 

@@ -117,7 +117,7 @@ _PARAM_NAMES = {
 }
 
 
-def _param_weights(
+def param_weights(
   layer: keras.layers.Layer,
 ) -> Iterator[tuple[tf.Variable, str]]:
   """Yields the weights of a layer that have params, and the params' names."""
@@ -131,7 +131,7 @@ def _set_weights(
   layer: keras.layers.Layer, node: ops.Node, params: network.Params
 ) -> None:
   """Copies a node's params into its layer, wrapped or not."""
-  for weight, param in _param_weights(layer):
+  for weight, param in param_weights(layer):
     key = f"{node.name}/{param}"
     if key not in params:
       raise ValueError(
@@ -210,41 +210,6 @@ def to_keras(
   logits = training.dropped("", outputs[-1:])
   with _recursion(3 * len(architecture.nodes)):
     return keras.Model(image, logits[0], name=architecture.name)
-
-
-def trained_params(
-  architecture: spec.Architecture, model: keras.Model
-) -> dict[str, tf.Tensor]:
-  """Returns what training may have changed in a model of `to_keras`.
-
-  Args:
-    architecture: of the model.
-    model: as `to_keras` gave it, or as it was loaded from a file.
-
-  Returns:
-    Every tensor of `architecture.param_specs` by name. BatchNorm's statistics
-    and ranges are left out: `calibrate` takes them anew.
-
-  Raises:
-    ValueError: the model is not of that architecture.
-  """
-  found = {}
-  for layer in model.layers:
-    name = layer.name.removeprefix("quant_")
-    for weight, suffix in _param_weights(layer):
-      found[f"{name}/{suffix}"] = tf.convert_to_tensor(weight)
-  params: dict[str, tf.Tensor] = {}
-  for param in architecture.param_specs:
-    value = found.get(param.name)
-    if value is None or tuple(value.shape) != param.shape:
-      shape = None if value is None else list(value.shape)
-      raise ValueError(
-        f"Model {model.name!r} has {param.name!r} of shape {shape}, but"
-        f" {list(param.shape)} in network {architecture.name!r}; give a model"
-        " that to_keras made of it."
-      )
-    params[param.name] = value
-  return params
 
 
 @contextlib.contextmanager

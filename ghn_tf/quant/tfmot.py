@@ -307,19 +307,34 @@ def set_output_range(
   _set_range(wrapper, "output", low, high)
 
 
+def output_range(wrapper: keras.layers.Layer) -> list[tf.Tensor]:
+  """Returns the range of a layer from `quantize_output`, two scalars."""
+  return [tf.convert_to_tensor(end) for end in _ends(wrapper, "output")]
+
+
+def grid(wrapper: keras.layers.Layer) -> recipe_lib.TensorQuantization:
+  """Returns the grid of a layer from `quantize_kernel` or `quantize_output`."""
+  return wrapper.quantize_config.quantizer.grid
+
+
 def _set_range(
   wrapper: keras.layers.Layer, name: str, low: tf.Tensor, high: tf.Tensor
 ) -> None:
-  ends = {f"{name}_min:0": low, f"{name}_max:0": high}
-  found = {
-    end: [v for v in wrapper.weights if v.name.endswith(end)] for end in ends
-  }
-  for end, variables in found.items():
-    if len(variables) != 1:
+  ends = _ends(wrapper, name)
+  for end, value in zip(ends, (low, high), strict=True):
+    end.assign(value)
+
+
+def _ends(wrapper: keras.layers.Layer, name: str) -> list[tf.Variable]:
+  """Returns the variables of the least and of the greatest value."""
+  ends = []
+  for end in (f"{name}_min:0", f"{name}_max:0"):
+    found = [v for v in wrapper.weights if v.name.endswith(end)]
+    if len(found) != 1:
       raise ValueError(
-        f"Layer {wrapper.name!r} has {len(variables)} variables named *{end},"
+        f"Layer {wrapper.name!r} has {len(found)} variables named *{end},"
         f" expected one; quantize the layer with quantize_{name} and call it"
-        " before its range is set."
+        " before its range is asked for."
       )
-  for end, (variable,) in found.items():
-    variable.assign(ends[end])
+    ends += found
+  return ends
