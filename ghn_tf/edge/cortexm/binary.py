@@ -90,13 +90,11 @@ def _common_step(
   twice = 2 * max(scales[:2])
   inputs = []
   for scale in scales[:2]:
-    multiplier, shift = requantize.quantize_multiplier(scale / twice)
+    multiplier, shift = requantize.bounded_factor(scale / twice)
     # Where it is 1/2, and so exact, it may as well be half of twice as much.
     left, shift = (20, shift) if shift else (21, -1)
     inputs.append((left, multiplier, shift))
-  multiplier, shift = requantize.quantize_multiplier(
-    twice / (2**20 * scales[2])
-  )
+  multiplier, shift = requantize.bounded_factor(twice / (2**20 * scales[2]))
   if multiplier and shift > -1:
     raise ValueError("has an output of steps 2^19 times as fine as its inputs'")
   return inputs, (multiplier, min(shift, -1))
@@ -147,7 +145,7 @@ def _combine(operands: geometry.Operands, sign: int) -> list[calls.Call]:
 def multiply(operands: geometry.Operands) -> list[calls.Call]:
   """Returns the call for MUL."""
   (scale1, _), (scale2, _), (scale, _) = grids = _grids(operands)
-  multiplier, shift = requantize.quantize_multiplier(scale1 * scale2 / scale)
+  multiplier, shift = requantize.bounded_factor(scale1 * scale2 / scale)
   fields = {
     "operands": _broadcast(operands),
     "multiplier": multiplier,
@@ -170,8 +168,8 @@ def slope(operands: geometry.Operands) -> list[calls.Call]:
   """Returns the call for PRELU."""
   (scale, _), (alpha, _), (out_scale, _) = grids = _grids(operands)
   factors = [
-    requantize.quantize_multiplier(scale / out_scale),
-    requantize.quantize_multiplier(scale * alpha / out_scale),
+    requantize.bounded_factor(scale / out_scale),
+    requantize.bounded_factor(scale * alpha / out_scale),
   ]
   fields = {
     "operands": _broadcast(operands),

@@ -157,7 +157,7 @@ def _rescaling(
   low, high = requantize.activation_range(
     operands.options["activation"], scale, zero_point
   )
-  pairs = [*map(requantize.quantize_multiplier, multipliers)]
+  pairs = [*map(requantize.bounded_factor, multipliers)]
   # Any shift will do for a factor of 0.
   pairs = [pair if pair[0] else (0, -1) for pair in pairs]
   pairs *= filters // len(pairs)

@@ -47,7 +47,7 @@ def reduce(name: str, operands: geometry.Operands) -> list[calls.Call]:
     )
   count = int(np.prod(image.shape[first:end]))
   (scale, zero), (out_scale, out_zero) = image.grid, output.grid
-  multiplier, shift = requantize.quantize_multiplier(scale / out_scale)
+  multiplier, shift = requantize.bounded_factor(scale / out_scale)
   if name == "MEAN":
     # 1 / count goes into the multiplier, without rounding.
     bits = min(count.bit_length() - 1, 32, 31 + shift)

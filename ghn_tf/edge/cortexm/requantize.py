@@ -23,15 +23,26 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
   Factors below 2^-32 are 0.
 
   Raises:
-    ValueError: it is not finite, or 2^30 and more.
+    ValueError: it is negative or not finite.
   """
-  if not 0 <= real < 2**30:
-    raise ValueError(f"multiplies by {real:g}, which is not below 2^30")
+  if not 0 <= real < math.inf:
+    raise ValueError(f"multiplies by {real:g}")
   fraction, shift = math.frexp(real)
   multiplier = math.floor(fraction * 2**31 + 0.5)
   if multiplier == 2**31:
     multiplier, shift = 2**30, shift + 1
   return (0, 0) if shift < -31 else (multiplier, shift)
+
+
+def bounded_factor(real: float) -> tuple[int, int]:
+  """Returns the same of a factor below 2^30, by which kernels can shift.
+
+  Raises:
+    ValueError: it is not below.
+  """
+  if not 0 <= real < 2**30:
+    raise ValueError(f"multiplies by {real:g}, which is not below 2^30")
+  return quantize_multiplier(real)
 
 
 def high_product(a: int, b: int) -> int:

@@ -20,7 +20,7 @@ _Function = Callable[[int], int]
 
 def _relu(operands: geometry.Operands) -> _Function:
   (scale, zero), (out_scale, out_zero) = _grids(operands)
-  factor = requantize.quantize_multiplier(scale / out_scale)
+  factor = requantize.bounded_factor(scale / out_scale)
   low = max(-128, out_zero)
   return lambda code: requantize.clamp(
     out_zero + requantize.rescale(code - zero, *factor), low
@@ -36,7 +36,7 @@ def _relu6(operands: geometry.Operands) -> _Function:
 
 def _quantize(operands: geometry.Operands) -> _Function:
   (scale, zero), (out_scale, out_zero) = _grids(operands)
-  factor = requantize.quantize_multiplier(scale / out_scale)
+  factor = requantize.bounded_factor(scale / out_scale)
   return lambda code: requantize.clamp(
     out_zero + requantize.rescale(code - zero, *factor)
   )
@@ -48,8 +48,8 @@ def _leaky_relu(operands: geometry.Operands) -> _Function:
   with np.errstate(over="ignore"):  # what is too much is refused below
     steps = np.float32(scale) / np.float32(out_scale)
     slope = np.float32(scale) * alpha / np.float32(out_scale)
-  positive = requantize.quantize_multiplier(float(steps))
-  negative = requantize.quantize_multiplier(float(slope))
+  positive = requantize.bounded_factor(float(steps))
+  negative = requantize.bounded_factor(float(slope))
 
   def function(code: int) -> int:
     factor = positive if code >= zero else negative
@@ -62,7 +62,7 @@ def _logistic(operands: geometry.Operands) -> _Function:
   (scale, zero), (_, out_zero) = _grids(operands)
   if out_zero != -128:
     raise ValueError(f"has the output zero point {out_zero}, expected -128")
-  multiplier, shift = requantize.quantize_multiplier(scale * 2**27)
+  multiplier, shift = requantize.bounded_factor(scale * 2**27)
   if shift < 0:
     raise ValueError(f"has the input scale {scale:g}, which is too small")
   radius = exponential.input_radius(4, shift)
@@ -111,7 +111,7 @@ def _hard_swish(operands: geometry.Operands) -> _Function:
 
 def _quantize_16(real: np.float32) -> tuple[int, int]:
   """Returns a multiplier of 15 bits, and its shift."""
-  multiplier, shift = requantize.quantize_multiplier(float(real))
+  multiplier, shift = requantize.bounded_factor(float(real))
   return min((multiplier + 2**15) >> 16, 2**15 - 1), shift
 
 
@@ -161,7 +161,7 @@ def softmax(operands: geometry.Operands) -> list[calls.Call]:
     raise ValueError("has an output zero point other than -128")
   beta = np.float32(operands.options["beta"])
   real = float(beta) * scale * 2**26
-  multiplier, shift = requantize.quantize_multiplier(real)
+  multiplier, shift = requantize.bounded_factor(real)
   if shift < 0:
     raise ValueError(f"has the input scale {scale}, which is too small")
   least = -exponential.input_radius(5, shift)
