@@ -27,6 +27,8 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   checking.Check
   child.keras_io.from_keras
   child.keras_io.to_keras
+  child.keras_trained.load
+  child.keras_trained.parts
   convnets250k.dataset.ConvNets250K
   convnets250k.store.Store
   data.load

@@ -6,8 +6,9 @@ Quantization-aware training (Jacob et al., arXiv 1712.05877) by Keras, of the
 model that `Child.to_keras` gives: from predicted params, or from random ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 import dataclasses
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +18,9 @@ from ghn_tf import data
 from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.child import keras_trained
+from ghn_tf.child import network
 from ghn_tf.child import sizes
+from ghn_tf.training import metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +39,13 @@ class Config:
     clip_norm: the greatest norm of a gradient; networks without BatchNorm do
       not learn at this rate without.
     batch_size: images of a step.
-    seed: of the order of images and of how they are cropped and flipped.
+    jitter: noise on kernels before the first step, in parts of their standard
+      deviation. A hypernetwork fills wide layers with copies of its filters,
+      which without it would get equal gradients and stay copies.
+    patience: epochs without a better validation accuracy until it ends, with
+      the weights of the best; None for all epochs.
+    seed: of the noise, of the order of images and of how they are cropped and
+      flipped.
 
   Raises:
     ValueError: on construction, for a value out of its bounds.
@@ -49,20 +58,21 @@ class Config:
   weight_decay: float = 5e-4
   clip_norm: float = 1.0
   batch_size: int = sizes.BATCH_SIZE
+  jitter: float = 0.02
+  patience: int | None = None
   seed: int = 0
 
   def __post_init__(self):
-    for name in ("epochs", "batch_size"):
-      if getattr(self, name) < 1:
-        raise ValueError(
-          f"{name} must be at least 1, got {getattr(self, name)}."
-        )
+    for name in ("epochs", "batch_size", "patience"):
+      value = getattr(self, name)
+      if value is not None and value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}.")
     for name in ("learning_rate", "clip_norm"):
       if not 0 < getattr(self, name) < np.inf:
         raise ValueError(
           f"{name} must be positive and finite, got {getattr(self, name)}."
         )
-    for name in ("warmup", "momentum", "weight_decay"):
+    for name in ("warmup", "momentum", "weight_decay", "jitter"):
       if not 0 <= getattr(self, name) < 1:
         raise ValueError(
           f"{name} must be at least 0 and below 1, got {getattr(self, name)}."
@@ -74,7 +84,7 @@ def finetune(
   child: predictor_lib.Child,
   dataset: data.Dataset,
   config: Config,
-  callbacks: Sequence[keras.callbacks.Callback] = (),
+  workdir: str | os.PathLike[str] | None = None,
 ) -> predictor_lib.Child:
   """Returns a child whose params were trained on, and calibrated again.
 
@@ -83,7 +93,8 @@ def finetune(
     child: the start; its recipe is that of training.
     dataset: its training split is learned from.
     config: how.
-    callbacks: of Keras, for each step or epoch.
+    workdir: a folder for what training needs to go on after it was killed, from
+      the last epoch that was finished, and for TensorBoard. None for neither.
 
   Raises:
     ValueError: the images do not fit, or what was learned is not finite.
@@ -106,13 +117,17 @@ def finetune(
     )
 
   def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for number in range(steps * config.epochs):
+    # Keras asks for them when training begins: the bar knows where.
+    for number in range(bar.done, steps * config.epochs):
       images, labels = image_batches.augmented(
         split, config.seed, number, config.batch_size
       )
       yield predictor.normalize(images), labels
 
-  model = child.to_keras()
+  bar = _Bar(steps * config.epochs)
+  model = dataclasses.replace(
+    child, params=_jittered(child.params, config)
+  ).to_keras()
   model.compile(
     _optimizer(config, steps * config.epochs),
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -126,7 +141,9 @@ def finetune(
     ).prefetch(2),
     epochs=config.epochs,
     steps_per_epoch=steps,
-    callbacks=[*callbacks],
+    validation_data=_validation(predictor, dataset, config),
+    # Last the bar, as it asks what the others have restored.
+    callbacks=[*_callbacks(config, workdir), bar],
     verbose=0,
   )
   trained = predictor.child(
@@ -155,3 +172,73 @@ def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
   )
   optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
   return optimizer
+
+
+def _jittered(params: network.Params, config: Config) -> network.Params:
+  """Returns params with noise on their kernels."""
+  if not config.jitter:
+    return params
+  rng = np.random.default_rng([config.seed, 2])
+  result = dict(params)
+  for name in sorted(params):
+    if name.endswith("/kernel"):
+      kernel = np.asarray(params[name])
+      noise = rng.standard_normal(kernel.shape, np.float32)
+      result[name] = tf.constant(kernel + config.jitter * kernel.std() * noise)
+  return result
+
+
+def _validation(
+  predictor: predictor_lib.Predictor, dataset: data.Dataset, config: Config
+) -> tuple[np.ndarray, np.ndarray] | None:
+  if config.patience is None:
+    return None
+  split = dataset.validation
+  return predictor.normalize(split.images), split.labels
+
+
+def _callbacks(
+  config: Config, workdir: str | os.PathLike[str] | None
+) -> list[keras.callbacks.Callback]:
+  callbacks: list[keras.callbacks.Callback] = []
+  if config.patience is not None:
+    callbacks.append(
+      keras.callbacks.EarlyStopping(
+        "val_accuracy",
+        patience=config.patience,
+        mode="max",
+        restore_best_weights=True,
+      )
+    )
+  if workdir is not None:
+    callbacks += [
+      keras.callbacks.BackupAndRestore(os.path.join(workdir, "backup")),
+      keras.callbacks.TensorBoard(os.path.join(workdir, "tensorboard")),
+    ]
+  return callbacks
+
+
+class _Bar(keras.callbacks.Callback):
+  """Shows on a terminal how many steps are done, and how well.
+
+  Attributes:
+    done: steps of an earlier training that this one goes on from.
+  """
+
+  def __init__(self, steps: int):
+    super().__init__()
+    self.done = 0
+    self._steps = steps
+
+  def on_train_begin(self, logs=None):
+    self.done = int(self.model.optimizer.iterations)
+    self._bar = metrics.progress_bar(self._steps, self.done, " steps")
+
+  def on_train_batch_end(self, batch, logs=None):
+    if not self._bar.disable:
+      told = {name: f"{logs[name]:.3f}" for name in ("loss", "accuracy")}
+      self._bar.set_postfix(told, refresh=False)
+    self._bar.update()
+
+  def on_train_end(self, logs=None):
+    self._bar.close()

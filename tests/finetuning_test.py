@@ -1,13 +1,16 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import tensorflow as tf
 
 from ghn_tf import data
 from ghn_tf import finetuning
+from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
@@ -58,9 +61,52 @@ class FinetuneTest(parameterized.TestCase):
     steps = np.abs(logits - child.apply(images)) / interpreter.output_scale
     self.assertLess(np.median(steps), 1.5)
 
+  def test_it_goes_on_from_the_last_epoch_that_was_finished(self):
+    start = self._child("w4a4")
+    config = finetuning.Config(epochs=2)
+    unbroken = finetuning.finetune(self.predictor, start, self.dataset, config)
+    workdir = self.create_tempdir().full_path
+    batches = image_batches.augmented
+    seen = []
+
+    def until_killed(split, seed, number, size):
+      seen.append(number)
+      if number == 20:  # of 28, 14 an epoch
+        raise RuntimeError("killed")
+      return batches(split, seed, number, size)
+
+    with (
+      mock.patch.object(image_batches, "augmented", until_killed),
+      self.assertRaisesRegex(tf.errors.OpError, "killed"),
+    ):
+      finetuning.finetune(self.predictor, start, self.dataset, config, workdir)
+    with mock.patch.object(image_batches, "augmented", wraps=batches) as again:
+      resumed = finetuning.finetune(
+        self.predictor, start, self.dataset, config, workdir
+      )
+    self.assertEqual(again.call_args_list[0].args[2], 14)
+    for spec in self.network.param_specs:
+      # The same numbers by the same kernels.
+      np.testing.assert_array_equal(
+        resumed.params[spec.name], unbroken.params[spec.name]
+      )
+
+  def test_copies_of_filters_part(self):
+    child = self._child("float")
+    params = dict(child.params)
+    name = next(n for n in params if n.endswith("/kernel"))
+    params[name] = tf.repeat(params[name][..., :1], params[name].shape[-1], -1)
+    config = finetuning.Config(epochs=1, jitter=0.02)
+    jittered = finetuning._jittered(params, config)[name].numpy()
+    kernel = params[name].numpy()
+    self.assertFalse((jittered[..., 0] == jittered[..., 1]).any())
+    # A standard deviation of fifty times less, of a few hundred values.
+    ratio = (jittered - kernel).std() / kernel.std()
+    self.assertBetween(ratio, 0.015, 0.025)
+
   def test_a_rate_of_almost_nothing_changes_almost_nothing(self):
     start = self.predictor.child(self.network, "float")
-    config = finetuning.Config(epochs=1, learning_rate=1e-12)
+    config = finetuning.Config(epochs=1, learning_rate=1e-12, jitter=0)
     end = finetuning.finetune(self.predictor, start, self.dataset, config)
     for spec in self.network.param_specs:
       np.testing.assert_allclose(

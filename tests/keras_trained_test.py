@@ -98,7 +98,7 @@ class PartsTest(parameterized.TestCase):
     model = keras.Sequential([keras.Input(_SHAPE), keras.layers.Flatten()])
     for wrong in (None, "model.keras", model):
       with self.assertRaisesRegex(ValueError, "Expected a functional"):
-        keras_trained.parts(wrong)  # type: ignore[arg-type]
+        keras_trained.parts(wrong)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,12 @@ _LAYERS = {
     + ("ghn_tf.quant",),
     _TENSORFLOW,
   ),
+  "ghn_tf.child.keras_trained": Layer(
+    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+    + ("ghn_tf.quant", "ghn_tf.reading"),
+    _TENSORFLOW,
+    (_TFMOT,),
+  ),
   "ghn_tf.child.keras_io": Layer(
     (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
     + ("ghn_tf.quant", "ghn_tf.reading"),

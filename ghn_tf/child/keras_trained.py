@@ -8,6 +8,7 @@ What a user's own training changed comes back with them.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 import itertools
+import os
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -21,8 +22,22 @@ from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
 from ghn_tf.reading import keras_config
 from ghn_tf.reading import network as reading
+from ghn_tf.reading import stored
 
 _PREFIX = "quant_"  # TFMOT's, before the name of what it wraps
+# Whose classes such a model has, by their names in files.
+_MODULES = {
+  "ghn_tf.quant.tfmot",
+  "keras.constraints",
+  "keras.initializers",
+  "keras.layers",
+  "keras.losses",
+  "keras.metrics",
+  "keras.optimizers",
+  "keras.optimizers.schedules",
+  "keras.regularizers",
+  "tf_keras.src.engine.functional",
+}
 _SUFFIX = "_range"  # of the layer that holds the range of an output
 
 
@@ -39,6 +54,26 @@ class Trained(NamedTuple):
   architecture: spec.Architecture
   params: Mapping[str, tf.Tensor]
   recipe: recipe_lib.Recipe
+
+
+def load(path: str | os.PathLike[str]) -> Trained:
+  """Returns the parts of a model that was saved as a `.keras` file.
+
+  Nothing of the file is run: it may have no classes but Keras's and ours.
+
+  Raises:
+    ValueError: it is no such file, or not of such a model.
+  """
+  try:
+    if foreign := stored.modules(path) - _MODULES:
+      raise ValueError(
+        f"it has classes of {sorted(foreign)}, which are not run; give a model"
+        " that to_keras made."
+      )
+    model = keras.models.load_model(path, compile=False, safe_mode=True)
+  except (ValueError, TypeError, KeyError, OSError) as error:
+    raise ValueError(f"{os.fspath(path)!r} cannot be read: {error}") from error
+  return parts(model)
 
 
 def parts(model: keras.Model) -> Trained:

@@ -114,7 +114,10 @@ def evaluate_network(
       )
       if epochs:
         child = finetuning.finetune(
-          predictor, child, dataset, finetuning.Config(epochs=epochs)
+          predictor,
+          child,
+          dataset,
+          finetuning.Config(epochs=epochs),
         )
       for head, batch_norm in itertools.product(
         settings.heads, settings.batch_norms

@@ -86,12 +86,14 @@ def _quieten() -> None:
 
 
 def _is_worth_telling(record: std_logging.LogRecord) -> bool:
-  """Whether absl's logger, which we share with TFDS, should show a record.
+  """Whether absl's logger, which we share with others, should show a record.
 
-  TFDS tells of each step that it takes, and warns of folders that it skips.
+  TFDS tells of each step that it takes, and warns of folders that it skips;
+  TensorFlow tells how long it takes to save.
   """
-  is_of_tfds = "tensorflow_datasets" in pathlib.PurePath(record.pathname).parts
-  return not is_of_tfds or record.levelno >= std_logging.ERROR
+  others = {"tensorflow", "tensorflow_datasets"}
+  is_theirs = others.intersection(pathlib.PurePath(record.pathname).parts)
+  return not is_theirs or record.levelno >= std_logging.ERROR
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ of the file in the interpreter, sha256, hypernetwork and versions; with
 
 import json
 import pathlib
+from typing import Any
 
 from absl import flags
 from absl import logging
@@ -35,16 +36,20 @@ _CHECKPOINT = flags.DEFINE_string(
   required=True,
 )
 _TARGET = flags.DEFINE_string(
-  "target",
+  "target", None, f"Network: {targets.HELP}; none with --trained."
+)
+_TRAINED = flags.DEFINE_string(
+  "trained",
   None,
-  f"Network: {targets.HELP}.",
-  required=True,
+  "A .keras file that finetune.py wrote, or in which a model that was predicted"
+  " was saved: its own parameters become the file.",
 )
 _RECIPE = flags.DEFINE_string(
   "recipe",
-  "w8a8",
+  None,
   "Bits of weights (w) and activations (a), and after pluses those of single"
-  " layers: w4a4+stem=w8a8+logits=w8a8.",
+  " layers: w4a4+stem=w8a8+logits=w8a8. By default w8a8, or those of the model"
+  " of --trained.",
 )
 _OUTPUT = flags.DEFINE_string(
   "output", None, "File to write, ending in .tflite.", required=True
@@ -93,7 +98,7 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
   """Returns the file to write and its description, both of which may be.
 
   Raises:
-    ValueError: one is what --target names.
+    ValueError: one is what --target or --trained names.
     OSError: one cannot be written, or exists without --overwrite.
   """
   output = pathlib.Path(_OUTPUT.value)
@@ -101,28 +106,65 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
     raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
   sidecar = output.with_suffix(".json")
   for path in (output, sidecar):
-    targets.check_output(path, _TARGET.value)
+    targets.check_output(path, _TARGET.value or _TRAINED.value)
     files.check_writable(path, overwrite=_OVERWRITE.value)
   return output, sidecar
 
 
-def to_tflite() -> None:
-  """Writes what the flags ask for."""
-  recipe = recipe_lib.get(_RECIPE.value)
-  if recipe.is_float:
+def _check_source() -> None:
+  if bool(_TARGET.value) == bool(_TRAINED.value):
     raise ValueError(
-      f"--recipe={recipe.name} rounds nothing, so it has no integer file;"
+      "Give either --target, a network to predict, or --trained, a model that"
+      " was trained on."
+    )
+  if _RECIPE.value and recipe_lib.get(_RECIPE.value).is_float:
+    raise ValueError(
+      f"--recipe={_RECIPE.value} rounds nothing, so it has no integer file;"
       " choose one with bits, such as w8a8."
     )
+
+
+def _child(predictor: Any, architecture: Any, images: Any) -> Any:
+  """Returns the network that becomes a file, a `predictor.Child`.
+
+  Args:
+    predictor: the `predictor.Predictor`.
+    architecture: of --target; None for --trained.
+    images: to calibrate on.
+  """
+  from ghn_tf import predictor as predictor_lib
+  from ghn_tf.child import keras_trained
+
+  params = None
+  recipe = recipe_lib.get(_RECIPE.value or "w8a8")
+  if architecture is None:
+    architecture, params, own = keras_trained.load(_TRAINED.value)
+    if not own.is_float:
+      if _RECIPE.value and recipe != own:
+        raise ValueError(
+          f"--trained={_TRAINED.value} was trained in {own.name}; leave"
+          f" --recipe={_RECIPE.value} out."
+        )
+      return predictor_lib.Child(architecture, params, own)
+  return predictor.child(
+    architecture, recipe, calibration_images=images, params=params
+  )
+
+
+def to_tflite() -> None:
+  """Writes what the flags ask for."""
+  _check_source()
   names = emulation.targets(_EMULATE.value) if _EMULATE.value else []
   output, sidecar = _outputs()
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
-  with program.importing():
-    target = targets.understood(_TARGET.value)
-  architecture = target.architecture
-  for change in target.changes:
-    logging.info("%s: %s", architecture.name, change)
+  architecture, changes = None, []
+  if _TARGET.value:
+    with program.importing():
+      target = targets.understood(_TARGET.value)
+    architecture, changes = target.architecture, target.changes
+    for change in changes:
+      logging.info("%s: %s", architecture.name, change)
 
   program.import_silently("tensorflow")
   from ghn_tf import export
@@ -134,10 +176,10 @@ def to_tflite() -> None:
   dataset = predictor.load_data(
     _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
   )
-  child = predictor.child(
+  child = _child(
+    predictor,
     architecture,
-    recipe,
-    calibration_images=dataset.train.images[: _CALIBRATION_IMAGES.value],
+    dataset.train.images[: _CALIBRATION_IMAGES.value],
   )
   with program.hidden():  # the interpreter names its delegate
     content = child.to_tflite()
@@ -149,7 +191,7 @@ def to_tflite() -> None:
       content,
       dataset,
       _CHECKPOINT.value,
-      target.changes,
+      changes,
     )
   results = emulation.Results([], {})
   if names:
@@ -168,7 +210,7 @@ def to_tflite() -> None:
     output.unlink()
     raise
   if outside := description["outside_of_training"]:
-    logging.warning(extent.tell(architecture.name, outside))
+    logging.warning(extent.tell(child.architecture.name, outside))
   logging.info(
     "%s: %d bytes, top-1 %.1f %% on %d test images of %s; see %s",
     output,

@@ -9,6 +9,7 @@ TensorFlow's gradient of fake quantization: 0 for a value that is clipped.
 
 from collections.abc import Mapping
 import dataclasses
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -214,15 +215,24 @@ class OutputConfig(_Config):
 
   def get_config(self) -> dict[str, Any]:
     """Returns the constructor's arguments, as JSON can hold them."""
+    # JSON has no infinite numbers, though Python writes some.
+    bounds = [
+      end if math.isfinite(end) else None for end in self.quantizer.bounds
+    ]
     return {
       "grid": dataclasses.asdict(self.quantizer.grid),
-      "bounds": list(self.quantizer.bounds),
+      "bounds": bounds,
     }
 
   @classmethod
   def from_config(cls, config: Mapping[str, Any]) -> "OutputConfig":
     """Returns the configuration that gave `get_config`."""
-    least, greatest = config["bounds"]
+    least, greatest = (
+      unbounded if end is None else end
+      for end, unbounded in zip(
+        config["bounds"], range_rules.UNBOUNDED, strict=True
+      )
+    )
     return cls(_grid(config["grid"]), (least, greatest))
 
 

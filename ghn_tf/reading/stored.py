@@ -63,14 +63,41 @@ def network(path: str | os.PathLike[str]) -> records.Network:
   )
 
 
-def _model(config: bytes) -> records.Network:
+def modules(path: str | os.PathLike[str]) -> set[str]:
+  """Returns of which modules a `.keras` file has classes and functions.
+
+  Keras imports them when it loads the file.
+
+  Raises:
+    OSError: it cannot be read.
+    records.ReadingError: it is damaged or something else.
+  """
+  with open(path, "rb") as file:
+    record = _parsed(_of_zip(file))
+  found, left = set(), [record]
+  while left:
+    value = left.pop()
+    if isinstance(value, dict):
+      if (module := value.get("module")) is not None:
+        found.add(str(module))
+      left += value.values()
+    elif isinstance(value, list):
+      left += value
+  return found
+
+
+def _parsed(config: bytes) -> Any:
   try:
-    record = strict_json.loads(config)
+    return strict_json.loads(config)
   except ValueError as error:
     raise records.ReadingError(
       f"its configuration is no JSON: {str(error).rstrip('.'):.200}",
       "save the model again",
     ) from error
+
+
+def _model(config: bytes) -> records.Network:
+  record = _parsed(config)
   try:
     return keras_config.network(_plain(record))
   except RecursionError:

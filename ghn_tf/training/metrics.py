@@ -72,7 +72,9 @@ def read(workdir: str) -> list[dict[str, float]]:
     return []
 
 
-def progress_bar(total: int | None, initial: int) -> tqdm.tqdm:
+def progress_bar(
+  total: int | None, initial: int, unit: str = " networks"
+) -> tqdm.tqdm:
   """Returns a bar with rate and, if the total is known, time left.
 
   It is silent where no terminal is.
@@ -80,7 +82,7 @@ def progress_bar(total: int | None, initial: int) -> tqdm.tqdm:
   return tqdm.tqdm(
     total=total,
     initial=initial,
-    unit=" networks",
+    unit=unit,
     dynamic_ncols=True,
     disable=None,  # tqdm's word for: unless standard error is a terminal
   )

@@ -1,0 +1,255 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Trains a network on from predicted parameters, rounded as it will be.
+
+  python tools/finetune.py --checkpoint=edge_cifar10 \
+    --target=models.resnet:resnet8 --recipe=w4a4 --epochs=3 \
+    --data_dir=~/tensorflow_datasets --output=resnet8.keras
+  python tools/to_tflite.py --checkpoint=edge_cifar10 \
+    --trained=resnet8.keras --output=resnet8.tflite
+
+Beside x.keras it writes x.finetuning.json: the accuracy before and after on the
+test images, and how it was trained. What it needs to go on after it was killed,
+and for TensorBoard, is kept in x.training until all is done: the same command
+goes on from the last epoch that was finished.
+"""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+import time
+from typing import Any
+
+from absl import flags
+from absl import logging
+
+from ghn_tf import data
+from ghn_tf import files
+from ghn_tf import targets
+from ghn_tf.child import sizes
+from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import program
+from ghn_tf.quant import recipe as recipe_lib
+
+_PREDICTED = "predicted"
+_HE = "he"
+
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  "edge_cifar10",
+  "Hypernetwork that predicts the start and says how images are normalized: a"
+  " checkpoint file, a training workdir, or the name of a pretrained one.",
+)
+_TARGET = flags.DEFINE_string(
+  "target", None, f"Network: {targets.HELP}; none with a model as --start."
+)
+_START = flags.DEFINE_string(
+  "start",
+  _PREDICTED,
+  f"Where parameters come from: {_PREDICTED}; {_HE}, random as He initializes"
+  " them; or a .keras file that this command or Predictor.predict's model was"
+  " saved in.",
+)
+_RECIPE = flags.DEFINE_string(
+  "recipe",
+  None,
+  "How the network is rounded; w8a8, or as the model of --start.",
+)
+_EPOCHS = flags.DEFINE_integer(
+  "epochs", 5, "Passes over the training images.", lower_bound=1
+)
+_LEARNING_RATE = flags.DEFINE_float(
+  "learning_rate", 0.15, "The greatest, after warming up.", lower_bound=0
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+  "batch_size", sizes.BATCH_SIZE, "Images of a step.", lower_bound=1
+)
+_PATIENCE = flags.DEFINE_integer(
+  "patience",
+  None,
+  "Epochs without a better validation accuracy until it ends, with the best"
+  " weights.",
+  lower_bound=1,
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.", lower_bound=0)
+_DATASET = flags.DEFINE_string(
+  "dataset",
+  None,
+  f"Images to train on: {data.SAMPLE} or a name in TensorFlow Datasets. By"
+  f" default those of the hypernetwork, or {data.SAMPLE} where these are"
+  " CIFAR-10 and not in --data_dir.",
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
+)
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Whether a data set that is missing may be downloaded."
+)
+_OUTPUT = flags.DEFINE_string(
+  "output", None, "File to write, ending in .keras.", required=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
+
+
+def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
+  """Returns the file to write and its description, both of which may be.
+
+  Raises:
+    ValueError: one is what --target or --start names.
+    OSError: one cannot be written, or exists without --overwrite.
+  """
+  output = pathlib.Path(_OUTPUT.value)
+  if output.suffix != ".keras":
+    raise ValueError(f"--output must end in .keras, got {str(output)!r}.")
+  sidecar = output.with_suffix(".finetuning.json")
+  for path in (output, sidecar):
+    targets.check_output(path, _TARGET.value or "", _START.value)
+    files.check_writable(path, overwrite=_OVERWRITE.value)
+  return output, sidecar
+
+
+def _check_start() -> None:
+  is_model = _START.value not in (_PREDICTED, _HE)
+  if is_model and not _START.value.endswith(".keras"):
+    raise ValueError(
+      f"--start must be {_PREDICTED}, {_HE} or a .keras file, got"
+      f" {_START.value!r}."
+    )
+  if is_model == bool(_TARGET.value):
+    raise ValueError(
+      "Give either --target, or the model to go on with as --start."
+    )
+  if is_model and _RECIPE.value:
+    raise ValueError("--recipe is that of the model of --start; leave it out.")
+
+
+def _child(predictor: Any, images: Any) -> Any:
+  """Returns the start, a `predictor.Child`."""
+  from ghn_tf import predictor as predictor_lib
+  from ghn_tf.child import keras_trained
+  from ghn_tf.child import random_params
+
+  if not _TARGET.value:
+    trained = keras_trained.load(_START.value)
+    return predictor_lib.Child(
+      trained.architecture, trained.params, trained.recipe
+    )
+  with program.importing():
+    architecture = targets.load(_TARGET.value)
+  params = None
+  if _START.value == _HE:
+    params = random_params.he_normal(architecture, _SEED.value)
+  return predictor.child(
+    architecture,
+    _RECIPE.value or "w8a8",
+    calibration_images=images[: sizes.CALIBRATION_IMAGES],
+    params=params,
+  )
+
+
+def finetune() -> None:
+  """Trains what the flags ask for."""
+  recipe_lib.get(_RECIPE.value or "w8a8")
+  _check_start()
+  output, sidecar = _outputs()
+  # What needs no TensorFlow comes first, as wrong input should not wait for it.
+  path, _, _ = checkpoint.find(_CHECKPOINT.value)
+
+  program.import_silently("tensorflow")
+  from ghn_tf import finetuning
+  from ghn_tf import predictor as predictor_lib
+  from ghn_tf.child import accuracy
+
+  config = finetuning.Config(
+    epochs=_EPOCHS.value,
+    learning_rate=_LEARNING_RATE.value,
+    batch_size=_BATCH_SIZE.value,
+    patience=_PATIENCE.value,
+    seed=_SEED.value,
+    # Random filters are no copies.
+    jitter=0.0 if _START.value == _HE else finetuning.Config.jitter,
+  )
+  predictor = predictor_lib.load(path)
+  dataset = predictor.load_data(
+    _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
+  )
+
+  images, labels = predictor.normalize(dataset.test.images), dataset.test.labels
+
+  def top1(child: predictor_lib.Child) -> float:
+    test = (
+      (images[part], labels[part])
+      for first in range(0, len(labels), sizes.BATCH_SIZE)
+      for part in [slice(first, first + sizes.BATCH_SIZE)]
+    )
+    return accuracy.top1(
+      child.architecture, child.params, test, child.recipe, training=False
+    )
+
+  start = _child(predictor, dataset.train.images)
+  content: dict[str, Any] = {
+    "network": start.architecture.name,
+    "recipe": start.recipe.name,
+    "start": _START.value,
+    "checkpoint": _CHECKPOINT.value,
+    "dataset": dataset.name,
+    "config": dataclasses.asdict(config),
+  }
+  workdir = output.with_suffix(".training")
+  _check_workdir(workdir, content)
+  accuracy_before = top1(start)
+  logging.info(
+    "%s, %s: top-1 %.1f %% on %d test images of %s before training.",
+    start.architecture.name,
+    start.recipe.name,
+    100 * accuracy_before,
+    len(dataset.test),
+    dataset.name,
+  )
+  begin = time.monotonic()
+  child = finetuning.finetune(predictor, start, dataset, config, workdir)
+  content |= {
+    "accuracy": {
+      "before": accuracy_before,
+      "after": top1(child),
+      "split": "test",
+      "num_images": len(dataset.test),
+    },
+    "seconds": time.monotonic() - begin,
+  }
+  part = output.with_name(f"{output.stem}.part.keras")
+  child.to_keras().save(part)
+  part.rename(output)
+  files.write(sidecar, json.dumps(content, indent=2) + "\n")
+  shutil.rmtree(workdir)
+  logging.info(
+    "%s: top-1 %.1f %%, from %.1f %%, after %d epochs in %.0f s; see %s",
+    output,
+    100 * content["accuracy"]["after"],
+    100 * accuracy_before,
+    config.epochs,
+    content["seconds"],
+    sidecar,
+  )
+
+
+def _check_workdir(workdir: pathlib.Path, content: dict[str, Any]) -> None:
+  """Raises ValueError where the folder of training is that of another."""
+  record = workdir / "finetuning.json"
+  text = json.dumps(content, indent=2) + "\n"
+  if not workdir.exists():
+    workdir.mkdir(parents=True)
+    files.write(record, text)
+  elif not record.exists() or record.read_text() != text:
+    raise ValueError(
+      f"{str(workdir)!r} is of a training with other flags that was not ended;"
+      " go on with those, or remove it."
+    )
+
+
+def main() -> None:
+  """Runs the program."""
+  program.run(finetune)
