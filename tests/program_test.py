@@ -153,7 +153,7 @@ class FlagsTest(parameterized.TestCase):
     ("tools/make_architectures.py --space=edge", "Give --data_dir"),
     (
       "tools/make_architectures.py --draw=x.h5 --output={folder}/x.png",
-      "'x.h5' holds a model, so write a function",
+      "Target 'x.h5': .* No such file or directory",
     ),
     (
       "tools/to_tflite.py --checkpoint={folder}/file --output={folder}/a.tflite"

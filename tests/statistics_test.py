@@ -117,14 +117,21 @@ class TableTest(absltest.TestCase):
       lines[-1], "flat 0.00 0.00 1 0.00 0.00 0.00 0.00 0.00 1.00".split()
     )
 
-  def test_fits_a_terminal_with_all_operations_and_large_networks(self):
+  def test_fits_a_terminal_with_what_spaces_have_and_large_networks(self):
+    users = {
+      ops.Op.MULTIPLY,
+      ops.Op.SIGMOID,
+      ops.Op.HARD_SIGMOID,
+      ops.Op.LEAKY_RELU,
+      ops.Op.GLOBAL_MAX_POOL,
+    }
     rng = np.random.default_rng(0)
     large = statistics.Statistics(
       nodes=rng.integers(3, 3000, 250_000),
       depth=rng.integers(3, 300, 250_000),
       macs=rng.integers(10**6, 10**10, 250_000),
       params=rng.integers(10**4, 10**8, 250_000),
-      operations={op: rng.uniform(10, 99) for op in ops.Op},
+      operations={op: rng.uniform(10, 99) for op in {*ops.Op} - users},
     )
     text = statistics.table({"train": large, "predefined": large})
     self.assertLessEqual(max(map(len, text.splitlines())), 100)

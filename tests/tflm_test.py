@@ -4,6 +4,7 @@ from absl.testing import absltest
 import numpy as np
 
 from ghn_tf.edge import model_file
+from ghn_tf.edge import runtimes
 from ghn_tf.edge import tflm
 from tests import int8_files
 from tests import micro
@@ -35,7 +36,7 @@ class TflmTest(absltest.TestCase):
     self.assertEqual(arena["total"], arena["head"] + arena["tail"])
 
   def test_reference_kernels_agree(self):
-    compared = tflm.compare(self.content, self.model, self.inputs)
+    compared = runtimes.compare(self.content, self.inputs)
     reference = {c.runtime: c for c in compared if "reference" in c.runtime}
     self.assertIn("litert_reference", reference)
     for comparison in reference.values():
@@ -51,7 +52,7 @@ class TflmTest(absltest.TestCase):
     inputs = int8_files.inputs(model.tensors[0].shape)
     outputs = tflm.Interpreter(content, model).run(inputs)
     np.testing.assert_array_equal(outputs, np.clip(inputs, 0, 60))
-    report = tflm.report(content, model, inputs)
+    report = runtimes.report(content, model, inputs)
     self.assertEqual(report.max_lsb_difference, 60)
     self.assertEqual(report.operators[0].max_lsb_difference, 60)
     (figure,) = [
@@ -71,7 +72,7 @@ class TflmTest(absltest.TestCase):
     )
     content = b.build([image], [output])
     inputs = int8_files.inputs([1, 1, 1, 4])
-    report = tflm.report(content, model_file.read(content), inputs)
+    report = runtimes.report(content, model_file.read(content), inputs)
     figures = {figure.name: figure for figure in report.figures}
     for name in ("litert_reference_max_lsb", "litert_xnnpack_max_lsb"):
       self.assertIsNone(figures[name].value)

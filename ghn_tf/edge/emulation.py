@@ -16,6 +16,7 @@ from ghn_tf.edge import edgetpu
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
+from ghn_tf.edge import runtimes
 from ghn_tf.edge import sizes
 from ghn_tf.edge import tflm
 from ghn_tf.edge import vela
@@ -64,7 +65,7 @@ def _file(task: Task) -> report_lib.EdgeReport:
 
 
 def _tflm(task: Task) -> report_lib.EdgeReport:
-  report = tflm.report(task.content, task.model, task.inputs)
+  report = runtimes.report(task.content, task.model, task.inputs)
   accuracy = task.accuracy(task.expected, report.tool)
   return dataclasses.replace(report, figures=[*report.figures, *accuracy])
 
