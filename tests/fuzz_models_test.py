@@ -15,7 +15,9 @@ from typing import Any
 import zipfile
 
 from absl.testing import absltest
+import flatbuffers
 from hypothesis import strategies as st
+import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
@@ -171,6 +173,29 @@ class _Fuzz(fuzzing.Fuzz):
             network.read(stored.network(path))
 
 
+def _shared_operator(times: int, num_inputs: int) -> bytes:
+  """Returns a .tflite file with one operator at many places."""
+  builder = flatbuffers.Builder()
+
+  def table(**slots: int) -> int:
+    builder.StartObject(5)
+    for slot, offset in slots.items():
+      builder.PrependUOffsetTRelativeSlot(int(slot[1:]), offset, 0)
+    return builder.EndObject()
+
+  def tables(offset: int, number: int = 1) -> int:
+    builder.StartVector(4, number, 4)
+    for _ in range(number):
+      builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+  inputs = builder.CreateNumpyVector(np.zeros(num_inputs, np.int32))
+  graph = table(_3=tables(table(_1=inputs), times))
+  model = table(_1=tables(table()), _2=tables(graph))
+  builder.Finish(model, file_identifier=b"TFL3")
+  return bytes(builder.Output())
+
+
 class BombTest(absltest.TestCase):
   """Small files of which something large could be made."""
 
@@ -190,6 +215,11 @@ class BombTest(absltest.TestCase):
     size = struct.pack("<I", 50_000_000)
     self.assertEqual(content.count(size), 2)
     self._assert_refused(content.replace(size, struct.pack("<I", 9)), "damaged")
+
+  def test_an_operator_at_many_places(self):
+    # 200 million inputs in all.
+    content = _shared_operator(times=10_000, num_inputs=20_000)
+    self._assert_refused(content, "damaged: .*offsets point at the same places")
 
   def test_models_in_models_each_called_twice(self):
     def model(depth: int) -> dict[str, Any]:

@@ -37,14 +37,18 @@ _TFMOT = "tensorflow_model_optimization"
 # The floors of the house: what stands on one may know those below it, as far as
 # the table says. ghn and child know nothing of each other.
 _ARCH = ("ghn_tf.arch", "ghn_tf.strict_json")
+# How .tflite files are laid out, for all that read them.
+_FORMAT = ("ghn_tf.flatbuffer", "ghn_tf.tflite_schema")
 _GROUND = (
   *_ARCH,
+  *_FORMAT,
   "ghn_tf.constants",
   "ghn_tf.data",
   "ghn_tf.files",
   "ghn_tf.image_batches",
   "ghn_tf.image_checks",
 )
+_READING = (*_ARCH, *_FORMAT, "ghn_tf.reading")
 _MIDDLE = (
   *_GROUND,
   "ghn_tf.child",
@@ -92,11 +96,12 @@ _LAYERS = {
     ("ghn_tf.image_checks",), (*_TENSORFLOW, "tensorflow_datasets")
   ),
   "ghn_tf.edge": Layer(
-    ("ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
+    (*_FORMAT, "ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
     + ("ghn_tf.quant.recipe",),
     (*_TENSORFLOW, "ai_edge_litert", "flatbuffers", "tflite_runtime"),
   ),
   "ghn_tf.files": Layer(),
+  "ghn_tf.flatbuffer": Layer((), ("numpy",)),
   "ghn_tf.image_batches": Layer(
     ("ghn_tf.data", "ghn_tf.image_checks"),
     ("numpy",),
@@ -104,8 +109,9 @@ _LAYERS = {
   ),
   "ghn_tf.image_checks": Layer((), ("numpy",)),
   "ghn_tf.strict_json": Layer(),
+  "ghn_tf.tflite_schema": Layer(("ghn_tf.flatbuffer",), (), ("numpy",)),
   # Which network is a user's model?
-  "ghn_tf.reading": Layer((*_ARCH, "ghn_tf.reading"), (), ("numpy",)),
+  "ghn_tf.reading": Layer(_READING, (), ("numpy",)),
   # Which are drawn? How are numbers rounded, and parameters predicted?
   "ghn_tf.spaces": Layer((*_ARCH, "ghn_tf.spaces"), ("numpy",)),
   "ghn_tf.quant": Layer(("ghn_tf.constants", "ghn_tf.quant"), _TENSORFLOW),
@@ -135,8 +141,8 @@ _LAYERS = {
     (_TFMOT,),
   ),
   "ghn_tf.child.keras_io": Layer(
-    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
-    + ("ghn_tf.quant", "ghn_tf.reading"),
+    (*_READING, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+    + ("ghn_tf.quant",),
     _TENSORFLOW,
     (_TFMOT,),
   ),
@@ -178,17 +184,15 @@ _LAYERS = {
     _TENSORFLOW,
     _PREDICTED_WITH,
   ),
-  "ghn_tf.checking": Layer(
-    (*_ARCH, "ghn_tf.reading", "ghn_tf.spaces"), (), ("numpy",)
-  ),
-  "ghn_tf.targets": Layer((*_ARCH, "ghn_tf.reading"), (), ("numpy",)),
+  "ghn_tf.checking": Layer((*_READING, "ghn_tf.spaces"), (), ("numpy",)),
+  "ghn_tf.targets": Layer(_READING, (), ("numpy",)),
   "ghn_tf.report": Layer(
     (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics")
     + ("ghn_tf.training.tensorboard",),
     ("matplotlib", "numpy"),
     (*_TENSORFLOW, "psutil", "tqdm"),
   ),
-  "ghn_tf.report.edge_page": Layer(("ghn_tf.edge",), (), ("numpy",)),
+  "ghn_tf.report.edge_page": Layer((*_FORMAT, "ghn_tf.edge"), (), ("numpy",)),
   # How good are they?
   "ghn_tf.evaluation": Layer(_ALL, _TENSORFLOW, _PREDICTED_WITH),
   "ghn_tf.evaluation.pipeline": Layer(

@@ -10,8 +10,8 @@ from absl.testing import parameterized
 from ai_edge_litert import schema_py_generated as schema
 import numpy as np
 
+from ghn_tf import tflite_schema
 from ghn_tf.edge import model_file
-from ghn_tf.edge import schema as schema_lib
 from tests import int8_files
 
 
@@ -31,11 +31,11 @@ def _names(kind: Any) -> list[str]:
 
 class SchemaTest(absltest.TestCase):
   def test_names_are_those_of_the_schema(self):
-    self.assertEqual(schema_lib.OPERATORS, _names(schema.BuiltinOperator))
-    self.assertEqual(schema_lib.TENSOR_TYPES, _names(schema.TensorType))
-    self.assertEqual([*schema_lib.PADDINGS], _names(schema.Padding))
+    self.assertEqual(tflite_schema.OPERATORS, _names(schema.BuiltinOperator))
+    self.assertEqual(tflite_schema.TENSOR_TYPES, _names(schema.TensorType))
+    self.assertEqual([*tflite_schema.PADDINGS], _names(schema.Padding))
     self.assertEqual(
-      [*schema_lib.ACTIVATIONS], _names(schema.ActivationFunctionType)
+      [*tflite_schema.ACTIVATIONS], _names(schema.ActivationFunctionType)
     )
 
 

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ghn_tf.edge import flatbuffer
+from ghn_tf import flatbuffer
+from ghn_tf import tflite_schema
 from ghn_tf.edge import geometry
-from ghn_tf.edge import schema
 from ghn_tf.edge import tensors as tensors_lib
 
-_IDENTIFIER = b"TFL3"
 _VERSION = 3
 
 
@@ -32,7 +31,8 @@ class Operator:
     version: of the operator.
     inputs: indices of tensors; -1 for an optional one that is not there.
     outputs: indices of tensors.
-    options: as `schema.OPTIONS` names them; names for padding and activation.
+    options: as `tflite_schema.OPTIONS` names them; names for padding and
+      activation.
     macs: multiply-accumulates of one inference.
   """
 
@@ -113,9 +113,9 @@ def read(content: bytes) -> ModelFile:
 
 def _read(content: bytes) -> ModelFile:
   reader = flatbuffer.Reader(content)
-  if (identifier := bytes(content[4:8])) != _IDENTIFIER:
+  if (identifier := bytes(content[4:8])) != tflite_schema.IDENTIFIER:
     raise ValueError(
-      f"bytes 4 to 8 are {identifier!r}, expected {_IDENTIFIER!r}"
+      f"bytes 4 to 8 are {identifier!r}, expected {tflite_schema.IDENTIFIER!r}"
     )
   model = reader.root("the model")
   if (version := model.integer(0, "I")) != _VERSION:
@@ -144,11 +144,7 @@ def _read(content: bytes) -> ModelFile:
 
 def _code(table: flatbuffer.Table) -> tuple[str, int]:
   """Returns name and version."""
-  code = max(table.integer(0, "b"), table.integer(3, "i"))
-  name = schema.name(schema.OPERATORS, code, table.what)
-  if name == schema.CUSTOM:
-    name = f"{name}:{table.text(1, f'the name of {table.what}')}"
-  return name, table.integer(2, "i", 1)
+  return tflite_schema.operator_name(table), table.integer(2, "i", 1)
 
 
 def _buffer(table: flatbuffer.Table) -> np.ndarray | None:
@@ -177,7 +173,7 @@ def _operator(
   for tensor in (*(i for i in inputs if i != -1), *outputs):
     if not 0 <= tensor < len(tensors):
       raise ValueError(f"{what} has tensor {tensor} of {len(tensors)}")
-  options = _options(name, table)
+  options = tflite_schema.options(name, table)
   operands = geometry.Operands(
     [tensors[i] if i >= 0 else None for i in inputs],
     [tensors[i] for i in outputs],
@@ -188,29 +184,6 @@ def _operator(
   except ValueError as error:
     raise ValueError(f"{what} {error}") from error
   return Operator(index, name, version, inputs, outputs, options, macs)
-
-
-def _options(name: str, table: flatbuffer.Table) -> dict[str, Any]:
-  if name not in schema.OPTIONS:
-    return {}
-  expected, *fields = schema.OPTIONS[name]
-  options = table.table(4, f"the options of {table.what}")
-  code = table.integer(3, "B")
-  if options is not None and code != expected:
-    raise ValueError(
-      f"{table.what} has options of code {code}, expected {expected}"
-    )
-  result: dict[str, Any] = {}
-  for field in fields:
-    value = field.default
-    if options is not None:
-      value = options.scalar(field.slot, field.code, field.default)
-    if field.names:
-      what = f"{field.name} of {table.what}"
-      result[field.name] = schema.name(field.names, int(value), what)
-    else:
-      result[field.name] = value
-  return result
 
 
 def _check_order(

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from ghn_tf.edge import flatbuffer
-from ghn_tf.edge import schema
+from ghn_tf import flatbuffer
+from ghn_tf import tflite_schema
 
 _MAX_RANK = 8
 # Of one tensor: what an int32 can count, as the runtimes do.
@@ -95,8 +95,8 @@ def read(
   """
   name = table.text(3, f"the name of tensor {index}")
   what = table.what = f"tensor {index} ({name!r:.80})"
-  dtype = schema.name(
-    schema.TENSOR_TYPES, table.integer(1, "b"), f"type of {what}"
+  dtype = tflite_schema.name(
+    tflite_schema.TENSOR_TYPES, table.integer(1, "b"), f"type of {what}"
   )
   if dtype not in _DTYPES:
     raise ValueError(f"{what} is {dtype}, so it is not fully integer")
@@ -158,7 +158,8 @@ def _values(data: np.ndarray, tensor: Tensor) -> np.ndarray:
 
 
 def _shape(table: flatbuffer.Table) -> tuple[int, ...]:
-  shape = table.integers(0, "<i4", f"the shape of {table.what}")
+  what = f"the shape of {table.what}"
+  shape = table.integers(0, "<i4", what, _MAX_RANK)
   signature = table.integers(7, "<i4", f"the shape signature of {table.what}")
   # A batch of any size is one of the size that the file has.
   if min(shape, default=1) < 1 or min(signature[1:], default=1) < 0:
@@ -171,8 +172,6 @@ def _shape(table: flatbuffer.Table) -> tuple[int, ...]:
       f"{table.what} has {len(shape)} axes, but {len(signature)} in its"
       " signature"
     )
-  if len(shape) > _MAX_RANK:
-    raise ValueError(f"{table.what} has {len(shape)} axes; {_MAX_RANK} may be")
   return shape
 
 

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 
 from ghn_tf import strict_json
+from ghn_tf import tflite_schema
 from ghn_tf.reading import hdf5
 from ghn_tf.reading import keras_config
 from ghn_tf.reading import records
@@ -55,7 +56,7 @@ def network(path: str | os.PathLike[str]) -> records.Network:
       return _model(_of_hdf5(file))
     if start[:4] == b"PK\x03\x04":
       return _model(_of_zip(file))
-    if start[4:] == tflite_graph.IDENTIFIER:
+    if start[4:] == tflite_schema.IDENTIFIER:
       return tflite_graph.network(file, pathlib.Path(path).stem)
   raise records.ReadingError(
     f"it begins with {start!r}, as no .keras, .h5 or .tflite file does",

@@ -8,6 +8,7 @@ what may be read in all. https://flatbuffers.dev/internals
 """
 
 from collections.abc import Sequence
+import mmap
 import struct
 
 import numpy as np
@@ -20,10 +21,14 @@ _TABLE_COST = 64
 _OFFSET = struct.Struct("<I")
 
 
+class DamagedError(ValueError):
+  """What is wrong in a FlatBuffer, or in what it says; no whole sentence."""
+
+
 class Reader:
   """The bytes of a FlatBuffer, and how much of them may still be read."""
 
-  def __init__(self, content: bytes):
+  def __init__(self, content: bytes | mmap.mmap):
     self._content = content
     self._left = _READINGS * len(content)
 
@@ -31,11 +36,11 @@ class Reader:
     """Takes bytes that are made of the content off what may be read.
 
     Raises:
-      ValueError: it has been read too often already.
+      DamagedError: it has been read too often already.
     """
     self._left -= size
     if self._left < 0:
-      raise ValueError(
+      raise DamagedError(
         f"more than {_READINGS} times as much is to be read as its"
         f" {len(self._content):,} bytes; offsets point at the same places"
       )
@@ -44,11 +49,11 @@ class Reader:
     """Returns a part of the content.
 
     Raises:
-      ValueError: it is not inside of it.
+      DamagedError: it is not inside of it.
     """
     self.spend(size)
     if start < 0 or size < 0 or start + size > len(self._content):
-      raise ValueError(
+      raise DamagedError(
         f"{what} is to be at bytes {start:,} to {start + size:,} of"
         f" {len(self._content):,}"
       )
@@ -58,7 +63,7 @@ class Reader:
     """Returns the place that the offset at another one points at."""
     (offset,) = _OFFSET.unpack(self.bytes(place, 4, f"the offset of {what}"))
     if not offset:
-      raise ValueError(f"the offset of {what} is 0")
+      raise DamagedError(f"the offset of {what} is 0")
     return place + offset
 
   def root(self, what: str) -> "Table":
@@ -78,7 +83,7 @@ class Table:
       what: to call it in errors.
 
     Raises:
-      ValueError: the table, or the vtable that describes it, is not inside.
+      DamagedError: the table, or the vtable that describes it, is not inside.
     """
     self.what = what
     self._reader, self._place = reader, place
@@ -89,7 +94,7 @@ class Table:
       "<HH", reader.bytes(place - back, 4, vtable)
     )
     if size < 4 or size % 2 or self._size < 4:
-      raise ValueError(f"{vtable} has sizes {size} and {self._size}")
+      raise DamagedError(f"{vtable} has sizes {size} and {self._size}")
     slots = reader.bytes(place - back + 4, size - 4, vtable)
     self._slots = np.frombuffer(slots, "<u2").tolist()
     reader.bytes(place, self._size, what)
@@ -99,7 +104,7 @@ class Table:
     if not offset:
       return None
     if offset < 4 or offset + size > self._size:
-      raise ValueError(
+      raise DamagedError(
         f"field {slot} of {self.what} is at {offset}, outside of its"
         f" {self._size} bytes"
       )
@@ -145,10 +150,20 @@ class Table:
     size = _OFFSET.unpack(length)[0] * np.dtype(dtype).itemsize
     return np.frombuffer(self._reader.bytes(place + 4, size, what), dtype)
 
-  def integers(self, slot: int, dtype: str, what: str) -> tuple[int, ...]:
-    """Returns a vector of integers, empty where there is none."""
+  def integers(
+    self, slot: int, dtype: str, what: str, most: int | None = None
+  ) -> tuple[int, ...]:
+    """Returns a vector of integers, empty where there is none.
+
+    Raises:
+      DamagedError: it is not inside, or has more than the most.
+    """
     array = self.array(slot, dtype, what)
-    return () if array is None else tuple(array.tolist())
+    if array is None:
+      return ()
+    if most is not None and array.size > most:
+      raise DamagedError(f"{what} has {array.size:,} numbers; {most} may be")
+    return tuple(array.tolist())
 
   def text(self, slot: int, what: str) -> str:
     """Returns a string; bytes that are no UTF-8 are written as escapes."""
@@ -157,14 +172,22 @@ class Table:
       return ""
     return array.tobytes().decode(errors="backslashreplace")
 
-  def tables(self, slot: int, what: str) -> Sequence["Table"]:
-    """Returns a vector of tables, empty where there is none."""
+  def tables(
+    self, slot: int, what: str, most: int | None = None
+  ) -> Sequence["Table"]:
+    """Returns a vector of tables, empty where there is none.
+
+    Raises:
+      DamagedError: one is not inside, or there are more than the most.
+    """
     place = self._field(slot, 4)
     if place is None:
       return []
     place = self._reader.follow(place, f"the {what}s")
     length = self._reader.bytes(place, 4, f"the number of {what}s")
     (number,) = _OFFSET.unpack(length)
+    if most is not None and number > most:
+      raise DamagedError(f"it has {number:,} {what}s; {most:,} may be")
     self._reader.bytes(place + 4, 4 * number, f"the {what}s")
     result = []
     for index in range(number):

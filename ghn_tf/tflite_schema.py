@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the numbers in a `.tflite` file mean.
 
-From schema.fbs (version 3) of LiteRT 2.3: names in the order of their
-codes, and of the operators in which our emulators look the fields of options.
+From schema.fbs (version 3) of LiteRT 2.3: names in the order of their codes,
+and the fields of options of the operators in which something here looks.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ghn_tf import flatbuffer
+
+IDENTIFIER = b"TFL3"
 
 OPERATORS = """
   ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE
@@ -168,11 +172,59 @@ def name(names: Sequence[str], code: int, what: str) -> str:
     what: to call it in errors.
 
   Raises:
-    ValueError: there is no such name.
+    flatbuffer.DamagedError: there is no such name.
   """
   if not 0 <= code < len(names):
-    raise ValueError(
+    raise flatbuffer.DamagedError(
       f"{what} is {code}, expected 0 to {len(names) - 1}; a file of a newer"
       " TensorFlow?"
     )
   return names[code]
+
+
+def operator_name(code: flatbuffer.Table) -> str:
+  """Returns an operator's name; of a custom one `CUSTOM:its name`.
+
+  Args:
+    code: that describes it, of the model's operator codes.
+
+  Raises:
+    flatbuffer.DamagedError: there is none.
+  """
+  number = max(code.integer(0, "b"), code.integer(3, "i"))
+  found = name(OPERATORS, number, code.what)
+  if found == CUSTOM:
+    return f"{CUSTOM}:{code.text(1, f'the name of {code.what}')}"
+  return found
+
+
+def options(operator: str, table: flatbuffer.Table) -> dict[str, Any]:
+  """Returns what `OPTIONS` names: names for padding and activation.
+
+  Args:
+    operator: its name; one that is not in `OPTIONS` has none.
+    table: of the operator.
+
+  Raises:
+    flatbuffer.DamagedError: they are those of another operator, or damaged.
+  """
+  if operator not in OPTIONS:
+    return {}
+  expected, *fields = OPTIONS[operator]
+  stored = table.table(4, f"the options of {table.what}")
+  code = table.integer(3, "B")
+  if stored is not None and code != expected:
+    raise flatbuffer.DamagedError(
+      f"{table.what} has options of code {code}, expected {expected}"
+    )
+  result: dict[str, Any] = {}
+  for field in fields:
+    value = field.default
+    if stored is not None:
+      value = stored.scalar(field.slot, field.code, field.default)
+    if field.names:
+      what = f"{field.name} of {table.what}"
+      result[field.name] = name(field.names, int(value), what)
+    else:
+      result[field.name] = value
+  return result
