@@ -73,6 +73,18 @@ def _convolution(name: str, shape, channels, **options) -> bytes:
   return b.build([image], [output])
 
 
+def _weighted_channels() -> bytes:
+  """A file of channels times their greatest values, which have no window."""
+  b = int8_files.Builder()
+  image = b.tensor([1, 7, 6, 4], (0.05, 3))
+  axes = b.tensor([2], None, np.array([1, 2], np.int32), "INT32")
+  greatest = b.tensor([1, 4], (0.05, 3))
+  b.operator("REDUCE_MAX", [image, axes], greatest, kind="ReducerOptions")
+  output = b.tensor([1, 7, 6, 4], (0.2, -9))
+  b.operator("MUL", [image, greatest], output, kind="MulOptions")
+  return b.build([image], [output])
+
+
 _CODES = np.random.default_rng(5).integers(-128, 128, (1, 7, 6, 4))
 _CASES = {
   "average": _pool("AVERAGE_POOL_2D"),
@@ -85,6 +97,10 @@ _CASES = {
     axis=-1,
   ),
   "dilated": _convolution("CONV_2D", (5, 3, 2, 4), 5),
+  "hard_swish": _operator("HARD_SWISH", [1, 7, 6, 4], (0.03, -20)),
+  "leaky": _operator(
+    "LEAKY_RELU", [1, 7, 6, 4], (0.03, -20), kind="LeakyReluOptions", alpha=0.3
+  ),
   "maximum": _pool("MAX_POOL_2D"),
   "multiplier": _convolution(
     "DEPTHWISE_CONV_2D", (1, 3, 2, 8), 8, depthMultiplier=2
@@ -106,7 +122,9 @@ _CASES = {
   "quantize": _operator("QUANTIZE", [1, 7, 6, 4], (0.03, -20)),
   "relu": _operator("RELU", [1, 7, 6, 4], (0.03, -20)),
   "relu6": _operator("RELU6", [1, 7, 6, 4], (0.05, 3)),
+  "sigmoid": _operator("LOGISTIC", [1, 7, 6, 4], (1 / 256, -128)),
   "reshape": _operator("RESHAPE", [1, 168], (0.05, 3)),
+  "weighted_channels": _weighted_channels(),
   "difference": _with_constant(
     "SUB",
     _CODES.astype(np.int8),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ghn_tf.edge import exact_kernels
 from ghn_tf.edge import geometry
 from ghn_tf.edge import model_file
 from ghn_tf.edge import rounding
@@ -77,20 +78,14 @@ def _products(operands: geometry.Operands) -> rounding.Factors:
 def _bias(operands: geometry.Operands) -> np.ndarray | int:
   if len(operands.inputs) < 3 or operands.inputs[2] is None:
     return 0
-  return _constant(operands.inputs[2]).astype(np.int64).reshape(-1)
-
-
-def _constant(tensor: Any) -> np.ndarray:
-  if tensor.data is None:
-    raise ValueError(f"{tensor.name!r:.80} is no constant; not emulated.")
-  return tensor.data
+  return exact_kernels.constant(operands.inputs[2]).astype(np.int64).reshape(-1)
 
 
 def _convolve(
   codes: Sequence[np.ndarray], operands: geometry.Operands, variant: str
 ) -> np.ndarray:
   image, kernel = operands.inputs[:2]
-  values = _constant(kernel).astype(np.int64)
+  values = exact_kernels.constant(kernel).astype(np.int64)
   zeros = np.array(kernel.zero_points).reshape(-1, 1, 1, 1)
   values = (values - zeros).astype(np.float64)
   filters, high, wide, channels = values.shape
@@ -116,7 +111,9 @@ def _depthwise(
 ) -> np.ndarray:
   image, kernel = operands.inputs[:2]
   zeros = np.array(kernel.zero_points)
-  values = (_constant(kernel)[0].astype(np.int64) - zeros).astype(np.float64)
+  values = (exact_kernels.constant(kernel)[0].astype(np.int64) - zeros).astype(
+    np.float64
+  )
   high, wide, channels = values.shape
   pair = geometry.windows(image.shape, (high, wide), operands.options)
   centred = _centred(codes[0], image).astype(np.float64)
@@ -135,13 +132,31 @@ def _dense(
   features, kernel = operands.inputs[:2]
   output = operands.outputs[0]
   zeros = np.array(kernel.zero_points).reshape(-1, 1)
-  values = _constant(kernel).astype(np.int64) - zeros
+  values = exact_kernels.constant(kernel).astype(np.int64) - zeros
   flat = _centred(codes[0], features).reshape(-1, values.shape[1])
   sums = flat.astype(np.float64) @ values.T.astype(np.float64)
   sums = sums.astype(np.int64) + _bias(operands)
   scaled = rounding.rescale(sums, _products(operands), variant)
   made = _finish(scaled, output, operands.options["activation"])
   return made.reshape(-1, *output.shape[1:])
+
+
+def _both(
+  codes: Sequence[np.ndarray], operands: geometry.Operands
+) -> list[np.ndarray]:
+  """Returns two inputs, centred, that NumPy broadcasts as the file does.
+
+  It has a batch of 1, so that of the images may stay in front where an input
+  has fewer axes than the other, as the factors of channels have.
+  """
+  rank = max(len(tensor.shape) for tensor in operands.inputs)
+  centred = []
+  for own, tensor in zip(codes, operands.inputs, strict=True):
+    if tensor.data is None:
+      ones = [1] * (rank - own.ndim)
+      own = own.reshape(len(own), *ones, *own.shape[1:])
+    centred.append(_centred(own, tensor))
+  return centred
 
 
 def _add(
@@ -152,8 +167,7 @@ def _add(
 ) -> np.ndarray:
   output = operands.outputs[0]
   scales = [tensor.grid[0] for tensor in operands.inputs]
-  both = zip(codes, operands.inputs, strict=True)
-  first, second = (_centred(own, tensor) for own, tensor in both)
+  first, second = _both(codes, operands)
   # One scale for both inputs, finer by 20 bits than the greater one twice.
   common = 2 * max(scales)
   one, two = (
@@ -172,8 +186,7 @@ def _multiply(
 ) -> np.ndarray:
   output = operands.outputs[0]
   scales = [tensor.grid[0] for tensor in operands.inputs]
-  both = zip(codes, operands.inputs, strict=True)
-  first, second = (_centred(own, tensor) for own, tensor in both)
+  first, second = _both(codes, operands)
   by = rounding.factors([math.prod(scales) / output.grid[0]])
   scaled = rounding.rescale(first * second, by, variant)
   return _finish(scaled, output, operands.options["activation"])
@@ -252,50 +265,17 @@ def _softmax(
   return _finish(np.rint(shares / output.grid[0]).astype(np.int64), output)
 
 
-def _pad(
-  codes: Sequence[np.ndarray], operands: geometry.Operands, variant: str
-) -> np.ndarray:
-  del variant
-  margins = _constant(operands.inputs[1]).tolist()
-  if any(margins[0]) or len(operands.inputs) > 2:
-    raise ValueError("Padding the batch or with a value is not emulated.")
-  fill = operands.outputs[0].grid[1]
-  return np.pad(codes[0], margins, constant_values=fill)
-
-
-def _concatenate(
-  codes: Sequence[np.ndarray], operands: geometry.Operands, variant: str
-) -> np.ndarray:
-  del variant
-  axis = operands.options["axis"] % len(operands.outputs[0].shape)
-  if not axis:
-    raise ValueError("Concatenation of batches is not emulated.")
-  number = max(map(len, codes))  # of images, or the one of constants
-  parts = [np.broadcast_to(own, (number, *own.shape[1:])) for own in codes]
-  return np.concatenate(parts, axis=axis)
-
-
-def _reshape(
-  codes: Sequence[np.ndarray], operands: geometry.Operands, variant: str
-) -> np.ndarray:
-  del variant
-  return codes[0].reshape(-1, *operands.outputs[0].shape[1:])
-
-
-_Kernel = Callable[[Sequence[np.ndarray], geometry.Operands, str], np.ndarray]
-_KERNELS: dict[str, _Kernel] = {
+# These take the variant, too.
+_KERNELS: dict[str, Callable[..., np.ndarray]] = {
   "ADD": _add,
   "AVERAGE_POOL_2D": _average,
-  "CONCATENATION": _concatenate,
   "CONV_2D": _convolve,
   "DEPTHWISE_CONV_2D": _depthwise,
   "FULLY_CONNECTED": _dense,
   "MAX_POOL_2D": _maximum_pool,
   "MEAN": _mean,
   "MUL": _multiply,
-  "PAD": _pad,
   "QUANTIZE": _requantize,
-  "RESHAPE": _reshape,
   "SOFTMAX": _softmax,
   "SUB": functools.partial(_add, sign=-1),
   **{
@@ -330,19 +310,22 @@ def _run(
     codes: [B, ...] of those of its inputs that are no constants, in order.
     variant: of rounding.
   """
+  if name in exact_kernels.KERNELS:
+    kernel = exact_kernels.KERNELS[name]
+  else:
+    kernel = functools.partial(_KERNELS[name], variant=variant)
   number, at_once = len(codes[0]), _at_once(operands)
   made = []
   for start in range(0, number, at_once):
     parts = iter([own[start : start + at_once] for own in codes])
     made.append(
-      _KERNELS[name](
+      kernel(
         [
           next(parts) if tensor.data is None else tensor.data
           for tensor in operands.inputs
           if tensor is not None
         ],
         operands,
-        variant,
       )
     )
   return np.concatenate(made)
@@ -364,7 +347,7 @@ def run(
   tensors = {model.inputs[0]: inputs}
   for operator, variant in zip(model.operators, variants, strict=True):
     what = f"Operator {operator.index} ({operator.name:.80})"
-    if operator.name not in _KERNELS:
+    if operator.name not in {*_KERNELS, *exact_kernels.KERNELS}:
       raise ValueError(f"{what} is not emulated.")
     operands = model.operands(operator)
     changing = [i for i in operator.inputs if i in tensors]
@@ -374,8 +357,6 @@ def run(
     ):
       raise ValueError(f"{what} is emulated on INT8 with a batch of 1 only.")
     codes = [tensors[i] for i in changing]
-    if len({own.ndim for own in codes}) > 1:
-      raise ValueError(f"{what} reads tensors of several ranks; not emulated.")
     try:
       made = _run(operator.name, operands, codes, variant)
     except ValueError as error:

@@ -140,15 +140,22 @@ _FUNCTIONS: dict[str, Callable[[geometry.Operands], _Function]] = {
 NAMES = (*_FUNCTIONS,)
 
 
+def table(name: str, operands: geometry.Operands) -> np.ndarray:
+  """Returns what an operator of `NAMES` makes of the codes from -128 to 127.
+
+  Raises:
+    ValueError: TFLite Micro's kernel does not take its tensors.
+  """
+  function = _FUNCTIONS[name](operands)
+  return np.array([*map(function, range(-128, 128))], np.int8)
+
+
 def look_up(name: str, operands: geometry.Operands) -> list[calls.Call]:
   """Returns the call for an operator of `NAMES`."""
-  function = _FUNCTIONS[name](operands)
   fields = {
     "input": calls.Place(operands.inputs[0].index),
     "output": calls.Place(operands.outputs[0].index),
-    "entries": calls.Constant(
-      np.array([*map(function, range(-128, 128))], np.int8)
-    ),
+    "entries": calls.Constant(table(name, operands)),
     "size": operands.outputs[0].size,
   }
   return [calls.Call("look_up", "table", fields)]
