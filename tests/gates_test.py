@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Products, sigmoids, leaky ReLUs and maxima."""
 
+import unittest
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -15,10 +17,14 @@ from ghn_tf.child import grids
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.convnets250k import records
+from ghn_tf.edge import emulation
 from ghn_tf.edge import tflite
+from ghn_tf.edge.cortexm import emulator
+from ghn_tf.edge.cortexm import toolchain
 from ghn_tf.ghn import graph
 from ghn_tf.quant import recipe as recipe_lib
 from tests import conformance
+from tests import micro
 from tests import twins
 
 _Op = ops.Op
@@ -220,6 +226,33 @@ class GatesConformanceTest(conformance.Conformance):
     if recipe in ("w8a8", "w4a8"):
       bound = _BOUNDS[name][recipe == "w4a8"]
     self.check_recipe(child, twins.images(architecture, 64), bound)
+
+
+@unittest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
+class TargetsTest(parameterized.TestCase):
+  @parameterized.parameters("sigmoid", "hard_swish", "leaky")
+  def test_every_target_takes_the_file(self, name):
+    for tool in (toolchain, emulator):
+      if not tool.is_installed():
+        self.skipTest(tool.MISSING)
+    architecture, recipe = _ALL[name], recipe_lib.get("w8a8")
+    params = twins.calibrated(architecture, recipe)
+    content = tflite.convert(keras_io.to_keras(architecture, params, recipe))
+    results = emulation.emulate(content, emulation.DEFAULT)
+    self.assertEmpty(results.errors)
+    reports = {report.target: report for report in results.reports}
+    self.assertEqual(reports["cortex_m4"].max_lsb_difference, 0)
+    # By what single rounding may move a code; None is of what is not executed.
+    self.assertBetween(reports["edgetpu"].max_lsb_difference, 0, 2)
+    left = {
+      operator.name: operator.reason
+      for target in ("ethos_u55_128", "edgetpu")
+      for operator in reports[target].operators
+      if operator.placement == "cpu" and "comes after" not in operator.reason
+    }
+    missing = "is not among the supported operations"
+    expected = {"LEAKY_RELU": missing} if name == "leaky" else {}
+    self.assertEqual(left, expected)
 
 
 class SavedTest(tf.test.TestCase):
