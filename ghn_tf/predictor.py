@@ -11,7 +11,6 @@ network = ghn.predict(model, recipe="w4a4")  # model: a keras.Model of yours
 import dataclasses
 import functools
 import os
-import pathlib
 from typing import Any
 
 from absl import logging
@@ -35,9 +34,7 @@ from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.reading import models
 from ghn_tf.spaces import extent
-from ghn_tf.spaces import splits
-from ghn_tf.training import config as training_config
-from ghn_tf.training import meta_batch
+from ghn_tf.training import drawn
 from ghn_tf.training import metadata as training_metadata
 
 
@@ -258,21 +255,18 @@ class Predictor:
       ValueError: the target is no network, or does not show its layers.
     """
     tests = (self.check_network, self.ghn.check)
-    return checking.check(models.read(target), self._extent, tests)
+    return checking.check(models.read(target), self._drawn.extent, tests)
 
-  @property
-  def _extent(self) -> extent.Extent:
-    """Of the networks that the last run could draw; empty if not told."""
-    told = self._histories[-1:] if _is_told(self.metadata) else []
-    return told[0].batches.source.extent if told else {}
+  @functools.cached_property
+  def _drawn(self) -> drawn.Drawn:
+    return drawn.Drawn(self.metadata, self.ghn.config.num_classes)
 
   def outside(self, architecture: spec.Architecture) -> extent.Outside | None:
     """Returns in which measures a network is unlike those of the last run.
 
     None where the checkpoint does not tell them.
     """
-    is_told = _is_told(self.metadata)
-    return extent.outside(architecture, self._extent) if is_told else None
+    return self._drawn.outside(architecture)
 
   def split(
     self, name: str, number: int, space: str | None = None
@@ -291,52 +285,14 @@ class Predictor:
         none of architectures, or the checkpoint does not tell what its training
         drew from.
     """
-    if not isinstance(number, int | np.integer) or number < 0:
-      raise ValueError(
-        f"Expected an integer of 0 architectures or more, got {number!r}."
-      )
-    if space is not None:
-      shape, classes = self.metadata["images"]["shape"], self.ghn.config
-      collection = splits.collection(space, tuple(shape), classes.num_classes)
-      return collection.first(name, number)
-    if not _is_told(self.metadata):
-      raise ValueError(
-        "The checkpoint does not tell which architectures training held out:"
-        " its weights were imported, or the architectures that it was trained"
-        f" on are not in {self.metadata['training'].get('architectures')!r} any"
-        " more. Name a space (--space), or evaluate targets alone (--splits=)."
-      )
-    return self._histories[-1].batches.source.first(name, number)
+    return self._drawn.split(name, number, space)
 
   def is_unseen(self, architecture: spec.Architecture) -> bool:
     """Returns whether training is known never to have drawn an isomorphic one.
 
-    Training is the run itself and those whose hypernetwork it began with. Where
-    the size of the architecture does not rule it out, what they drew is drawn
-    again, once; of a run that drew more than `meta_batch.MAX_DRAWN_AGAIN` it is
-    not, and the architecture is not known to be unseen.
+    See `training.drawn.Drawn.is_unseen`.
     """
-    if not all(map(_is_told, training_metadata.lineage(self.metadata))):
-      return False
-    return not any(
-      history.may_have(architecture) for history in self._histories
-    )
-
-  @functools.cached_property
-  def _histories(self) -> list[meta_batch.History]:
-    """What each run drew that tells it, the oldest first."""
-    histories = []
-    for run in filter(_is_told, training_metadata.lineage(self.metadata)):
-      config = training_config.TrainConfig(**run["training"])
-      shape, classes = run["images"]["shape"], self.ghn.config.num_classes
-      batches = meta_batch.MetaBatches(
-        config.source(tuple(shape), classes),
-        config.seed,
-        config.meta_batch_size,
-        config.evaluation_architectures,
-      )
-      histories.append(meta_batch.History(batches, run["step"]))
-    return histories
+    return self._drawn.is_unseen(architecture)
 
   def _calibration_batches(
     self, architecture: spec.Architecture, images: Any
@@ -374,14 +330,6 @@ class Predictor:
         " some hundreds of its uint8 training images."
       )
     return self.load_data(data.SAMPLE).train.images[: sizes.CALIBRATION_IMAGES]
-
-
-def _is_told(run: checkpoint.Metadata) -> bool:
-  """Whether a run tells what it drew, and that can be drawn again."""
-  stored = run["training"].get("architectures")
-  return training_metadata.is_told(run) and (
-    stored is None or pathlib.Path(stored).expanduser().is_dir()
-  )
 
 
 def load(source: str | os.PathLike[str]) -> Predictor:
