@@ -135,8 +135,8 @@ _LAYERS = {
     _TENSORFLOW,
   ),
   "ghn_tf.child.keras_trained": Layer(
-    (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
-    + ("ghn_tf.quant", "ghn_tf.reading"),
+    (*_READING, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+    + ("ghn_tf.quant",),
     _TENSORFLOW,
     (_TFMOT,),
   ),
