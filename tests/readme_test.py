@@ -12,11 +12,13 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.training import config
+from models import resnet
 from tests import int8_files
 from tests import programs
 from tests import reference_data
@@ -116,6 +118,9 @@ _SMALL = {
     "--checkpoint=quickstart --splits=val --num_architectures=1 --num_images=20"
     " --recipes=w8a8 --batch_norms=stored"
   ),
+  "tools/finetune.py": (
+    "--checkpoint=quickstart --dataset=cifar10_sample --epochs=1"
+  ),
   "tools/import_ghn2.py": "--input=weights.npz",
   "tools/make_architectures.py": "",
   "tools/to_tflite.py": "--checkpoint=quickstart --calibration_images=64",
@@ -140,6 +145,9 @@ class RunTest(parameterized.TestCase):
     np.savez(folder / "weights.npz", **zeros)
     if program == "tools/emulate.py":  # of what another command has written
       (folder / "resnet8.tflite").write_bytes(int8_files.network())
+    if "--trained=resnet8.keras" in arguments:
+      child = predictor_lib.load("quickstart").child(resnet.resnet8(), "w4a4")
+      child.to_keras().save(folder / "resnet8.keras")
     done = programs.run_python(
       *arguments, *_SMALL[program].split(), folder=folder
     )
