@@ -21,9 +21,10 @@ import tf_keras as keras
 from ghn_tf import checking
 from ghn_tf import data
 from ghn_tf import image_checks
+from ghn_tf import preparation
 from ghn_tf.arch import spec
-from ghn_tf.child import calibrate
 from ghn_tf.child import grids
+from ghn_tf.child import head as head_lib
 from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
@@ -36,6 +37,10 @@ from ghn_tf.reading import models
 from ghn_tf.spaces import extent
 from ghn_tf.training import drawn
 from ghn_tf.training import metadata as training_metadata
+
+# Where the classifier comes from.
+PREDICT = "predict"  # with the other params, from the hypernetwork
+FIT = "fit"  # from labelled images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,18 +165,46 @@ class Predictor:
       images: uint8 [n, H, W, C], or a list of n images of one shape.
 
     Raises:
-      ValueError: images of another type, or of other channels than the GHN's.
+      ValueError: images of another type, or of other channels than the GHN's,
+        if these are not gray.
+    """
+    images = image_checks.pixels(images)
+    return data.normalize(images, *self.statistics(images.shape[-1]))
+
+  def statistics(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and standard deviation that images are normalized by.
+
+    Those of gray images are the roots of the mean squares, and the means, of
+    those of all channels that the GHN trained on.
+
+    Args:
+      channels: C, of the images.
+
+    Returns:
+      Mean and standard deviation of pixels in [0, 1], [C] each.
     """
     statistics = self.metadata["images"]
     mean, std = np.array(statistics["mean"]), np.array(statistics["std"])
-    return data.normalize(images, mean, std)
+    if channels == 1:
+      mean, std = mean.mean(keepdims=True), (std**2).mean(keepdims=True) ** 0.5
+    return mean, std
 
-  def check_network(self, architecture: spec.Architecture) -> None:
-    """Raises ValueError for other classes or channels than the GHN's."""
+  def check_network(
+    self, architecture: spec.Architecture, head: str = PREDICT
+  ) -> None:
+    """Raises ValueError for a network that the GHN does not fit.
+
+    Args:
+      architecture: the network.
+      head: "predict" if its classes must be the GHN's; "fit" if not, but a
+        classifier must be one that can be fitted.
+    """
+    if head == FIT:
+      head_lib.check(architecture)
     self._check_fits(
       f"Network {architecture.name!r}",
       architecture.input_shape,
-      architecture.num_classes,
+      self.ghn.config.num_classes if head == FIT else architecture.num_classes,
     )
 
   def _check_fits(
@@ -181,10 +214,11 @@ class Predictor:
     if num_classes != expected:
       raise ValueError(
         f"{what} has {num_classes} classes, but this hypernetwork was trained"
-        f" for {expected}; choose one that fits the other."
+        f" for {expected}; choose one that fits the other, or have the"
+        ' classifier fitted to labelled images, head="fit" (--head=fit).'
       )
     channels, expected = image_shape[2], self.metadata["images"]["shape"][2]
-    if channels != expected:
+    if channels not in (1, expected):  # 1 is gray
       raise ValueError(
         f"{what} has images of {channels} channels, but this hypernetwork was"
         f" trained on images of {expected}; choose one that fits the other."
@@ -197,8 +231,14 @@ class Predictor:
     *,
     calibration_images: Any = None,
     params: network.Params | None = None,
+    head: str = PREDICT,
+    images: Any = None,
+    labels: Any = None,
   ) -> Child:
     """Returns a target with predicted, calibrated params.
+
+    The kernels of a target for gray images are those for the images of
+    training, summed over their channels.
 
     Args:
       target: a model of Keras 2 or 3 (docs/models.md), or an architecture.
@@ -208,24 +248,52 @@ class Predictor:
         as `normalize` takes them; by default images of the embedded CIFAR-10
         sample for a hypernetwork that was trained on CIFAR-10.
       params: to calibrate in place of predicted ones.
+      head: "predict" for the predicted classifier; "fit" for the one that
+        suits labelled images best, in closed form (`child.head`), which may
+        have any number of classes.
+      images: to fit the classifier to, some thousands, as `normalize` takes
+        them; the first of them calibrate if no others are given.
+      labels: their classes, integers [n].
 
     Raises:
       ValueError: an unsupported target, another number of classes or channels
         than the hypernetwork's, a recipe for other layers, calibration images
-        of another kind or too few, or none where there is no default.
+        of another kind or too few, or none where there is no default; images
+        or labels that do not fit, or where nothing is fitted.
     """
+    if head == FIT:
+      images, labels = preparation.labelled(images, labels)
+      if calibration_images is None:
+        calibration_images = images[: sizes.CALIBRATION_IMAGES]
+    elif head != PREDICT or images is not None or labels is not None:
+      raise ValueError(
+        f"Expected head={PREDICT!r}, which takes no labelled images, or"
+        f" head={FIT!r}; got head={head!r}."
+      )
     read = models.read(target)
     architecture = read.architecture
     for change in read.changes:
       logging.info("%s: %s", architecture.name, change)
-    self.check_network(architecture)
+    self.check_network(architecture, head)
     if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)
-    bits = grids.bits(architecture, recipe)
-    batches = self._calibration_batches(architecture, calibration_images)
+    grids.of(architecture, recipe)  # which checks the recipe
+    whose = "calibration_images have"
+    if calibration_images is None:
+      calibration_images = self._default_images()
+      whose = f"images of {data.SAMPLE}, taken by default, have"
+    calibration_images = image_checks.pixels(calibration_images)
+    preparation.check_shape(architecture, calibration_images, whose)
     if params is None:
-      (params,) = self.ghn([architecture], [bits])
-    params = calibrate.calibrate(architecture, params, batches, recipe=recipe)
+      channels = self.metadata["images"]["shape"][2]
+      params = preparation.predict(self.ghn, architecture, recipe, channels)
+    params = preparation.calibrate(
+      architecture, params, calibration_images, recipe, self.normalize
+    )
+    if head == FIT:
+      params = preparation.fit_head(
+        architecture, params, images, labels, recipe, self.normalize
+      )
     like = target if isinstance(target, keras.Model) else None
     return Child(architecture, params, recipe, like)
 
@@ -235,13 +303,23 @@ class Predictor:
     recipe: str | recipe_lib.Recipe = "w8a8",
     *,
     calibration_images: Any = None,
+    head: str = PREDICT,
+    images: Any = None,
+    labels: Any = None,
   ) -> keras.Model:
     """Returns a target as a quantize-aware Keras model; see `child`.
 
     A line of the log tells where it lies `outside` of training.
     `keras_io.to_keras` says how it is saved and loaded.
     """
-    child = self.child(target, recipe, calibration_images=calibration_images)
+    child = self.child(
+      target,
+      recipe,
+      calibration_images=calibration_images,
+      head=head,
+      images=images,
+      labels=labels,
+    )
     if outside := self.outside(child.architecture):
       logging.warning(extent.tell(child.architecture.name, outside))
     return child.to_keras()
@@ -293,34 +371,6 @@ class Predictor:
     See `training.drawn.Drawn.is_unseen`.
     """
     return self._drawn.is_unseen(architecture)
-
-  def _calibration_batches(
-    self, architecture: spec.Architecture, images: Any
-  ) -> list[tf.Tensor]:
-    """Returns normalized batches of images of an architecture's shape."""
-    whose = "calibration_images have"
-    if images is None:
-      images = self._default_images()
-      whose = f"images of {data.SAMPLE}, taken by default, have"
-    images = image_checks.pixels(images)
-    if images.shape[1:] != architecture.input_shape:
-      raise ValueError(
-        f"Network {architecture.name!r} takes images of shape"
-        f" {list(architecture.input_shape)}; the {whose} the shape"
-        f" {list(images.shape[1:])}. Give calibration_images of its shape."
-      )
-    # Of ResNet-8's 38 %, with 32 images up to 3 points are lost, with one 25.
-    if len(images) < sizes.BATCH_SIZE:
-      raise ValueError(
-        f"Calibration needs {sizes.BATCH_SIZE} images or more, better"
-        f" {sizes.CALIBRATION_IMAGES}, got {len(images)}; statistics of so few"
-        " are far from those of training."
-      )
-    images = self.normalize(images)
-    return [
-      tf.constant(images[start : start + sizes.BATCH_SIZE])
-      for start in range(0, len(images), sizes.BATCH_SIZE)
-    ]
 
   def _default_images(self) -> np.ndarray:
     dataset = self.metadata["training"]["dataset"]

@@ -9,6 +9,7 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import head
 from ghn_tf.child import network
+from ghn_tf.quant import fake_quant
 from ghn_tf.quant import recipe as recipe_lib
 
 _CLASSES = 3
@@ -141,6 +142,31 @@ class FitTest(tf.test.TestCase):
     architecture = builder.build("headless")
     with self.assertRaisesRegex(ValueError, "'headless' ends in 'mean'"):
       head.fit(architecture, {}, [], recipe_lib.get("float"))
+
+  def test_refuses_more_features_than_memory_holds(self):
+    builder = spec.Builder((64, 64, 3))
+    x = builder.add(ops.Op.FLATTEN, builder.input)
+    builder.add(ops.Op.DENSE, x, filters=2)
+    with self.assertRaisesRegex(ValueError, "12,288 features, more than the"):
+      head.check(builder.build("wide"))
+
+  def test_a_rounded_classifier_stays_as_it_is_when_rounded_again(self):
+    features, labels = _images(200, 20)
+    for recipe in ("w2a2", "w4a4", "w8a8"):
+      grid = recipe_lib.get(recipe).weights
+      moments = head.Moments(20, _CLASSES)
+      moments.add(features, labels)
+      kernel, bias = moments.solve(grid=grid)
+      rounded = fake_quant.quantize_kernel(
+        tf.constant(kernel), grid, channel_axis=None
+      )
+      # The range is found again to 1e-5 of itself.
+      self.assertAllClose(rounded, kernel, atol=2e-5 * np.abs(kernel).max())
+      # The bias makes up for what rounding does to the mean.
+      share = np.bincount(labels) / len(labels)
+      self.assertAllClose(
+        features.mean(axis=0) @ kernel + bias, share, atol=1e-4
+      )
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ _ALL = (
   "ghn_tf.export",
   "ghn_tf.finetuning",
   "ghn_tf.predictor",
+  "ghn_tf.preparation",
   "ghn_tf.report",
   "ghn_tf.targets",
   "ghn_tf.training",
@@ -168,19 +169,21 @@ _LAYERS = {
   "ghn_tf.training.tensorboard": Layer((), _TENSORFLOW),
   # What a user calls, and what is looked at.
   "ghn_tf.predictor": Layer(
-    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.training"),
+    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.preparation")
+    + ("ghn_tf.training",),
     _TENSORFLOW,
     _PREDICTED_WITH,
   ),
+  "ghn_tf.preparation": Layer(_MIDDLE, _TENSORFLOW, _PREDICTED_WITH),
   "ghn_tf.export": Layer(
     (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
-    + ("ghn_tf.training",),
+    + ("ghn_tf.preparation", "ghn_tf.training"),
     (),
     _PREDICTED_WITH,
   ),
   "ghn_tf.finetuning": Layer(
     (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
-    + ("ghn_tf.training",),
+    + ("ghn_tf.preparation", "ghn_tf.training"),
     _TENSORFLOW,
     _PREDICTED_WITH,
   ),

@@ -47,7 +47,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     ("none", lambda x: None, r"got object\."),
     ("single", lambda x: x[0], r"\[number, height, .*got \[32, 32, 3\]"),
     ("sizes", lambda x: [x[0], x[1, 1:]], "must all have one shape"),
-    ("grey", lambda x: x[..., :1], "have 1 channels, but .* had 3"),
+    ("pairs", lambda x: x[..., :2], "have 2 channels, but .* had 3"),
   )
   def test_images_of_another_kind_say_what_is_expected(self, change, message):
     images = change(self.images)
@@ -74,17 +74,17 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
       )
 
   def test_number_of_channels_must_be_the_hypernetworks(self):
-    grey = resnet.resnet8(input_shape=(32, 32, 1))
-    for images in (None, self.images, self.images[..., :1]):
+    pairs = resnet.resnet8(input_shape=(32, 32, 2))
+    for images in (None, self.images, self.images[..., :2]):
       with self.assertRaisesRegex(
-        ValueError, "Network 'resnet8' .* 1 channels, but .* trained on .* of 3"
+        ValueError, "Network 'resnet8' .* 2 channels, but .* trained on .* of 3"
       ):
-        self.predictor.child(grey, calibration_images=images)
-    split = data.Split(self.images[..., :1], np.zeros(64, np.int32))
-    dataset = data.Dataset("grey", split, split, split, 10)
+        self.predictor.child(pairs, calibration_images=images)
+    split = data.Split(self.images[..., :2], np.zeros(64, np.int32))
+    dataset = data.Dataset("pairs", split, split, split, 10)
     with mock.patch.object(data, "load", return_value=dataset):
-      with self.assertRaisesRegex(ValueError, "Data set 'grey' .* 1 channels"):
-        self.predictor.load_data("grey")
+      with self.assertRaisesRegex(ValueError, "Data set 'pairs' .* 2 channels"):
+        self.predictor.load_data("pairs")
 
   @parameterized.parameters((None, "NoneType None"), ("x", "str 'x'"))
   def test_what_is_no_network_says_what_is_expected(self, target, message):

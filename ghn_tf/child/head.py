@@ -7,7 +7,8 @@ from the standardized features to one-hot labels is the classifier. The penalty
 is the one of least generalized cross-validation (Golub, Heath and Wahba,
 Technometrics 1979), which stands for leaving out one image after the other and
 needs no second pass. One pass over the images gathers all that is needed, D x D
-numbers for D features, whatever the number of images.
+numbers for D features, whatever the number of images. Where a recipe rounds the
+classifier, it is rounded here, by `error_feedback`.
 """
 
 from collections.abc import Iterable
@@ -16,8 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import spec
+from ghn_tf.child import error_feedback
+from ghn_tf.child import grids
 from ghn_tf.child import network
+from ghn_tf.child import ranges
+from ghn_tf.child import sizes
+from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
+
+# Of so many features the sums take 0.5 GB, and the solution some minutes.
+MAX_FEATURES = 8192
 
 # In units of a standardized feature's variance.
 _PENALTIES = np.geomspace(1e-6, 10, 29)
@@ -41,11 +50,17 @@ class Moments:
     self._squares += features.T @ features
     self._by_class += features.T @ targets
 
-  def solve(self, *, with_bias: bool = True) -> tuple[np.ndarray, np.ndarray]:
+  def solve(
+    self,
+    *,
+    with_bias: bool = True,
+    grid: recipe_lib.TensorQuantization | None = None,
+  ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the kernel [D, classes] and the bias [classes], float32.
 
     Args:
       with_bias: whether there may be a bias; it is zeros otherwise.
+      grid: that the kernel shall lie on; none if None.
 
     Raises:
       ValueError: fewer than two images, or features that are not finite.
@@ -83,6 +98,12 @@ class Moments:
       errors.append((variance - explained) / left**2)
     penalty = _PENALTIES[np.argmin(errors)]
     kernel = vectors @ (along / (values + penalty)) / scale[:, np.newaxis]
+    if grid is not None:
+      used = ~constant
+      inverse = (vectors / (values[:, 0] + penalty)) @ vectors.T
+      kernel[used] = error_feedback.round_kernel(
+        kernel[used], scale[used], inverse[np.ix_(used, used)], grid
+      )
     bias = share - mean @ kernel if with_bias else np.zeros_like(share)
     return kernel.astype(np.float32), bias.astype(np.float32)
 
@@ -97,29 +118,26 @@ def fit(
 ) -> dict[str, tf.Tensor]:
   """Returns the params with another classifier, fitted to labelled images.
 
-  The features are those of the trunk as `recipe` rounds it; the classifier
-  itself is not rounded here. A calibrated range of the logits is that of the
-  classifier before: calibrate again.
+  The features are those of the trunk as `recipe` rounds it, and the kernel lies
+  on the recipe's grid.
 
   Args:
     architecture: a network whose last node is dense.
-    params: its params; calibrated ones for `training=False`.
+    params: its params; calibrated ones for `training=False`, which then have
+      the range of the new logits. Those of the classifier are not needed.
     batches: images [B, H, W, C], normalized, and labels [B].
-    recipe: how the trunk is rounded; never with noise.
+    recipe: how the network is rounded; never with noise.
     training: whether to use batch statistics or stored ones.
 
   Raises:
     ValueError: the last node is of another kind, or see `Moments.solve`.
   """
+  check(architecture)
   node = architecture.nodes[-1]
-  if architecture.classifier is None:
-    raise ValueError(
-      f"Network {architecture.name!r} ends in {node.name!r} ({node.op}); a"
-      " classifier can be fitted where the last node is dense."
-    )
   (trunk,) = node.inputs
   (num_features,) = architecture.shapes[trunk]
   moments = Moments(num_features, architecture.num_classes)
+  first: list[np.ndarray] = []
   for images, labels in batches:
     features = network.apply(
       architecture,
@@ -128,10 +146,52 @@ def fit(
       recipe=recipe,
       training=training,
       output=trunk,
-    )
-    moments.add(features.numpy(), labels)
-  kernel, bias = moments.solve(with_bias=node.layer.use_bias)
+    ).numpy()
+    moments.add(features, labels)
+    if sum(map(len, first)) < sizes.CALIBRATION_IMAGES:
+      first.append(features)
+  kernel, bias = moments.solve(
+    with_bias=node.layer.use_bias,
+    grid=grids.of(architecture, recipe).kernels[-1],
+  )
   fitted = {**params, f"{node.name}/kernel": tf.constant(kernel)}
   if node.layer.use_bias:
     fitted[f"{node.name}/bias"] = tf.constant(bias)
+  if not training and not recipe.is_float:
+    logits = np.concatenate(first) @ kernel + bias
+    fitted[ranges.name(node)] = _range(logits[: sizes.CALIBRATION_IMAGES])
   return fitted
+
+
+def check(architecture: spec.Architecture) -> None:
+  """Raises ValueError for a network that no classifier can be fitted to."""
+  if architecture.classifier is None:
+    node = architecture.nodes[-1]
+    raise ValueError(
+      f"Network {architecture.name!r} ends in {node.name!r} ({node.op}); a"
+      " classifier can be fitted where the last node is dense."
+    )
+  (trunk,) = architecture.nodes[-1].inputs
+  if (number := architecture.shapes[trunk][0]) > MAX_FEATURES:
+    raise ValueError(
+      f"Network {architecture.name!r} gives its classifier {number:,} features,"
+      f" more than the {MAX_FEATURES:,} that one is fitted to; end it in a"
+      " global average."
+    )
+
+
+def _range(logits: np.ndarray) -> tf.Tensor:
+  """Returns the mean range of batches, as `calibrate` does, [2]."""
+  found = [
+    tf.stack(
+      range_rules.activation_range(
+        tf.constant(logits[start : start + sizes.BATCH_SIZE]),
+        recipe_lib.INTERFACE,
+        range_rules.UNBOUNDED,
+      )
+    ).numpy()
+    for start in range(0, len(logits), sizes.BATCH_SIZE)
+  ]
+  low, high = np.mean(found, axis=0)
+  is_wide = high - low >= range_rules.LEAST_LIMIT
+  return tf.constant([low, high] if is_wide else [0.0, 1.0])

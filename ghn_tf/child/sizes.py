@@ -7,3 +7,5 @@
 BATCH_SIZE = 64
 # Training images that a network is calibrated on by default.
 CALIBRATION_IMAGES = 512
+# Labelled training images that a classifier is fitted to by default.
+HEAD_IMAGES = 4096

@@ -9,27 +9,19 @@ import time
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ghn_tf import data
 from ghn_tf import finetuning
 from ghn_tf import predictor as predictor_lib
+from ghn_tf import preparation
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy
-from ghn_tf.child import calibrate
-from ghn_tf.child import head as head_lib
-from ghn_tf.child import network
 from ghn_tf.child import random_params
 from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
-
-Batches = list[tuple[np.ndarray, np.ndarray]]
-
-# Labelled training images that a classifier is fitted to.
-NUM_HEAD_IMAGES = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,10 +142,8 @@ class _Measurement:
     number = settings.num_images
     self._images = predictor.normalize(dataset.test.images[:number])
     self._labels = dataset.test.labels[:number]
-    self._train: Batches = []
-    if settings_lib.FITTED in settings.heads:
-      images = predictor.normalize(dataset.train.images[:NUM_HEAD_IMAGES])
-      self._train = [*_batches(images, dataset.train.labels[: len(images)])]
+    self._normalize = predictor.normalize
+    self._train = dataset.train
     self.tflite_bytes: int | None = None
 
   def accuracies(
@@ -162,7 +152,16 @@ class _Measurement:
     """Returns top-1 accuracy of a child in a setting, and of its w8a8 file."""
     training = setting.batch_norm == settings_lib.BATCH
     if setting.head == settings_lib.FITTED:
-      child = self._with_fitted_head(child, training=training)
+      params = preparation.fit_head(
+        self._architecture,
+        child.params,
+        self._train.images[: sizes.HEAD_IMAGES],
+        self._train.labels[: sizes.HEAD_IMAGES],
+        child.recipe,
+        self._normalize,
+        training=training,
+      )
+      child = dataclasses.replace(child, params=params)
     test = [*_batches(self._images, self._labels)]
     top1 = accuracy.top1(
       self._architecture, child.params, test, child.recipe, training=training
@@ -176,23 +175,6 @@ class _Measurement:
         self._images, self._labels
       )
     return found
-
-  def _with_fitted_head(
-    self, child: predictor_lib.Child, *, training: bool
-  ) -> predictor_lib.Child:
-    architecture, recipe = self._architecture, child.recipe
-    params: network.Params = head_lib.fit(
-      architecture, child.params, self._train, recipe, training=training
-    )
-    if not training:  # its logits have another range
-      some = self._train[: sizes.CALIBRATION_IMAGES // sizes.BATCH_SIZE]
-      params = calibrate.calibrate(
-        architecture,
-        params,
-        [tf.constant(images) for images, _ in some],
-        recipe=recipe,
-      )
-    return dataclasses.replace(child, params=params)
 
 
 def _batches(

@@ -1,0 +1,133 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Other classes and channels than those that a hypernetwork was trained for."""
+
+import tempfile
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from ghn_tf import predictor as predictor_lib
+from ghn_tf import preparation
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.child import network
+from ghn_tf.edge import tflite
+from ghn_tf.quant import recipe as recipe_lib
+from tests import small_run
+
+
+def _network(channels: int = 3, classes: int = 4) -> spec.Architecture:
+  builder = spec.Builder((8, 8, channels))
+  x = builder.add(ops.Op.MAX_POOL, builder.input, kernel=(3, 3))
+  both = builder.add(ops.Op.CONCAT, builder.input, x)
+  x = builder.add(ops.Op.CONV, both, filters=12, kernel=(3, 3))
+  x = builder.add(ops.Op.RELU, builder.add(ops.Op.BATCH_NORM, x))
+  x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+  builder.add(ops.Op.DENSE, x, name="logits", filters=classes, use_bias=True)
+  return builder.build("small")
+
+
+def _examples(number: int, channels: int = 3, classes: int = 4):
+  """Returns images whose class is told by where they are bright."""
+  rng = np.random.default_rng(0)
+  labels = rng.integers(classes, size=number)
+  images = rng.integers(0, 100, (number, 8, 8, channels), np.uint8)
+  images[labels % 2 == 1, ::2] += 100
+  images[labels // 2 == 1, :, ::2] += 50
+  return images, labels
+
+
+class HeadTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.predictor = predictor_lib.load(small_run.make(folder.name))
+
+  @parameterized.parameters("float", "w8a8", "w4a4")
+  def test_any_number_of_classes_is_fitted(self, recipe):
+    images, labels = _examples(320)
+    child = self.predictor.child(
+      _network(), recipe, head="fit", images=images, labels=labels
+    )
+    logits = child.apply(tf.constant(self.predictor.normalize(images)))
+    # Of four classes; the trunk's 12 features are those of no training.
+    self.assertGreater((np.argmax(logits, axis=1) == labels).mean(), 0.7)
+    if recipe == "w8a8":
+      file = tflite.Interpreter(child.to_tflite())
+      normalized = self.predictor.normalize(images)
+      self.assertGreater(file.accuracy(normalized, labels), 0.7)
+
+  def test_the_trunk_is_that_of_the_classes_of_training(self):
+    images, labels = _examples(64)
+    fitted = self.predictor.child(
+      _network(), head="fit", images=images, labels=labels
+    )
+    predicted = self.predictor.child(
+      _network(classes=10), calibration_images=images
+    )
+    for name, value in predicted.params.items():
+      if not name.startswith("logits/"):
+        np.testing.assert_array_equal(fitted.params[name], value, name)
+
+  def test_gray_images_pass_as_those_of_equal_channels(self):
+    images, _ = _examples(64, channels=1)
+    gray, rgb = _network(1, 10), _network(3, 10)
+    recipe = recipe_lib.get("float")
+    normalized = self.predictor.normalize(images)
+    of_gray, of_rgb = [
+      network.apply(
+        architecture,
+        preparation.predict(self.predictor.ghn, architecture, recipe, 3),
+        tf.constant(normalized.repeat(architecture.input_shape[2], axis=3)),
+        recipe=recipe,
+        training=True,
+      )
+      for architecture in (gray, rgb)
+    ]
+    # Three products in place of one, in float32.
+    np.testing.assert_allclose(of_gray, of_rgb, atol=1e-4)
+
+  def test_what_has_params_for_each_channel_is_named(self):
+    builder = spec.Builder((8, 8, 1))
+    x = builder.add(
+      ops.Op.DEPTHWISE_CONV, builder.input, name="by_channel", kernel=(3, 3)
+    )
+    x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    builder.add(ops.Op.DENSE, x, filters=10)
+    images, _ = _examples(64, channels=1)
+    with self.assertRaisesRegex(
+      ValueError, r"'by_channel' \(depthwise_conv\) .* \[3, 3, 3, 1\] for"
+    ):
+      self.predictor.child(builder.build("gray"), calibration_images=images)
+
+  @parameterized.named_parameters(
+    ("none", {"head": "fit"}, "give images, .* and their labels"),
+    ("shape", {"head": "fit", "labels": [0]}, r"of shape \[64\], .* int64 of"),
+    ("floats", {"head": "fit", "labels": [0.0] * 64}, r"got float64 of"),
+    ("classes", {"head": "fit", "labels": [4] * 64}, "of 64 images .* as 4"),
+    ("other", {"head": "solve"}, "Expected head='predict'.* got head='solve'"),
+    ("idle", {"labels": [0] * 64}, "takes no labelled images"),
+  )
+  def test_wrong_labels_say_what_is_expected(self, arguments, message):
+    images, _ = _examples(64)
+    if "labels" in arguments:
+      arguments = {**arguments, "images": images}
+    with self.assertRaisesRegex(ValueError, message):
+      self.predictor.predict(_network(), calibration_images=images, **arguments)
+
+  def test_other_classes_tell_of_the_fitted_head(self):
+    with self.assertRaisesRegex(ValueError, r"has 4 classes.*--head=fit"):
+      self.predictor.child(_network())
+
+  def test_other_channels_are_named(self):
+    with self.assertRaisesRegex(ValueError, "of 2 channels, but .* of 3"):
+      self.predictor.child(_network(channels=2, classes=10))
+
+
+if __name__ == "__main__":
+  absltest.main()
