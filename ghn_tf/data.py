@@ -12,14 +12,21 @@ import os
 import pathlib
 from typing import Any
 
+from absl import logging
 import numpy as np
 import tensorflow_datasets as tfds
 
 from ghn_tf import image_checks
+from ghn_tf import image_files
 
 SAMPLE = "cifar10_sample"
 SPLITS = ("train", "validation", "test")
 MAX_BYTES = 4 * 2**30
+# Of the flags that take a data set.
+HELP = (
+  f"{SAMPLE}, a name in TensorFlow Datasets, the path, with a slash, of a"
+  " folder with one of images for each class, or an .npz of images and labels"
+)
 
 _SAMPLE_PATH = pathlib.Path(__file__).parent / "sample" / f"{SAMPLE}.npz"
 # GHN-2 (arXiv 2110.13100) holds out the last 5,000 of CIFAR-10's 50,000
@@ -126,32 +133,37 @@ def load(
   name: str,
   data_dir: str | None = None,
   *,
-  image_size: int | None = None,
+  image_size: int | tuple[int, int] | None = None,
   download: bool = False,
   max_bytes: int = MAX_BYTES,
 ) -> Dataset:
   """Loads an image classification set into memory.
 
   Args:
-    name: `cifar10_sample`, the 1,500 images that come with this package, or
-      any name in TensorFlow Datasets with features `image` and `label`.
+    name: `cifar10_sample`, the 1,500 images that come with this package; any
+      name in TensorFlow Datasets with features `image` and `label`; the path,
+      with a slash, of a folder or that of an `.npz` file, as `image_files`
+      reads them. Without a test split, it is a fifth of each class.
     data_dir: where TensorFlow Datasets finds and keeps sets; its own default
       if None.
-    image_size: height and width to resize to, by area-preserving bilinear
-      interpolation; the images' own if None.
+    image_size: height and width, or one of both, to resize to, by
+      area-preserving bilinear interpolation; the images' own if None.
     download: whether a set that is not in data_dir may be downloaded.
     max_bytes: upper bound on the memory that the images take.
 
   Raises:
     FileNotFoundError: the set is not in data_dir and download is False.
     ValueError: an unknown or damaged set, one that is not classification of
-      8-bit images, images of different sizes without image_size or without
-      labels, or more than max_bytes.
+      8-bit or 16-bit images, images of different sizes without image_size or
+      without labels, or more than max_bytes.
   """
+  size = (image_size,) * 2 if isinstance(image_size, int) else image_size
   if name == SAMPLE:
-    return _load_sample(image_size)
+    return _load_sample(size)
+  if read := _reader(name):
+    return _load_files(name, read(os.path.expanduser(name), size, max_bytes))
   builder = _builder(name, data_dir)
-  return _load_tfds(name, builder, image_size, download, max_bytes)
+  return _load_tfds(name, builder, size, download, max_bytes)
 
 
 def is_at_hand(name: str, data_dir: str | None = None) -> bool:
@@ -160,42 +172,62 @@ def is_at_hand(name: str, data_dir: str | None = None) -> bool:
   Raises:
     ValueError: an unknown set.
   """
-  return name == SAMPLE or _builder(name, data_dir).is_prepared()
+  if name == SAMPLE or _reader(name):
+    return True
+  return _builder(name, data_dir).is_prepared()
 
 
-def _load_sample(image_size: int | None) -> Dataset:
+def _reader(name: str) -> Any:
+  """Returns what reads the files that a name is the path of; None if none."""
+  if not isinstance(name, str):
+    return None
+  if name.endswith(".npz"):
+    return image_files.read_arrays
+  is_path = "/" in name and os.path.isdir(os.path.expanduser(name))
+  return image_files.read_folder if is_path else None
+
+
+def _load_files(name: str, parts: image_files.Parts) -> Dataset:
+  parts = image_files.split(parts)
+  images, labels = parts["train"]
+  num_classes = 1 + max(int(own.max(initial=0)) for _, own in parts.values())
+  counts = np.bincount(labels, minlength=num_classes)
+  if missing := np.flatnonzero(counts == 0)[:9].tolist():
+    raise ValueError(
+      f"Data set {name!r} has no training images of the classes {missing} of"
+      f" {num_classes}; number them from 0 on, each with some images."
+    )
+  train, validation = _held_out(images, labels)
+  test = Split(*parts["test"])
+  if not len(test) or not len(validation):
+    raise ValueError(
+      f"Data set {name!r} has {len(train)} training, {len(validation)}"
+      f" validation and {len(test)} test images, expected some of each."
+    )
+  return Dataset(name, train, validation, test, num_classes)
+
+
+def _held_out(images: np.ndarray, labels: np.ndarray) -> tuple[Split, Split]:
+  """Returns images to train on, and a tenth of each class held out."""
+  train, validation = (
+    Split(images[chosen], labels[chosen])
+    for chosen in image_files.hold_out(labels, _VALIDATION_FRACTION)
+  )
+  return train, validation
+
+
+def _load_sample(image_size: image_files.Size | None) -> Dataset:
   with np.load(_SAMPLE_PATH, allow_pickle=False) as arrays:
     images, labels = arrays["x_train"], arrays["y_train"].astype(np.int32)
     test = Split(arrays["x_test"], arrays["y_test"].astype(np.int32))
-  size, _, channels = images.shape[1:]
-  if image_size not in (None, size):
-    images = _resize_batch(images, image_size)
-    test = Split(_resize_batch(test.images, image_size), test.labels)
+  if image_size not in (None, images.shape[1:3]):
+    images = image_files.resize(images, image_size).numpy()
+    resized = image_files.resize(test.images, image_size).numpy()
+    test = Split(resized, test.labels)
   # The file holds the images of each class that come first in CIFAR-10, so
   # its end is richer in rare classes: draw the order, and hold out by class.
-  order = np.random.default_rng(0).permutation(len(labels))
-  num_classes = int(labels.max()) + 1
-  held_out = np.zeros(len(labels), bool)
-  for c in range(num_classes):
-    members = np.flatnonzero(labels[order] == c)
-    held_out[members[-round(len(members) * _VALIDATION_FRACTION) :]] = True
-  train, validation = (
-    Split(images[chosen], labels[chosen])
-    for chosen in (order[~held_out], order[held_out])
-  )
-  return Dataset(SAMPLE, train, validation, test, num_classes)
-
-
-def _resize_batch(images: np.ndarray, size: int) -> np.ndarray:
-  return _resize(images, size).numpy()
-
-
-def _resize(images: Any, size: int) -> Any:
-  """Returns a uint8 tensor [..., size, size, C] of an array or a tensor."""
-  import tensorflow as tf
-
-  resized = tf.image.resize(images, (size, size), antialias=True)
-  return tf.saturate_cast(tf.round(resized), tf.uint8)
+  train, validation = _held_out(images, labels)
+  return Dataset(SAMPLE, train, validation, test, int(labels.max()) + 1)
 
 
 def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
@@ -208,19 +240,22 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
   except (AssertionError, ImportError, TypeError, ValueError) as error:
     advice = ""
     if isinstance(name, str) and os.path.isdir(os.path.expanduser(name)):
-      advice = "; a folder that holds sets is given as data_dir (--data_dir)"
+      advice = (
+        f"; a folder of images is given with a slash, './{name}', and one that"
+        " holds sets as data_dir (--data_dir)"
+      )
     # The next lines, if any, are a grammar of names.
     reason = str(error).partition("\n")[0].rstrip(".")
     raise ValueError(
-      f"Unknown data set {name!r}: expected {SAMPLE!r} or a name in TensorFlow"
-      f" Datasets, such as 'cifar10'{advice}. ({reason}.)"
+      f"Unknown data set {name!r}: expected {HELP}, such as 'cifar10'{advice}."
+      f" ({reason}.)"
     ) from None  # some of TFDS's own list all sets that there are
 
 
 def _load_tfds(
   name: str,
   builder: tfds.core.DatasetBuilder,
-  image_size: int | None,
+  image_size: image_files.Size | None,
   download: bool,
   max_bytes: int,
 ) -> Dataset:
@@ -273,7 +308,9 @@ def _is_labelled(builder: tfds.core.DatasetBuilder, split: str) -> bool:
 
 
 def _check_features(
-  name: str, features: tfds.features.FeaturesDict, image_size: int | None
+  name: str,
+  features: tfds.features.FeaturesDict,
+  image_size: image_files.Size | None,
 ) -> tuple[tuple[int, int, int], int]:
   """Returns the shape of the images in memory and the number of classes."""
   kinds = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
@@ -285,20 +322,22 @@ def _check_features(
       f"Data set {name!r} is not image classification: expected the features"
       f" 'image' (Image) and 'label' (ClassLabel), it has {sorted(features)}."
     )
-  if features["image"].np_dtype != np.uint8:
+  if features["image"].np_dtype not in (np.uint8, np.uint16):
     raise ValueError(
       f"The images of {name!r} are {np.dtype(features['image'].np_dtype)},"
-      " expected uint8; make a version of the set with image // 257, if they"
-      " fill 16 bits."
+      " expected uint8 or uint16."
     )
   height, width, channels = features["image"].shape
   if image_size is not None:
-    height = width = image_size
+    height, width = image_size
   if height is None or width is None:
     raise ValueError(
       f"The images of {name!r} differ in size; give one as image_size"
       " (--image_size)."
     )
+  if channels in (2, 4):
+    logging.warning("%s: the alpha channel of images is left out.", name)
+    channels -= 1
   return (height, width, channels), features["label"].num_classes
 
 
@@ -306,7 +345,7 @@ def _read_split(
   builder: tfds.core.DatasetBuilder,
   split: str,
   shape: tuple[int, int, int],
-  image_size: int | None,
+  image_size: image_files.Size | None,
 ) -> Split:
   """Reads a split in the order of its files into one array."""
   import tensorflow as tf
@@ -321,11 +360,19 @@ def _read_split(
     read_config=tfds.ReadConfig(interleave_cycle_length=1),
     decoders=tfds.decode.PartialDecoding({"image": True, "label": True}),
   )
-  if image_size is not None:
-    examples = examples.map(
-      lambda e: {"image": _resize(e["image"], image_size), "label": e["label"]},
-      num_parallel_calls=tf.data.AUTOTUNE,
-    )
+
+  def prepared(image: tf.Tensor) -> tf.Tensor:
+    image = image[..., : shape[2]]  # without alpha
+    if image.dtype == tf.uint16:
+      image = tf.cast((tf.cast(image, tf.int32) + 128) // 257, tf.uint8)
+    if image_size is not None:
+      image = image_files.resize(image, image_size)
+    return image
+
+  examples = examples.map(
+    lambda e: {"image": prepared(e["image"]), "label": e["label"]},
+    num_parallel_calls=tf.data.AUTOTUNE,
+  )
   start = 0
   try:
     for batch in tfds.as_numpy(examples.batch(256)):

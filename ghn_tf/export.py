@@ -11,6 +11,10 @@ from typing import Any
 import ghn_tf
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
+from ghn_tf import preparation
+from ghn_tf.child import accuracy
+from ghn_tf.child import head
+from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -24,6 +28,7 @@ def describe(
   dataset: data.Dataset,
   checkpoint: str,
   changes: Sequence[str] = (),
+  heads: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Returns what somebody needs to know to use a file.
 
@@ -34,6 +39,7 @@ def describe(
     dataset: whose test images measure its accuracy.
     checkpoint: by what name the predictor was loaded.
     changes: what the architecture leaves out of the user's model.
+    heads: what `compare_heads` returns of it; None if it was not predicted.
 
   Returns:
     Values for a JSON file.
@@ -41,7 +47,7 @@ def describe(
   interpreter = tflite.Interpreter(content)
   images = predictor.normalize(dataset.test.images)
   architecture = child.architecture
-  normalization = predictor.metadata["images"]
+  mean, std = predictor.statistics(architecture.input_shape[2])
   return {
     "network": architecture.name,
     "fingerprint": architecture.fingerprint,
@@ -58,8 +64,8 @@ def describe(
       "shape": [1, *architecture.input_shape],
       "scale": interpreter.input_scale,
       "zero_point": interpreter.input_zero_point,
-      "mean": normalization["mean"],
-      "std": normalization["std"],
+      "mean": mean.tolist(),
+      "std": std.tolist(),
       # Halves round up, and codes end where int8 does.
       "code": (
         "clip(floor((pixel / 255 - mean) / std / scale + 0.5) + zero_point,"
@@ -78,12 +84,70 @@ def describe(
       "split": "test",
       "num_images": len(dataset.test),
     },
+    "head": heads,
     "bytes": len(content),
     "sha256": hashlib.sha256(content).hexdigest(),
     "versions": {
       "ghn_tf": ghn_tf.__version__,
       **{name: metadata.version(name) for name in _PACKAGES},
     },
+  }
+
+
+def compare_heads(
+  predictor: predictor_lib.Predictor,
+  child: predictor_lib.Child,
+  used: str,
+  dataset: data.Dataset,
+  number: int,
+) -> dict[str, Any]:
+  """Returns how well a network does with either classifier.
+
+  Args:
+    predictor: that predicted the child.
+    child: with the classifier that is used.
+    used: "predict" or "fit".
+    dataset: its training images fit, its test images measure.
+    number: of images to fit to.
+
+  Returns:
+    Values for a JSON file; top-1 accuracies as the child computes, before it is
+    a file, of those classifiers that there are.
+  """
+  train, test = dataset.train, dataset.test
+  heads = {used: child}
+  architecture = child.architecture
+  if used == predictor_lib.FIT:
+    if architecture.num_classes == predictor.ghn.config.num_classes:
+      heads[predictor_lib.PREDICT] = predictor.child(
+        architecture,
+        child.recipe,
+        calibration_images=train.images[: sizes.CALIBRATION_IMAGES],
+      )
+  elif not head.problem(architecture):
+    params = preparation.fit_head(
+      architecture,
+      child.params,
+      train.images[:number],
+      train.labels[:number],
+      child.recipe,
+      predictor.normalize,
+    )
+    heads[predictor_lib.FIT] = dataclasses.replace(child, params=params)
+  top1 = {
+    name: accuracy.top1(
+      architecture,
+      own.params,
+      preparation.batches(test.images, test.labels, predictor.normalize),
+      own.recipe,
+      training=False,
+    )
+    for name, own in heads.items()
+  }
+  return {
+    "used": used,
+    "num_images": min(number, len(train)),
+    "top1": top1,
   }
 
 

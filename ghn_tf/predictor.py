@@ -133,30 +133,34 @@ class Predictor:
     data_dir: str | None = None,
     *,
     download: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    num_classes: int | None = None,
   ) -> data.Dataset:
-    """Returns a data set with images of the size that the GHN trained on.
+    """Returns a data set with images for a network.
 
     Args:
       name: of the data set, as `data.load` takes it; `own_dataset` if None.
       data_dir: folder of TensorFlow Datasets; its own default if None.
       download: whether a set that is not in data_dir may be downloaded.
+      shape: of the images that it takes, to whose size they are resized and to
+        whose channels gray ones are repeated; as in training if None.
+      num_classes: its classes; as in training if None.
 
     Raises:
       FileNotFoundError: the set is not in data_dir.
-      ValueError: it cannot be loaded, or has other classes or channels than
-        the GHN.
+      ValueError: it cannot be loaded, or has other classes or channels.
     """
-    # Imported weights do not tell whether their images had been resized.
-    height, _, _ = self.metadata["images"]["shape"]
-    image_size = self.metadata["training"].get("image_size", height)
+    if shape is None:
+      shape = tuple(self.metadata["images"]["shape"])
+      # Imported weights do not tell whether their images had been resized.
+      size = self.metadata["training"].get("image_size", shape[0])
+    else:
+      size = shape[:2]
     name = name or self.own_dataset(data_dir, download=download)
-    dataset = data.load(
-      name, data_dir, image_size=image_size, download=download
+    dataset = data.load(name, data_dir, image_size=size, download=download)
+    return preparation.fitting(
+      dataset, shape[2], num_classes or self.ghn.config.num_classes
     )
-    self._check_fits(
-      f"Data set {name!r}", dataset.image_shape, dataset.num_classes
-    )
-    return dataset
 
   def normalize(self, images: Any) -> np.ndarray:
     """Returns images as the float32 images that the GHN trained on.
@@ -201,28 +205,26 @@ class Predictor:
     """
     if head == FIT:
       head_lib.check(architecture)
-    self._check_fits(
-      f"Network {architecture.name!r}",
-      architecture.input_shape,
-      self.ghn.config.num_classes if head == FIT else architecture.num_classes,
-    )
-
-  def _check_fits(
-    self, what: str, image_shape: tuple[int, ...], num_classes: int
-  ) -> None:
     expected = self.ghn.config.num_classes
-    if num_classes != expected:
+    if head != FIT and architecture.num_classes != expected:
       raise ValueError(
-        f"{what} has {num_classes} classes, but this hypernetwork was trained"
-        f" for {expected}; choose one that fits the other, or have the"
-        ' classifier fitted to labelled images, head="fit" (--head=fit).'
+        f"Network {architecture.name!r} has {architecture.num_classes} classes,"
+        f" but this hypernetwork was trained for {expected}; choose one that"
+        " fits the other, or have the classifier fitted to labelled images,"
+        ' head="fit" (--head=fit).'
       )
-    channels, expected = image_shape[2], self.metadata["images"]["shape"][2]
+    channels, expected = architecture.input_shape[2], self._channels
     if channels not in (1, expected):  # 1 is gray
       raise ValueError(
-        f"{what} has images of {channels} channels, but this hypernetwork was"
-        f" trained on images of {expected}; choose one that fits the other."
+        f"Network {architecture.name!r} has images of {channels} channels, but"
+        f" this hypernetwork was trained on images of {expected}; choose one"
+        " that fits the other."
       )
+
+  @property
+  def _channels(self) -> int:
+    """Of the images of training."""
+    return self.metadata["images"]["shape"][2]
 
   def child(
     self,
@@ -285,8 +287,9 @@ class Predictor:
     calibration_images = image_checks.pixels(calibration_images)
     preparation.check_shape(architecture, calibration_images, whose)
     if params is None:
-      channels = self.metadata["images"]["shape"][2]
-      params = preparation.predict(self.ghn, architecture, recipe, channels)
+      params = preparation.predict(
+        self.ghn, architecture, recipe, self._channels
+      )
     params = preparation.calibrate(
       architecture, params, calibration_images, recipe, self.normalize
     )

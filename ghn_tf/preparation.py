@@ -6,11 +6,13 @@ Images are pixels here, and `normalize` makes of them what a network takes.
 """
 
 from collections.abc import Callable, Iterator
+import dataclasses
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from ghn_tf import data
 from ghn_tf import image_checks
 from ghn_tf.arch import spec
 from ghn_tf.arch import variants
@@ -24,6 +26,42 @@ from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 
 Normalize = Callable[[np.ndarray], np.ndarray]
+
+
+def fitting(
+  dataset: data.Dataset, channels: int, num_classes: int
+) -> data.Dataset:
+  """Returns images for a network; gray ones with as many channels as it takes.
+
+  Args:
+    dataset: of its own channels and classes.
+    channels: that the network takes.
+    num_classes: that it tells apart.
+
+  Raises:
+    ValueError: other classes, or other channels of images that are not gray.
+  """
+  if dataset.num_classes != num_classes:
+    raise ValueError(
+      f"Data set {dataset.name!r} has {dataset.num_classes} classes, but the"
+      f" network has {num_classes}; choose one that fits the other."
+    )
+  own = dataset.image_shape[2]
+  if own not in (1, channels):
+    raise ValueError(
+      f"Data set {dataset.name!r} has images of {own} channels, but the network"
+      f" takes {channels}; choose one that fits the other."
+    )
+  if own == channels:
+    return dataset
+  return dataclasses.replace(
+    dataset,
+    **{
+      name: dataclasses.replace(split, images=split.images.repeat(channels, -1))
+      for name in data.SPLITS
+      for split in [getattr(dataset, name)]
+    },
+  )
 
 
 def predict(
@@ -84,10 +122,11 @@ def calibrate(
       f" {sizes.CALIBRATION_IMAGES}, got {len(images)}; statistics of so few"
       " are far from those of training."
     )
-  batches = (
-    tf.constant(normalize(images[part])) for part in _batches(len(images))
+  unlabelled = np.zeros(len(images), np.int32)
+  normalized = (x for x, _ in batches(images, unlabelled, normalize))
+  return calibrate_lib.calibrate(
+    architecture, params, map(tf.constant, normalized), recipe=recipe
   )
-  return calibrate_lib.calibrate(architecture, params, batches, recipe=recipe)
 
 
 def fit_head(
@@ -114,10 +153,13 @@ def fit_head(
       f" {np.count_nonzero(wrong):,} images are not from 0 to {number - 1},"
       f" such as {labels[wrong][0]}."
     )
-  batches = (
-    (normalize(images[part]), labels[part]) for part in _batches(len(images))
+  return head.fit(
+    architecture,
+    params,
+    batches(images, labels, normalize),
+    recipe,
+    training=training,
   )
-  return head.fit(architecture, params, batches, recipe, training=training)
 
 
 def labelled(images: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +194,10 @@ def check_shape(
     )
 
 
-def _batches(number: int) -> Iterator[slice]:
-  """Yields the places of batches of `sizes.BATCH_SIZE` images."""
-  for start in range(0, number, sizes.BATCH_SIZE):
-    yield slice(start, start + sizes.BATCH_SIZE)
+def batches(
+  images: np.ndarray, labels: np.ndarray, normalize: Normalize
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Yields normalized images and labels, `sizes.BATCH_SIZE` at a time."""
+  for start in range(0, len(images), sizes.BATCH_SIZE):
+    part = slice(start, start + sizes.BATCH_SIZE)
+    yield normalize(images[part]), labels[part]

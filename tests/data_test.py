@@ -21,6 +21,7 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
   VERSION = tfds.core.Version("1.0.0")
   SHAPE: tuple[int | None, int | None, int] = (6, 6, 3)
   DTYPE: type = np.uint8
+  SCALE = 1
   LABEL = tfds.features.ClassLabel(num_classes=5)
   LABELS = {
     "train": [i % 5 for i in range(40)],
@@ -46,7 +47,7 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
     height, width, channels = (size or 4 for size in self.SHAPE)
     for i, label in enumerate(labels):
       size = (height + i % 2, width, channels)
-      image: np.ndarray = np.full(size, i, self.DTYPE)
+      image: np.ndarray = np.full(size, self.SCALE * i, self.DTYPE)
       if self.SHAPE[0] is not None:
         image = image[:height]
       yield i, {"image": image, "label": label}
@@ -58,6 +59,11 @@ class TinyImagesOfManySizes(TinyImages):
 
 class TinyDeepImages(TinyImages):
   DTYPE = np.uint16
+  SCALE = 257
+
+
+class TinyImagesWithAlpha(TinyImages):
+  SHAPE = (6, 6, 4)
 
 
 class TinyContest(TinyImages):
@@ -161,6 +167,7 @@ class TfdsTest(parameterized.TestCase):
       TinyImages,
       TinyImagesOfManySizes,
       TinyDeepImages,
+      TinyImagesWithAlpha,
       TinyContest,
       TinyUnlabelled,
       TinyHalfLabelled,
@@ -218,13 +225,12 @@ class TfdsTest(parameterized.TestCase):
       self.assertNotIn("DatasetNotFoundError", shown, "TFDS lists all sets.")
       self.assertNotIn("direct cause", shown)
 
-  def test_a_folder_is_not_the_name_of_a_set(self):
-    with self.assertRaises(ValueError) as caught:
+  def test_a_folder_of_sets_is_not_one_of_images(self):
+    with self.assertRaisesRegex(ValueError, r"given as data_dir \(--data_dir"):
       data.load(self.data_dir)
-    self.assertRegex(
-      str(caught.exception),
-      r"as 'cifar10'; a folder .* is given as data_dir \(--data_dir\)\.",
-    )
+    with self.assertRaises(ValueError) as caught:
+      data.load("tests")  # run in the root of the repository
+    self.assertRegex(str(caught.exception), "with a slash, './tests', and one")
     self.assertNotIn("\n", str(caught.exception), "TFDS shows its grammar.")
 
   def test_what_can_be_loaded_is_at_hand(self):
@@ -238,11 +244,20 @@ class TfdsTest(parameterized.TestCase):
       data.load("tiny_pairs", self.data_dir)
 
   @parameterized.parameters(None, 4)
-  def test_images_of_16_bits_are_refused(self, image_size):
-    with self.assertRaisesRegex(
-      ValueError, "'tiny_deep_images' are uint16, expected uint8; .*// 257"
-    ):
-      data.load("tiny_deep_images", self.data_dir, image_size=image_size)
+  def test_images_of_16_bits_are_scaled(self, image_size):
+    dataset = data.load(
+      "tiny_deep_images", self.data_dir, image_size=image_size
+    )
+    # 257 levels of 65,535 are one of 255.
+    np.testing.assert_array_equal(
+      dataset.train.images[:, 0, 0, 0] % 5, dataset.train.labels
+    )
+
+  def test_alpha_is_left_out(self):
+    with self.assertLogs(level="WARNING") as caught:
+      dataset = data.load("tiny_images_with_alpha", self.data_dir)
+    self.assertIn("alpha channel", caught.output[0])
+    self.assertEqual(dataset.image_shape, (6, 6, 3))
 
   def test_without_test_labels_the_validation_split_is_the_test(self):
     dataset = data.load("tiny_contest", self.data_dir)

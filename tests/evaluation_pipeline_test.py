@@ -22,18 +22,21 @@ from ghn_tf.programs import beam
 from tests import small_run
 
 
-def _network(name: str, filters: int, size: int = 16) -> spec.Architecture:
+def _network(
+  name: str, filters: int, size: int = 16, kernel: int = 3
+) -> spec.Architecture:
   builder = spec.Builder((size, size, 3))
-  x = builder.add(ops.Op.CONV, builder.input, filters=filters, kernel=(3, 3))
+  kernels = (kernel, kernel)
+  x = builder.add(ops.Op.CONV, builder.input, filters=filters, kernel=kernels)
   x = builder.add(ops.Op.GLOBAL_AVG_POOL, builder.add(ops.Op.RELU, x))
   builder.add(ops.Op.DENSE, x, filters=10)
   return builder.build(name)
 
 
-# In an order that nothing sorts by; b is not of the hypernetwork's image size.
+# In an order that nothing sorts by; b's kernel is larger than any predicted.
 _NETWORKS = (
   _network("c", 4),
-  _network("b", 4, size=32),
+  _network("b", 4, kernel=17),
   _network("d", 8),
   _network("a", 6),
 )
@@ -61,10 +64,10 @@ class RunTest(absltest.TestCase):
     return pipeline.run(networks, self.job, options, records)
 
   def _evaluate(self, name):
-    predictor, dataset = self.job.load()
+    predictor = self.job.predictor
     (network,) = [n for n in _NETWORKS if n.name == name]
     report = networks_lib.evaluate_network(
-      predictor, network, dataset, self.job.settings
+      predictor, network, self.job.images(network), self.job.settings
     )
     return dataclasses.replace(report, seconds=0)
 
@@ -74,7 +77,7 @@ class RunTest(absltest.TestCase):
       [dataclasses.replace(report, seconds=0) for report in results],
       [self._evaluate(name) for name in ("c", "d", "a")],
     )
-    self.assertStartsWith(error, "b: Network 'b' takes images of shape [32,")
+    self.assertStartsWith(error, "b: Node 'conv_1' (conv) of architecture 'b'")
 
   def test_one_process_keeps_the_order_and_what_can_be_measured(self):
     with mock.patch.object(prism_runner.PrismRunner, "run_pipeline") as prism:
@@ -143,8 +146,15 @@ class JobTest(absltest.TestCase):
       "quickstart", settings=settings_lib.Settings(("w2a2",))
     )
     self.assertEqual(other.resolved().dataset, data.SAMPLE)
-    for mine, others in zip(job.load(), other.resolved().load(), strict=True):
-      self.assertIs(mine, others)
+    self.assertIs(job.predictor, other.predictor)
+    small, large = _network("small", 4), _network("large", 8)
+    self.assertIs(job.images(small), other.resolved().images(large))
+
+  def test_images_are_of_the_size_of_each_network(self):
+    job = pipeline.Job("quickstart")
+    for size in (16, 32, 16):
+      dataset = job.images(_network("small", 4, size))
+      self.assertEqual(dataset.image_shape, (size, size, 3))
 
 
 class OptionsTest(absltest.TestCase):

@@ -39,6 +39,7 @@ _TFMOT = "tensorflow_model_optimization"
 _ARCH = ("ghn_tf.arch", "ghn_tf.strict_json")
 # How .tflite files are laid out, for all that read them.
 _FORMAT = ("ghn_tf.flatbuffer", "ghn_tf.tflite_schema")
+_IMAGES = ("ghn_tf.image_checks", "ghn_tf.image_files")
 _GROUND = (
   *_ARCH,
   *_FORMAT,
@@ -46,7 +47,7 @@ _GROUND = (
   "ghn_tf.data",
   "ghn_tf.files",
   "ghn_tf.image_batches",
-  "ghn_tf.image_checks",
+  *_IMAGES,
 )
 _READING = (*_ARCH, *_FORMAT, "ghn_tf.reading")
 _MIDDLE = (
@@ -59,6 +60,7 @@ _MIDDLE = (
   "ghn_tf.spaces",
 )
 _TRAINED_WITH = (
+  "PIL",
   "google.protobuf",
   "psutil",
   "tensorflow_datasets",
@@ -94,7 +96,7 @@ _LAYERS = {
   "ghn_tf.arch": Layer(_ARCH, ("numpy",)),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
   "ghn_tf.data": Layer(
-    ("ghn_tf.image_checks",), (*_TENSORFLOW, "tensorflow_datasets")
+    _IMAGES, (*_TENSORFLOW, "tensorflow_datasets"), ("PIL",)
   ),
   "ghn_tf.edge": Layer(
     (*_FORMAT, "ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
@@ -104,11 +106,12 @@ _LAYERS = {
   "ghn_tf.files": Layer(),
   "ghn_tf.flatbuffer": Layer((), ("numpy",)),
   "ghn_tf.image_batches": Layer(
-    ("ghn_tf.data", "ghn_tf.image_checks"),
+    ("ghn_tf.data", *_IMAGES),
     ("numpy",),
-    (*_TENSORFLOW, "tensorflow_datasets"),
+    (*_TENSORFLOW, "PIL", "tensorflow_datasets"),
   ),
   "ghn_tf.image_checks": Layer((), ("numpy",)),
+  "ghn_tf.image_files": Layer((), ("PIL", *_TENSORFLOW)),
   "ghn_tf.strict_json": Layer(),
   "ghn_tf.tflite_schema": Layer(("ghn_tf.flatbuffer",), (), ("numpy",)),
   # Which network is a user's model?

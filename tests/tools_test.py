@@ -10,6 +10,7 @@ from typing import Any
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+from PIL import Image
 
 import ghn_tf
 from ghn_tf import data
@@ -77,6 +78,10 @@ class ToTfliteTest(absltest.TestCase):
       described["input"]["scale"], tflite.Interpreter(content).input_scale
     )
     self.assertEqual(described["accuracy"]["num_images"], 500)
+    head = described["head"]
+    self.assertEqual((head["used"], head["num_images"]), ("predict", 900))
+    # Nothing was learnt yet, but a classifier can be fitted to any trunk.
+    self.assertGreater(head["top1"]["fit"], head["top1"]["predict"] + 0.05)
     sizes, edgetpu = described["reports"]
     self.assertEqual(sizes["flash_bytes"], len(content))
     # Packed kernels are not for that chip, but the same codes in bytes are.
@@ -151,6 +156,33 @@ class ToTfliteTest(absltest.TestCase):
       self.assertEqual(conv["weights"]["num_bits"], 2)
       self.assertEqual(conv["activations"]["num_bits"], 4)
 
+  def test_gray_images_of_a_folder_and_their_classes(self):
+    rng = np.random.default_rng(0)
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    for i in range(120):
+      image = rng.integers(0, 100, (20, 20), np.uint8)
+      image[:: i % 3 + 1] += 100  # stripes of a width for each class
+      path = folder / str(i % 3) / f"{i}.png"
+      path.parent.mkdir(exist_ok=True)
+      Image.fromarray(image).save(path)
+    text = _architecture(logits={"filters": 3}, conv={"kernel": [3, 3]})
+    text = text.replace("[32, 32, 3]", "[16, 16, 1]")
+    target = self.create_tempfile("stripes.json", text).full_path
+    done = self._run(
+      target=target, output="stripes.tflite", dataset=folder, image_size=24
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertIn("has 3 classes, the hypernetwork 10: its", done.stderr)
+    described = json.loads((self.folder / "stripes.json").read_text())
+    self.assertEqual(described["input"]["shape"], [1, 24, 24, 1])
+    self.assertLen(described["input"]["mean"], 1)
+    self.assertEqual(described["accuracy"]["num_images"], 24)
+    # The mean of an image alone tells the classes apart.
+    self.assertGreater(described["accuracy"]["top1"], 0.9)
+    head = described["head"]
+    self.assertEqual((head["used"], head["num_images"]), ("fit", 87))
+    self.assertEqual(head["top1"].keys(), {"fit"})
+
   def test_the_target_is_never_replaced(self):
     target = self.folder / "own.json"
     target.write_text(_architecture())
@@ -171,7 +203,10 @@ class ToTfliteTest(absltest.TestCase):
       "no checkpoint": {"checkpoint": "/nowhere.npz"},
       # Said before anything is read.
       "Cannot write": {"output": "file/bad.tflite", "target": "no_such:one"},
-      "Data set .* has 10 classes, .* for 7": {"checkpoint": seven},
+      "has 10 classes, .* for 7;.*--head=fit": {
+        "checkpoint": seven,
+        "head": "predict",
+      },
       r"targets_test:raises': raises\(\) raised KeyError: 'width'": {
         "target": "tests.targets_test:raises"
       },
@@ -244,12 +279,15 @@ class EvaluateTest(parameterized.TestCase):
     folder = self.create_tempdir().full_path
     small_run.make(folder, image_size=16)
     output = pathlib.Path(folder) / "report.json"
+    text = _architecture().replace("[32, 32, 3]", "[32, 32, 1]")
+    text = text.replace("written", "gray")
+    gray = self.create_tempfile("gray.json", text).full_path
     done = programs.run_python(
       "tools/evaluate.py",
       f"--checkpoint={folder}",
       "--splits=",
-      "--target=models.resnet:resnet8",  # for images of 32 x 32
       f"--target={self.create_tempfile('n.json', _architecture(16)).full_path}",
+      f"--target={gray}",
       "--recipes=w8a8",
       "--num_images=20",
       f"--output={output}",
@@ -257,8 +295,8 @@ class EvaluateTest(parameterized.TestCase):
     self.assertEqual(done.returncode, 1)
     self.assertRegex(
       done.stderr,
-      r"1 of 2 networks could not be measured:\nresnet8: .*\[32, 32, 3\]; the"
-      r" calibration_images have the shape \[16, 16, 3\]",
+      r"1 of 2 networks could not be measured:\ngray: .* images of 3 channels,"
+      " but the network takes 1",
     )
     self.assertNotIn("Traceback", done.stderr)
     (network,) = json.loads(output.read_text())["networks"]
@@ -319,7 +357,7 @@ class EvaluateTest(parameterized.TestCase):
       "tools/evaluate.py", f"--checkpoint={folder}", "--num_architectures=1"
     )
     self.assertEqual(done.returncode, 1)
-    self.assertRegex(done.stderr, "Data set .* has 10 classes, .* for 7;")
+    self.assertRegex(done.stderr, "Data set .* has 10 classes, .* has 7;")
 
 
 if __name__ == "__main__":

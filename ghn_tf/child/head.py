@@ -165,19 +165,25 @@ def fit(
 
 def check(architecture: spec.Architecture) -> None:
   """Raises ValueError for a network that no classifier can be fitted to."""
+  if reason := problem(architecture):
+    raise ValueError(f"Network {architecture.name!r} {reason}.")
+
+
+def problem(architecture: spec.Architecture) -> str:
+  """Returns why no classifier can be fitted to a network; nothing if it can."""
+  node = architecture.nodes[-1]
   if architecture.classifier is None:
-    node = architecture.nodes[-1]
-    raise ValueError(
-      f"Network {architecture.name!r} ends in {node.name!r} ({node.op}); a"
-      " classifier can be fitted where the last node is dense."
+    return (
+      f"ends in {node.name!r} ({node.op}); a classifier can be fitted where the"
+      " last node is dense"
     )
-  (trunk,) = architecture.nodes[-1].inputs
-  if (number := architecture.shapes[trunk][0]) > MAX_FEATURES:
-    raise ValueError(
-      f"Network {architecture.name!r} gives its classifier {number:,} features,"
-      f" more than the {MAX_FEATURES:,} that one is fitted to; end it in a"
-      " global average."
+  (number,) = architecture.shapes[node.inputs[0]]
+  if number > MAX_FEATURES:
+    return (
+      f"gives its classifier {number:,} features, more than the"
+      f" {MAX_FEATURES:,} that one is fitted to; end it in a global average"
     )
+  return ""
 
 
 def _range(logits: np.ndarray) -> tf.Tensor:

@@ -92,6 +92,12 @@ def evaluate_network(
   start = time.monotonic()
   measured = _Measurement(predictor, architecture, dataset, settings)
   found: dict[settings_lib.Setting, float] = {}
+  labelled = {}
+  if settings.head == predictor_lib.FIT:
+    labelled = {
+      "images": dataset.train.images[: sizes.HEAD_IMAGES],
+      "labels": dataset.train.labels[: sizes.HEAD_IMAGES],
+    }
   for method in settings.methods:
     start_of, epochs = settings_lib.parse_method(method)
     params = None
@@ -103,6 +109,8 @@ def evaluate_network(
         recipe_lib.get(recipe, range_rule=settings.range_rule),
         calibration_images=dataset.train.images[: sizes.CALIBRATION_IMAGES],
         params=params,
+        head=settings.head,
+        **labelled,
       )
       if epochs:
         child = finetuning.finetune(

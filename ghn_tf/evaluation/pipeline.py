@@ -61,16 +61,29 @@ class Job:
   download: bool = False
   settings: settings_lib.Settings = settings_lib.Settings()
 
-  def load(self) -> tuple[predictor_lib.Predictor, data.Dataset]:
-    """Returns hypernetwork and images; a process loads the latest ones once.
+  @property
+  def predictor(self) -> predictor_lib.Predictor:
+    """The hypernetwork; a process loads the latest one once.
 
     Raises:
       CheckpointError: there is no such checkpoint, or it is damaged.
+    """
+    return _predictor(self.checkpoint)
+
+  def images(self, network: spec.Architecture) -> data.Dataset:
+    """Returns images for a network; a process loads the latest ones once.
+
+    Raises:
       FileNotFoundError: the data set is not in data_dir.
       ValueError: it cannot be loaded, or has other classes.
     """
-    return _predictor(self.checkpoint), _dataset(
-      self.checkpoint, self.resolved().dataset, self.data_dir, self.download
+    return _dataset(
+      self.checkpoint,
+      self.resolved().dataset,
+      self.data_dir,
+      self.download,
+      network.input_shape,
+      network.num_classes,
     )
 
   def resolved(self) -> "Job":
@@ -88,10 +101,20 @@ def _predictor(checkpoint: str) -> predictor_lib.Predictor:
 
 @functools.lru_cache(maxsize=1)
 def _dataset(
-  checkpoint: str, name: str | None, data_dir: str | None, download: bool
+  checkpoint: str,
+  name: str | None,
+  data_dir: str | None,
+  download: bool,
+  shape: tuple[int, int, int],
+  num_classes: int,
 ) -> data.Dataset:
-  predictor = _predictor(checkpoint)
-  return predictor.load_data(name, data_dir, download=download)
+  return _predictor(checkpoint).load_data(
+    name,
+    data_dir,
+    download=download,
+    shape=shape,
+    num_classes=num_classes,
+  )
 
 
 def folder(job: Job, parent: str) -> str:
@@ -119,7 +142,7 @@ class _Measure(beam.DoFn):
 
   def setup(self) -> None:
     with _ONE_AT_A_TIME:
-      self._predictor, self._dataset = self._job.load()
+      self._predictor = self._job.predictor
 
   def process(self, element: tuple[int, str]) -> None:
     index, text = element
@@ -128,7 +151,10 @@ class _Measure(beam.DoFn):
     try:
       with _ONE_AT_A_TIME:
         report = networks.evaluate_network(
-          self._predictor, architecture, self._dataset, self._job.settings
+          self._predictor,
+          architecture,
+          self._job.images(architecture),
+          self._job.settings,
         )
     except (ValueError, MemoryError, tf.errors.OpError) as error:
       # Of this network alone; an exception would end the others too.

@@ -68,6 +68,11 @@ class Settings:
   num_images: int | None = None
   range_rule: recipe_lib.RangeRule | None = None
 
+  @property
+  def head(self) -> str:
+    """How `Predictor.child` makes the classifier that all begin with."""
+    return "predict" if OWN in self.heads else "fit"
+
   def __post_init__(self):
     for recipe in self.recipes:
       recipe_lib.get(recipe)

@@ -81,9 +81,9 @@ _TARGET = flags.DEFINE_multi_string(
 _DATASET = flags.DEFINE_string(
   "dataset",
   None,
-  f"Images: {data.SAMPLE} or a name in TensorFlow Datasets. Its training split"
-  " calibrates, its test split measures. By default those of training, or"
-  f" {data.SAMPLE} where these are CIFAR-10 and not in --data_dir.",
+  f"Images: {data.HELP}. The training split calibrates, the test split"
+  f" measures. By default those of training, or {data.SAMPLE} where these are"
+  " CIFAR-10 and not in --data_dir. They are resized to those of each network.",
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
@@ -113,7 +113,8 @@ _HEADS = flags.DEFINE_list(
   "heads",
   [settings_lib.OWN],
   "Where classifiers come from: own, as the other parameters; fitted, solved"
-  " for in closed form with 4,096 labelled training images.",
+  " for in closed form with 4,096 labelled training images. Targets of other"
+  " classes than the hypernetwork's need fitted alone.",
 )
 _BATCH_NORMS = flags.DEFINE_list(
   "batch_norms",
@@ -274,9 +275,9 @@ def evaluate() -> None:
     download=_DOWNLOAD.value,
     settings=settings,
   ).resolved()  # here and now: workers may not find the same
-  predictor, dataset = job.load()
+  predictor = job.predictor
   for network in own:
-    predictor.check_network(network)
+    predictor.check_network(network, settings.head)
   networks = [
     (split, network)
     for split in _SPLITS.value
@@ -285,6 +286,7 @@ def evaluate() -> None:
     )
   ]
   networks += [("target", network) for network in own]
+  dataset = job.images(networks[0][1])
   with _folder_of_records(beam.temp_location(options)) as parent:
     records = pipeline.folder(job, parent)
     with beam.telling():

@@ -20,6 +20,7 @@ from absl import logging
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
+from ghn_tf.arch import variants
 from ghn_tf.child import sizes
 from ghn_tf.edge import emulation
 from ghn_tf.edge import report as report_lib
@@ -61,9 +62,29 @@ _DATASET = flags.DEFINE_string(
   "dataset",
   None,
   "Images to calibrate on (training split) and to measure accuracy on (test"
-  f" split): {data.SAMPLE} or a name in TensorFlow Datasets. By default those"
-  f" of training, or {data.SAMPLE} where these are CIFAR-10 and not in"
-  " --data_dir.",
+  f" split): {data.HELP}. By default those of training, or {data.SAMPLE} where"
+  " these are CIFAR-10 and not in --data_dir.",
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  "image_size",
+  None,
+  "Height and width of the images that the network shall take; its own if"
+  " None. Those of --dataset are resized to it.",
+  lower_bound=1,
+)
+_HEAD = flags.DEFINE_enum(
+  "head",
+  None,
+  ["predict", "fit"],
+  "Where the classifier comes from: predict, as the other parameters; fit,"
+  " solved for in closed form with labelled training images. By default predict"
+  " where the classes are as many as the hypernetwork's, else fit.",
+)
+_HEAD_IMAGES = flags.DEFINE_integer(
+  "head_images",
+  sizes.HEAD_IMAGES,
+  "Number of training images to fit a classifier to.",
+  lower_bound=2,
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
@@ -124,18 +145,55 @@ def _check_source() -> None:
     )
 
 
-def _child(predictor: Any, architecture: Any, images: Any) -> Any:
+def _resized(architecture: Any) -> Any:
+  """Returns an architecture for images of --image_size."""
+  if not (size := _IMAGE_SIZE.value):
+    return architecture
+  try:
+    return variants.with_images(
+      architecture, (size, size, architecture.input_shape[2])
+    )
+  except ValueError as error:
+    raise ValueError(
+      f"--target={_TARGET.value} does not take images of"
+      f" --image_size={size}: {error}"
+    ) from error
+
+
+def _head(predictor: Any, architecture: Any) -> str:
+  """Returns where the classifier comes from, as --head says."""
+  if _HEAD.value:
+    return _HEAD.value
+  number = predictor.ghn.config.num_classes
+  if architecture.num_classes == number:
+    return "predict"
+  logging.info(
+    "%s has %d classes, the hypernetwork %d: its classifier is fitted"
+    " (--head=fit).",
+    *(architecture.name, architecture.num_classes, number),
+  )
+  return "fit"
+
+
+def _child(predictor: Any, architecture: Any, train: Any, head: str) -> Any:
   """Returns the network that becomes a file, a `predictor.Child`.
 
   Args:
     predictor: the `predictor.Predictor`.
     architecture: of --target; None for --trained.
-    images: to calibrate on.
+    train: images to calibrate on and to fit a classifier to, a `data.Split`.
+    head: where the classifier of --target comes from.
   """
   from ghn_tf import predictor as predictor_lib
   from ghn_tf.child import keras_trained
 
-  params = None
+  params, labelled = None, {}
+  if head == "fit":
+    number = _HEAD_IMAGES.value
+    labelled = {
+      "images": train.images[:number],
+      "labels": train.labels[:number],
+    }
   recipe = recipe_lib.get(_RECIPE.value or "w8a8")
   if architecture is None:
     architecture, params, own = keras_trained.load(_TRAINED.value)
@@ -147,7 +205,12 @@ def _child(predictor: Any, architecture: Any, images: Any) -> Any:
         )
       return predictor_lib.Child(architecture, params, own)
   return predictor.child(
-    architecture, recipe, calibration_images=images, params=params
+    architecture,
+    recipe,
+    calibration_images=train.images[: _CALIBRATION_IMAGES.value],
+    params=params,
+    head=head,
+    **labelled,
   )
 
 
@@ -173,14 +236,25 @@ def to_tflite() -> None:
   from ghn_tf.edge import tflite
 
   predictor = predictor_lib.load(path)
+  head, shape, num_classes = predictor_lib.PREDICT, None, None
+  if architecture is not None:
+    architecture = _resized(architecture)
+    head = _head(predictor, architecture)
+    predictor.check_network(architecture, head)
+    shape, num_classes = architecture.input_shape, architecture.num_classes
   dataset = predictor.load_data(
-    _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
+    _DATASET.value,
+    _DATA_DIR.value,
+    download=_DOWNLOAD.value,
+    shape=shape,
+    num_classes=num_classes,
   )
-  child = _child(
-    predictor,
-    architecture,
-    dataset.train.images[: _CALIBRATION_IMAGES.value],
-  )
+  child = _child(predictor, architecture, dataset.train, head)
+  heads = None
+  if architecture is not None:
+    heads = export.compare_heads(
+      predictor, child, head, dataset, _HEAD_IMAGES.value
+    )
   with program.hidden():  # the interpreter names its delegate
     content = child.to_tflite()
     if not _PACK_INT4.value:
@@ -192,6 +266,7 @@ def to_tflite() -> None:
       dataset,
       _CHECKPOINT.value,
       changes,
+      heads,
     )
   results = emulation.Results([], {})
   if names:

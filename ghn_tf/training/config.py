@@ -75,7 +75,7 @@ class TrainConfig:
 
   dataset: str = _option(
     "cifar10",
-    f"Images: {data.SAMPLE} or a name in TensorFlow Datasets.",
+    f"Images: {data.HELP}.",
   )
   image_size: int | None = _option(
     None, "Height and width to resize images to; their own if None.", minimum=8
