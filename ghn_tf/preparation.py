@@ -198,6 +198,5 @@ def batches(
   images: np.ndarray, labels: np.ndarray, normalize: Normalize
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Yields normalized images and labels, `sizes.BATCH_SIZE` at a time."""
-  for start in range(0, len(images), sizes.BATCH_SIZE):
-    part = slice(start, start + sizes.BATCH_SIZE)
+  for part in sizes.batches(len(images)):
     yield normalize(images[part]), labels[part]

@@ -94,6 +94,19 @@ class PartsTest(parameterized.TestCase):
     # A bias before a BatchNorm has no gradient.
     self.assertGreater(len(changed), len(params) // 2)
 
+  def test_a_damaged_file_is_named(self):
+    *_, model = _made(ds_cnn.ds_cnn, recipe_lib.get("float"))
+    path = os.path.join(self.create_tempdir().full_path, "model.keras")
+    model.save(path)
+    with open(path, "rb") as file:
+      content = bytearray(file.read())
+    content[len(content) // 2] ^= 255  # among the weights, so the CRC is wrong
+    for damaged in (content, content[: len(content) // 2], b""):
+      with open(path, "wb") as file:
+        file.write(damaged)
+      with self.assertRaisesRegex(ValueError, "model.keras' cannot be read"):
+        keras_trained.load(path)
+
   def test_another_model_is_named(self):
     model = keras.Sequential([keras.Input(_SHAPE), keras.layers.Flatten()])
     for wrong in (None, "model.keras", model):

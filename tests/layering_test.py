@@ -90,6 +90,23 @@ _ALL = (
   "ghn_tf.training",
 )
 
+# What those reach that use a predictor.
+_PREDICTING = (
+  *_MIDDLE,
+  *("ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor"),
+  *("ghn_tf.preparation", "ghn_tf.training"),
+)
+# What programs share.
+_FLAGS = ("ghn_tf.programs.images", "ghn_tf.programs.outputs")
+
+# Keras models of children, and back.
+_KERAS_MODELS = Layer(
+  (*_READING, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
+  + ("ghn_tf.quant",),
+  _TENSORFLOW,
+  (_TFMOT,),
+)
+
 # A module belongs to the longest name here that it equals or is below of.
 _LAYERS = {
   # What is a network? Files, small tensors, images. What does a file cost?
@@ -138,18 +155,8 @@ _LAYERS = {
     + ("ghn_tf.quant",),
     _TENSORFLOW,
   ),
-  "ghn_tf.child.keras_trained": Layer(
-    (*_READING, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
-    + ("ghn_tf.quant",),
-    _TENSORFLOW,
-    (_TFMOT,),
-  ),
-  "ghn_tf.child.keras_io": Layer(
-    (*_READING, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.image_checks")
-    + ("ghn_tf.quant",),
-    _TENSORFLOW,
-    (_TFMOT,),
-  ),
+  "ghn_tf.child.keras_io": _KERAS_MODELS,
+  "ghn_tf.child.keras_trained": _KERAS_MODELS,
   "ghn_tf.convnets250k": Layer(
     (*_ARCH, "ghn_tf.convnets250k", "ghn_tf.spaces"),
     (*_TENSORFLOW, "google.protobuf", "tensorflow_datasets"),
@@ -178,18 +185,8 @@ _LAYERS = {
     _PREDICTED_WITH,
   ),
   "ghn_tf.preparation": Layer(_MIDDLE, _TENSORFLOW, _PREDICTED_WITH),
-  "ghn_tf.export": Layer(
-    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
-    + ("ghn_tf.preparation", "ghn_tf.training"),
-    (),
-    _PREDICTED_WITH,
-  ),
-  "ghn_tf.finetuning": Layer(
-    (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.predictor")
-    + ("ghn_tf.preparation", "ghn_tf.training"),
-    _TENSORFLOW,
-    _PREDICTED_WITH,
-  ),
+  "ghn_tf.export": Layer(_PREDICTING, (), _PREDICTED_WITH),
+  "ghn_tf.finetuning": Layer(_PREDICTING, _TENSORFLOW, _PREDICTED_WITH),
   "ghn_tf.checking": Layer((*_READING, "ghn_tf.spaces"), (), ("numpy",)),
   "ghn_tf.targets": Layer(_READING, (), ("numpy",)),
   "ghn_tf.report": Layer(
@@ -211,14 +208,14 @@ _LAYERS = {
     (*_TENSORFLOW, *_TRAINED_WITH),
   ),
   "ghn_tf.programs": Layer(
-    (*_ALL, "ghn_tf.programs.program"), ("absl",), _STARTED_WITH
+    (*_ALL, *_FLAGS, "ghn_tf.programs.program"), ("absl",), _STARTED_WITH
   ),
   "ghn_tf.programs.program": Layer((), ("absl",)),
   "ghn_tf.programs.beam": Layer(
     ("ghn_tf.programs.program",), ("absl", "apache_beam")
   ),
   "ghn_tf.programs.evaluate": Layer(
-    (*_ALL, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
+    (*_ALL, *_FLAGS, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
     ("absl",),
     _STARTED_WITH,
   ),

@@ -36,7 +36,7 @@ class TflmTest(absltest.TestCase):
     self.assertEqual(arena["total"], arena["head"] + arena["tail"])
 
   def test_reference_kernels_agree(self):
-    compared = runtimes.compare(self.content, self.inputs)
+    compared = runtimes.compare(self.content, self.model, self.inputs)
     reference = {c.runtime: c for c in compared if "reference" in c.runtime}
     self.assertIn("litert_reference", reference)
     for comparison in reference.values():

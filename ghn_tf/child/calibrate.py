@@ -92,10 +92,19 @@ def calibrate(
   _check_finite(architecture, means)
   for node in architecture.nodes:
     key = ranges.name(node)
-    if key in means and np.ptp(means[key]) < range_rules.LEAST_LIMIT:
-      # Zeros alone have a range as well: a scale of 0 makes a broken file.
-      means[key] = tf.constant([0.0, 1.0])
+    if key in means:
+      means[key] = usable(means[key])
   return {**params, **means}
+
+
+def usable(ends: tf.Tensor) -> tf.Tensor:
+  """Returns a range [2], or [0, 1] for one of zeros alone.
+
+  A scale of 0 would make a broken file.
+  """
+  if np.ptp(ends) < range_rules.LEAST_LIMIT:
+    return tf.constant([0.0, 1.0])
+  return ends
 
 
 def _check_finite(

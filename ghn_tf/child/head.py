@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from ghn_tf.arch import spec
+from ghn_tf.child import calibrate
 from ghn_tf.child import error_feedback
 from ghn_tf.child import grids
 from ghn_tf.child import network
@@ -191,13 +192,11 @@ def _range(logits: np.ndarray) -> tf.Tensor:
   found = [
     tf.stack(
       range_rules.activation_range(
-        tf.constant(logits[start : start + sizes.BATCH_SIZE]),
+        tf.constant(logits[part]),
         recipe_lib.INTERFACE,
         range_rules.UNBOUNDED,
       )
     ).numpy()
-    for start in range(0, len(logits), sizes.BATCH_SIZE)
+    for part in sizes.batches(len(logits))
   ]
-  low, high = np.mean(found, axis=0)
-  is_wide = high - low >= range_rules.LEAST_LIMIT
-  return tf.constant([low, high] if is_wide else [0.0, 1.0])
+  return calibrate.usable(tf.constant(np.mean(found, axis=0)))

@@ -7,6 +7,7 @@ What a user's own training changed comes back with them.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+import functools
 import itertools
 import os
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from ghn_tf.reading import network as reading
 from ghn_tf.reading import stored
 
 _PREFIX = "quant_"  # TFMOT's, before the name of what it wraps
+_SUFFIX = "_range"  # of the layer that holds the range of an output
 # Whose classes such a model has, by their names in files.
 _MODULES = {
   "ghn_tf.quant.tfmot",
@@ -38,7 +40,6 @@ _MODULES = {
   "keras.regularizers",
   "tf_keras.src.engine.functional",
 }
-_SUFFIX = "_range"  # of the layer that holds the range of an output
 
 
 class Trained(NamedTuple):
@@ -71,7 +72,7 @@ def load(path: str | os.PathLike[str]) -> Trained:
         " that to_keras made."
       )
     model = keras.models.load_model(path, compile=False, safe_mode=True)
-  except (ValueError, TypeError, KeyError, OSError) as error:
+  except (*stored.DAMAGES, TypeError, KeyError) as error:
     raise ValueError(f"{os.fspath(path)!r} cannot be read: {error}") from error
   return parts(model)
 
@@ -184,21 +185,16 @@ def _recipe(
   for rule, per_channel in itertools.product(
     (None, *recipe_lib.RangeRule), (True, False)
   ):
-
-    def recipe(names: list[str]) -> recipe_lib.Recipe:
-      return recipe_lib.get(
-        "+".join([base, *names]),
-        per_channel=per_channel,  # noqa: B023
-        range_rule=rule,  # noqa: B023
-      )
-
-    if grids.of(architecture, recipe(named)) != found:
+    get = functools.partial(
+      recipe_lib.get, per_channel=per_channel, range_rule=rule
+    )
+    if grids.of(architecture, get("+".join([base, *named]))) != found:
       continue
     for name in [*named]:
       fewer = [other for other in named if other != name]
-      if grids.of(architecture, recipe(fewer)) == found:
+      if grids.of(architecture, get("+".join([base, *fewer]))) == found:
         named = fewer
-    return recipe(named)
+    return get("+".join([base, *named]))
   raise ValueError(
     f"The grids of model {model.name!r} are those of no recipe,"
     f" {'+'.join([base, *named])} is the nearest; give a model that to_keras"

@@ -102,14 +102,17 @@ class _Tflite:
     return {index: self._interpreter.get_tensor(index) for index in kept}
 
 
-def compare(content: bytes, inputs: np.ndarray) -> list[Comparison]:
+def compare(
+  content: bytes, model: model_file.ModelFile, inputs: np.ndarray
+) -> list[Comparison]:
   """Compares the runtimes that are installed with TFLite Micro.
 
   Each package has a process of its own: in one, tflite-runtime's symbols clash
   with those of LiteRT and TensorFlow, and it corrupts memory.
 
   Args:
-    content: of the file, with one input.
+    content: of the file.
+    model: what it says, with one input.
     inputs: codes [B, ...] of the input.
 
   Returns:
@@ -120,7 +123,11 @@ def compare(content: bytes, inputs: np.ndarray) -> list[Comparison]:
     ValueError: TFLite Micro does not take the file.
     ModuleNotFoundError: TFLite Micro is not installed.
   """
+  micro = tflm.Interpreter(content, model, keep_tensors=True)
+  expected = [micro.tensors(codes) for codes in inputs]
   arrays = {"content": np.frombuffer(content, np.uint8), "inputs": inputs}
+  for index in expected[0] if expected else ():
+    arrays[str(index)] = np.stack([tensors[index] for tensors in expected])
   found = []
   for package in dict.fromkeys(kind.package for kind in _RUNTIMES):
     if importlib.util.find_spec(package):
@@ -135,11 +142,20 @@ def compare(content: bytes, inputs: np.ndarray) -> list[Comparison]:
 def compare_here(
   package: str, arrays: isolated.Arrays
 ) -> tuple[list[dict[str, Any]], isolated.Arrays]:
-  """Compares the runtimes of a package, at the other end of `compare`."""
+  """Compares the runtimes of a package, at the other end of `compare`.
+
+  Args:
+    package: that has them.
+    arrays: the content of the file, the inputs, and by their indices the
+      tensors [B, ...] that TFLite Micro makes of them.
+  """
   content, inputs = arrays["content"].tobytes(), arrays["inputs"]
   model = model_file.read(content)
-  micro = tflm.Interpreter(content, model, keep_tensors=True)
-  expected = [micro.tensors(codes) for codes in inputs]
+  tensors = {int(i): a for i, a in arrays.items() if i.isdecimal()}
+  expected = [
+    {index: codes[number] for index, codes in tensors.items()}
+    for number in range(len(inputs))
+  ]
   return [
     dataclasses.asdict(_compare(kind, content, model, inputs, expected))
     for kind in _RUNTIMES
@@ -230,7 +246,7 @@ def report(
     inputs: codes [B, ...] of the input, on which the runtimes are compared.
   """
   arena = tflm.Interpreter(content, model).arena_bytes()
-  compared = compare(content, inputs)
+  compared = compare(content, model, inputs)
   tool = tflm.version()
   figures = [
     report_lib.Figure(

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a network classifies, in each of several settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import dataclasses
 import itertools
 import time
 from typing import Any
-
-import numpy as np
 
 from ghn_tf import data
 from ghn_tf import finetuning
@@ -170,7 +168,10 @@ class _Measurement:
         training=training,
       )
       child = dataclasses.replace(child, params=params)
-    test = [*_batches(self._images, self._labels)]
+    test = (
+      (self._images[part], self._labels[part])
+      for part in sizes.batches(len(self._images))
+    )
     top1 = accuracy.top1(
       self._architecture, child.params, test, child.recipe, training=training
     )
@@ -183,12 +184,3 @@ class _Measurement:
         self._images, self._labels
       )
     return found
-
-
-def _batches(
-  images: np.ndarray, labels: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields images and labels in batches of `sizes.BATCH_SIZE`."""
-  for start in range(0, len(images), sizes.BATCH_SIZE):
-    part = slice(start, start + sizes.BATCH_SIZE)
-    yield images[part], labels[part]

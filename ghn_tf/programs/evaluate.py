@@ -39,6 +39,7 @@ from ghn_tf import targets
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import beam
+from ghn_tf.programs import images
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
@@ -46,6 +47,7 @@ from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 
 flags.adopt_module_key_flags(beam)
+flags.adopt_module_key_flags(images)
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
@@ -77,19 +79,6 @@ _TARGET = flags.DEFINE_multi_string(
   "target",
   [],
   f"Network: {targets.HELP}; may be given several times.",
-)
-_DATASET = flags.DEFINE_string(
-  "dataset",
-  None,
-  f"Images: {data.HELP}. The training split calibrates, the test split"
-  f" measures. By default those of training, or {data.SAMPLE} where these are"
-  " CIFAR-10 and not in --data_dir. They are resized to those of each network.",
-)
-_DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
-)
-_DOWNLOAD = flags.DEFINE_bool(
-  "download", False, "Whether a data set that is missing may be downloaded."
 )
 _NUM_IMAGES = flags.DEFINE_integer(
   "num_images",
@@ -172,7 +161,7 @@ def _content(
 def _note(metadata: checkpoint.Metadata, dataset: data.Dataset) -> str:
   """Returns a line if other images are used than those of training."""
   own = metadata["training"]["dataset"]
-  if _DATASET.value or dataset.name == own:
+  if images.DATASET.value or dataset.name == own:
     return ""
   return (
     f"It was trained on {own}, which is not at hand: name the folder that holds"
@@ -270,9 +259,9 @@ def evaluate() -> None:
 
   job = pipeline.Job(
     checkpoint=source,
-    dataset=_DATASET.value,
-    data_dir=_DATA_DIR.value,
-    download=_DOWNLOAD.value,
+    dataset=images.DATASET.value,
+    data_dir=images.DATA_DIR.value,
+    download=images.DOWNLOAD.value,
     settings=settings,
   ).resolved()  # here and now: workers may not find the same
   predictor = job.predictor

@@ -24,16 +24,19 @@ from typing import Any
 from absl import flags
 from absl import logging
 
-from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.child import sizes
 from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import images
+from ghn_tf.programs import outputs
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 
 _PREDICTED = "predicted"
 _HE = "he"
+
+flags.adopt_module_key_flags(images)
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
@@ -73,19 +76,6 @@ _PATIENCE = flags.DEFINE_integer(
   lower_bound=1,
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.", lower_bound=0)
-_DATASET = flags.DEFINE_string(
-  "dataset",
-  None,
-  f"Images to train on: {data.SAMPLE} or a name in TensorFlow Datasets. By"
-  f" default those of the hypernetwork, or {data.SAMPLE} where these are"
-  " CIFAR-10 and not in --data_dir.",
-)
-_DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
-)
-_DOWNLOAD = flags.DEFINE_bool(
-  "download", False, "Whether a data set that is missing may be downloaded."
-)
 _OUTPUT = flags.DEFINE_string(
   "output", None, "File to write, ending in .keras.", required=True
 )
@@ -101,14 +91,12 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
     ValueError: one is what --target or --start names.
     OSError: one cannot be written, or exists without --overwrite.
   """
-  output = pathlib.Path(_OUTPUT.value)
-  if output.suffix != ".keras":
-    raise ValueError(f"--output must end in .keras, got {str(output)!r}.")
-  sidecar = output.with_suffix(".finetuning.json")
-  for path in (output, sidecar):
-    targets.check_output(path, _TARGET.value or "", _START.value)
-    files.check_writable(path, overwrite=_OVERWRITE.value)
-  return output, sidecar
+  return outputs.with_description(
+    _OUTPUT.value,
+    (".keras", ".finetuning.json"),
+    (_TARGET.value or "", _START.value),
+    overwrite=_OVERWRITE.value,
+  )
 
 
 def _check_start() -> None:
@@ -161,6 +149,7 @@ def finetune() -> None:
   program.import_silently("tensorflow")
   from ghn_tf import finetuning
   from ghn_tf import predictor as predictor_lib
+  from ghn_tf import preparation
   from ghn_tf.child import accuracy
 
   config = finetuning.Config(
@@ -174,19 +163,17 @@ def finetune() -> None:
   )
   predictor = predictor_lib.load(path)
   dataset = predictor.load_data(
-    _DATASET.value, _DATA_DIR.value, download=_DOWNLOAD.value
+    images.DATASET.value, images.DATA_DIR.value, download=images.DOWNLOAD.value
   )
 
-  images, labels = predictor.normalize(dataset.test.images), dataset.test.labels
-
   def top1(child: predictor_lib.Child) -> float:
-    test = (
-      (images[part], labels[part])
-      for first in range(0, len(labels), sizes.BATCH_SIZE)
-      for part in [slice(first, first + sizes.BATCH_SIZE)]
-    )
+    test = dataset.test
     return accuracy.top1(
-      child.architecture, child.params, test, child.recipe, training=False
+      child.architecture,
+      child.params,
+      preparation.batches(test.images, test.labels, predictor.normalize),
+      child.recipe,
+      training=False,
     )
 
   start = _child(predictor, dataset.train.images)

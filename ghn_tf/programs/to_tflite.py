@@ -17,7 +17,6 @@ from typing import Any
 from absl import flags
 from absl import logging
 
-from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.arch import variants
@@ -25,9 +24,13 @@ from ghn_tf.child import sizes
 from ghn_tf.edge import emulation
 from ghn_tf.edge import report as report_lib
 from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import images
+from ghn_tf.programs import outputs
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
+
+flags.adopt_module_key_flags(images)
 
 _CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
@@ -58,13 +61,6 @@ _OUTPUT = flags.DEFINE_string(
 _OVERWRITE = flags.DEFINE_bool(
   "overwrite", False, "Whether to replace an output that exists."
 )
-_DATASET = flags.DEFINE_string(
-  "dataset",
-  None,
-  "Images to calibrate on (training split) and to measure accuracy on (test"
-  f" split): {data.HELP}. By default those of training, or {data.SAMPLE} where"
-  " these are CIFAR-10 and not in --data_dir.",
-)
 _IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,
@@ -85,12 +81,6 @@ _HEAD_IMAGES = flags.DEFINE_integer(
   sizes.HEAD_IMAGES,
   "Number of training images to fit a classifier to.",
   lower_bound=2,
-)
-_DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Folder of TensorFlow Datasets; its own default if None."
-)
-_DOWNLOAD = flags.DEFINE_bool(
-  "download", False, "Whether a data set that is missing may be downloaded."
 )
 _CALIBRATION_IMAGES = flags.DEFINE_integer(
   "calibration_images",
@@ -122,14 +112,12 @@ def _outputs() -> tuple[pathlib.Path, pathlib.Path]:
     ValueError: one is what --target or --trained names.
     OSError: one cannot be written, or exists without --overwrite.
   """
-  output = pathlib.Path(_OUTPUT.value)
-  if output.suffix != ".tflite":
-    raise ValueError(f"--output must end in .tflite, got {str(output)!r}.")
-  sidecar = output.with_suffix(".json")
-  for path in (output, sidecar):
-    targets.check_output(path, _TARGET.value or _TRAINED.value)
-    files.check_writable(path, overwrite=_OVERWRITE.value)
-  return output, sidecar
+  return outputs.with_description(
+    _OUTPUT.value,
+    (".tflite", ".json"),
+    (_TARGET.value or _TRAINED.value,),
+    overwrite=_OVERWRITE.value,
+  )
 
 
 def _check_source() -> None:
@@ -243,9 +231,9 @@ def to_tflite() -> None:
     predictor.check_network(architecture, head)
     shape, num_classes = architecture.input_shape, architecture.num_classes
   dataset = predictor.load_data(
-    _DATASET.value,
-    _DATA_DIR.value,
-    download=_DOWNLOAD.value,
+    images.DATASET.value,
+    images.DATA_DIR.value,
+    download=images.DOWNLOAD.value,
     shape=shape,
     num_classes=num_classes,
   )

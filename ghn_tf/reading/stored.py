@@ -27,6 +27,18 @@ _SAVED_MODEL = "saved_model.pb"
 # Of a configuration: in memory JSON can take 50 times its length. Of the
 # networks of keras.applications the longest has a tenth of it.
 _MAX_CONFIG_BYTES = 1 << 24
+# What zipfile raises for damaged files.
+DAMAGES = (
+  EOFError,
+  NotImplementedError,
+  OSError,
+  OverflowError,
+  RuntimeError,
+  ValueError,
+  struct.error,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
@@ -142,18 +154,7 @@ def _of_zip(file: BinaryIO) -> bytes:
     raise records.ReadingError(
       "it has no config.json, as .keras files do", "save the model again"
     ) from error
-  # What zipfile raises for damaged files.
-  except (
-    EOFError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-  ) as error:
+  except DAMAGES as error:
     raise records.ReadingError(
       f"it is damaged: {error!s:.200}", "save the model again"
     ) from error

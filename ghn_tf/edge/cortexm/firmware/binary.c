@@ -46,86 +46,69 @@ void add(const sum *s) {
 
 #endif  // __ARM_FEATURE_MVE
 
+// Gives what an operator with these parameters makes of two codes.
+typedef int32_t pairwise(const void *parameters, int32_t x, int32_t y);
+
+INLINE void for_each_pair(const broadcast *b, pairwise *code_of,
+                          const void *parameters) {
+  int8_t *output = b->output;
+  for (int32_t o = 0; o < b->outer; ++o) {
+    const int8_t *first = b->first + o * b->first_outer;
+    const int8_t *second = b->second + o * b->second_outer;
+    for (int32_t i = 0; i < b->inner; ++i) {
+      *output++ = (int8_t)code_of(parameters, *first, *second);
+      first += b->first_inner;
+      second += b->second_inner;
+    }
+  }
+}
+
+INLINE int32_t combined(const void *parameters, int32_t first, int32_t second) {
+  const combination *d = parameters;
+  const int32_t x = rescale_small((first - d->zero[0]) * (1 << d->left[0]),
+                                  d->multiplier[0], d->shift[0], 0);
+  const int32_t y = rescale_small((second - d->zero[1]) * (1 << d->left[1]),
+                                  d->multiplier[1], d->shift[1], 0);
+  const int32_t code = rescale_small(x + d->sign * y, d->multiplier[2],
+                                     d->shift[2], 0) + d->zero[2];
+  return clamp(code, d->low, d->high);
+}
+
 void combine(const combination *d) {
-  const broadcast *b = &d->operands;
-  int8_t *output = b->output;
-  for (int32_t o = 0; o < b->outer; ++o) {
-    const int8_t *first = b->first + o * b->first_outer;
-    const int8_t *second = b->second + o * b->second_outer;
-    for (int32_t i = 0; i < b->inner; ++i) {
-      const int32_t x = rescale_small((*first - d->zero[0]) * (1 << d->left[0]),
-                                      d->multiplier[0], d->shift[0], 0);
-      const int32_t y =
-          rescale_small((*second - d->zero[1]) * (1 << d->left[1]),
-                        d->multiplier[1], d->shift[1], 0);
-      const int32_t code = rescale_small(
-          x + d->sign * y, d->multiplier[2], d->shift[2], 0) + d->zero[2];
-      *output++ = (int8_t)clamp(code, d->low, d->high);
-      first += b->first_inner;
-      second += b->second_inner;
-    }
-  }
+  for_each_pair(&d->operands, combined, d);
 }
 
-void multiply(const product *p) {
-  const broadcast *b = &p->operands;
-  const int32_t zero1 = p->zero[0], zero2 = p->zero[1], zero = p->zero[2];
-  int8_t *output = b->output;
-  for (int32_t o = 0; o < b->outer; ++o) {
-    const int8_t *first = b->first + o * b->first_outer;
-    const int8_t *second = b->second + o * b->second_outer;
-    for (int32_t i = 0; i < b->inner; ++i) {
-      const int32_t value = (*first - zero1) * (*second - zero2);
-      const int32_t scaled = rescale(value, p->multiplier, p->shift);
-      *output++ = (int8_t)clamp(scaled + zero, p->low, p->high);
-      first += b->first_inner;
-      second += b->second_inner;
-    }
-  }
+INLINE int32_t multiplied(const void *parameters, int32_t x, int32_t y) {
+  const product *p = parameters;
+  const int32_t value = (x - p->zero[0]) * (y - p->zero[1]);
+  const int32_t scaled = rescale(value, p->multiplier, p->shift);
+  return clamp(scaled + p->zero[2], p->low, p->high);
 }
 
-void take_maximum(const broadcast *b) {
-  int8_t *output = b->output;
-  for (int32_t o = 0; o < b->outer; ++o) {
-    const int8_t *first = b->first + o * b->first_outer;
-    const int8_t *second = b->second + o * b->second_outer;
-    for (int32_t i = 0; i < b->inner; ++i) {
-      *output++ = *first > *second ? *first : *second;
-      first += b->first_inner;
-      second += b->second_inner;
-    }
-  }
+void multiply(const product *p) { for_each_pair(&p->operands, multiplied, p); }
+
+INLINE int32_t greater(const void *parameters, int32_t x, int32_t y) {
+  (void)parameters;
+  return x > y ? x : y;
 }
 
-void take_minimum(const broadcast *b) {
-  int8_t *output = b->output;
-  for (int32_t o = 0; o < b->outer; ++o) {
-    const int8_t *first = b->first + o * b->first_outer;
-    const int8_t *second = b->second + o * b->second_outer;
-    for (int32_t i = 0; i < b->inner; ++i) {
-      *output++ = *first < *second ? *first : *second;
-      first += b->first_inner;
-      second += b->second_inner;
-    }
-  }
+void take_maximum(const broadcast *b) { for_each_pair(b, greater, 0); }
+
+INLINE int32_t less(const void *parameters, int32_t x, int32_t y) {
+  (void)parameters;
+  return x < y ? x : y;
 }
 
-void slope(const sloped *s) {
-  const broadcast *b = &s->operands;
-  const int32_t zero1 = s->zero[0], zero2 = s->zero[1], zero = s->zero[2];
-  int8_t *output = b->output;
-  for (int32_t o = 0; o < b->outer; ++o) {
-    const int8_t *first = b->first + o * b->first_outer;
-    const int8_t *second = b->second + o * b->second_outer;
-    for (int32_t i = 0; i < b->inner; ++i) {
-      const int32_t value = *first - zero1;
-      const int32_t scaled =
-          value >= 0 ? rescale(value, s->multiplier[0], s->shift[0])
-                     : rescale(value * (*second - zero2), s->multiplier[1],
-                               s->shift[1]);
-      *output++ = (int8_t)clamp(scaled + zero, INT8_MIN, INT8_MAX);
-      first += b->first_inner;
-      second += b->second_inner;
-    }
-  }
+void take_minimum(const broadcast *b) { for_each_pair(b, less, 0); }
+
+INLINE int32_t bent(const void *parameters, int32_t x, int32_t y) {
+  const sloped *s = parameters;
+  const int32_t value = x - s->zero[0];
+  const int32_t scaled =
+      value >= 0 ? rescale(value, s->multiplier[0], s->shift[0])
+                 : rescale(value * (y - s->zero[1]), s->multiplier[1],
+                           s->shift[1]);
+  return clamp(scaled + s->zero[2], INT8_MIN, INT8_MAX);
 }
+
+void slope(const sloped *s) { for_each_pair(&s->operands, bent, s); }
