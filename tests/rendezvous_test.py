@@ -48,7 +48,8 @@ class RendezvousTest(parameterized.TestCase):
     message = f"did not come: {self.addresses[2]}. Start all"
     # Of a busy machine nobody knows how long worker 1 takes to come.
     for seconds in (1, 4, 16, 64):
-      zero, one = (self._wait(index, seconds) for index in (0, 1))
+      # Worker 1 stays longer: if it left first, it would be missing, too.
+      zero, one = self._wait(0, seconds), self._wait(1, seconds + 2)
       told = str(zero.exception())
       self.assertIsInstance(zero.exception(), TimeoutError)
       with self.assertRaisesRegex(
