@@ -23,6 +23,7 @@ from packaging import specifiers
 from packaging import utils
 
 import ghn_tf
+from tests import api_page
 from tests import programs
 from tests import reference_data
 
@@ -201,25 +202,18 @@ class RequirementsTest(absltest.TestCase):
     self.assertCountEqual(names, set(names))
 
 
-def _public_names() -> list[str]:
-  (block,) = re.findall(
-    r"^Public names.*?:\n((?:  \S+\n)+)", ghn_tf.__doc__, re.M | re.DOTALL
-  )
-  return block.split()
-
-
 def _resolve(name: str) -> Any:
   module, _, attribute = name.rpartition(".")
   return getattr(importlib.import_module(f"ghn_tf.{module}"), attribute)
 
 
 class PublicNamesTest(parameterized.TestCase):
-  @parameterized.parameters(*_public_names())
+  @parameterized.parameters(*api_page.names())
   def test_is_there_and_documented(self, name: str):
     self.assertNotEmpty(_resolve(name).__doc__)
 
   def test_are_sorted(self):
-    names = _public_names()
+    names = api_page.names()
     self.assertEqual(names, sorted(names, key=str.lower))
 
   def test_those_that_the_readme_uses_are_public(self):
@@ -228,7 +222,7 @@ class PublicNamesTest(parameterized.TestCase):
     self.assertIn("predictor", modules)
     for module in modules:
       for used in re.findall(rf"\b{module}\.\w+(?=\()", readme):
-        self.assertIn(used, _public_names())
+        self.assertIn(used, api_page.names())
 
 
 class CheckoutTest(absltest.TestCase):
