@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Sequence
 import dataclasses
+import html
 
 from ghn_tf.arch import measures
 from ghn_tf.arch import spec
@@ -51,6 +52,10 @@ class Check:
       lines += ["", *_aligned([head, *(_figure(*row) for row in self.figures)])]
     lines += ["", *self.problems, self._verdict()]
     return "\n".join(lines)
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows."""
+    return f"<pre>{html.escape(str(self))}</pre>"
 
   def _verdict(self) -> str:
     refused = sum(finding.is_refused for finding in self.findings)

@@ -10,7 +10,7 @@ from matplotlib import image
 import numpy as np
 
 from ghn_tf.report import learning_curve
-from ghn_tf.report import pictures
+from ghn_tf.report import picture_files
 from ghn_tf.training import metrics
 from tests import programs
 
@@ -215,7 +215,7 @@ class ProgramTest(absltest.TestCase):
     # The file is the figure of both runs, in their order.
     expected = folder / "expected.png"
     curves = [learning_curve.read(run) for run in runs]
-    pictures.save(learning_curve.figure(curves), expected)
+    picture_files.save(learning_curve.figure(curves), expected)
     self.assertEqual(output.read_bytes(), expected.read_bytes())
 
   def test_a_run_that_is_not_there_is_one_line(self):

@@ -17,6 +17,7 @@ import numpy as np
 from ghn_tf.arch import ops
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
+from ghn_tf.report import picture_files
 from ghn_tf.report import pictures
 from ghn_tf.report import statistics
 from ghn_tf.spaces import space
@@ -273,7 +274,7 @@ class SaveTest(parameterized.TestCase):
 
   def test_png_has_the_pixels_of_the_figure(self):
     path = self.folder / "new" / "resnet8.png"
-    pictures.save(self.figure, path)
+    picture_files.save(self.figure, path)
     pixels = image.imread(path)
     width, height = self.figure.get_size_inches()
     self.assertAlmostEqual(
@@ -285,7 +286,7 @@ class SaveTest(parameterized.TestCase):
 
   def test_svg_keeps_nodes_and_edges_by_name(self):
     path = self.folder / "resnet8.svg"
-    pictures.save(self.figure, path)
+    picture_files.save(self.figure, path)
     ids = {e.get("id") for e in ElementTree.parse(path).iter()}
     self.assertContainsSubset({"node-0", "node-28", "edge-0-1"}, ids)
 
@@ -293,13 +294,13 @@ class SaveTest(parameterized.TestCase):
   def test_equal_figures_give_equal_files(self, suffix: str):
     paths = [self.folder / f"{i}{suffix}" for i in range(2)]
     for path in paths:
-      pictures.save(pictures.graph(_load("resnet8")), path)
+      picture_files.save(pictures.graph(_load("resnet8")), path)
     self.assertEqual(*(path.read_bytes() for path in paths))
 
   @parameterized.parameters("graph.pdf", "graph", "graph.PNG")
   def test_another_suffix_raises_and_writes_nothing(self, name: str):
     with self.assertRaisesRegex(ValueError, r'expected "\.png" or "\.svg"'):
-      pictures.save(self.figure, self.folder / name)
+      picture_files.save(self.figure, self.folder / name)
     self.assertEmpty(list(self.folder.iterdir()))
 
 

@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import functools
 import hashlib
+import importlib
 import math
 from typing import Any, NamedTuple
 
@@ -129,6 +130,12 @@ class Architecture:
         f" but {self.nodes[-1].name!r} gives {list(self.shapes[-1])}; add a"
         " global_avg_pool or flatten, and a dense node."
       )
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows."""
+    # Pictures stand above what they show; no other use of this loads them.
+    shown = importlib.import_module("ghn_tf.report.notebook")
+    return shown.architecture(self)
 
   @functools.cached_property
   def _facts(self) -> tuple["_Facts", ...]:

@@ -12,6 +12,7 @@ from absl import flags
 
 from ghn_tf import files
 from ghn_tf.programs import program
+from ghn_tf.report import picture_files
 
 _RUN = flags.DEFINE_multi_string(
   "run",
@@ -27,15 +28,14 @@ _OUTPUT = flags.DEFINE_string(
 def show() -> None:
   """Does what the flags ask for."""
   from ghn_tf.report import learning_curve
-  from ghn_tf.report import pictures
 
   if _OUTPUT.value:
-    pictures.file_format(_OUTPUT.value)
+    picture_files.file_format(_OUTPUT.value)
     files.check_writable(_OUTPUT.value)
   curves = learning_curve.read_all(_RUN.value)
   print(*map(learning_curve.table, curves), sep="\n\n")
   if _OUTPUT.value:
-    pictures.save(learning_curve.figure(curves), _OUTPUT.value)
+    picture_files.save(learning_curve.figure(curves), _OUTPUT.value)
     print(f"\nDrawn in {_OUTPUT.value}.")
 
 

@@ -48,6 +48,7 @@ from ghn_tf.convnets250k import dataset
 from ghn_tf.convnets250k import records
 from ghn_tf.programs import beam
 from ghn_tf.programs import program
+from ghn_tf.report import picture_files
 from ghn_tf.spaces import extent
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
@@ -306,7 +307,7 @@ def describe(collection: splits.Collection) -> None:
   print(statistics.table(measured))
   if _OUTPUT.value:
     figure = pictures.distributions(measured, _NAME.value or _SPACE.value)
-    pictures.save(figure, _OUTPUT.value)
+    picture_files.save(figure, _OUTPUT.value)
     print(f"\nDrawn in {_OUTPUT.value}.")
 
 
@@ -361,7 +362,7 @@ def draw(collection: splits.Collection) -> None:
   else:
     with program.importing():
       architecture = targets.load(_DRAW.value)
-  pictures.save(pictures.graph(architecture), _OUTPUT.value)
+  picture_files.save(pictures.graph(architecture), _OUTPUT.value)
   print(
     f"{architecture.name}: {len(architecture.nodes)} nodes,"
     f" {architecture.macs:,} multiply-accumulates,"
@@ -374,9 +375,7 @@ def make_architectures() -> int:
   _check_flags()
   collection = _collection()
   if _OUTPUT.value:
-    from ghn_tf.report import pictures
-
-    pictures.file_format(_OUTPUT.value)
+    picture_files.file_format(_OUTPUT.value)
     files.check_writable(_OUTPUT.value)
   if _CHECK.value:
     return check(collection)

@@ -3,13 +3,9 @@
 """Pictures of architectures: how a set is distributed, how one is wired."""
 
 from collections.abc import Mapping, Sequence
-import io
 import itertools
-import os
-import pathlib
 from typing import NamedTuple
 
-import matplotlib
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 from matplotlib import patches
@@ -17,7 +13,6 @@ from matplotlib import path as path_lib
 from matplotlib import ticker
 import numpy as np
 
-from ghn_tf import files
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.report import layered_layout
@@ -363,38 +358,3 @@ def _box(
     linewidth=0,
     zorder=2,
   )
-
-
-# --- Files -------------------------------------------------------------------
-
-_DPI = 150
-
-
-def file_format(path: str | os.PathLike[str]) -> str:
-  """Returns the format of a picture, "png" or "svg", by the suffix of its path.
-
-  Raises:
-    ValueError: the path has another suffix.
-  """
-  suffix = pathlib.Path(path).suffix
-  if suffix not in (".png", ".svg"):
-    raise ValueError(
-      f"Cannot write a picture to {os.fspath(path)!r}: its suffix is"
-      f' {suffix!r}, expected ".png" or ".svg".'
-    )
-  return suffix[1:]
-
-
-def save(figure: figure_lib.Figure, path: str | os.PathLike[str]) -> None:
-  """Writes a figure; equal figures give equal files. See `file_format`.
-
-  Raises:
-    OSError: the file cannot be written.
-  """
-  format_name = file_format(path)
-  content = io.BytesIO()
-  # By default an SVG holds the date and random names.
-  dateless = {"Date": None} if format_name == "svg" else None
-  with matplotlib.rc_context({"svg.hashsalt": "ghn_tf"}):
-    figure.savefig(content, format=format_name, dpi=_DPI, metadata=dateless)
-  files.write(path, content.getvalue())

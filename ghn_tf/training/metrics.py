@@ -8,7 +8,7 @@ import json
 import os
 
 import psutil
-import tqdm
+from tqdm import auto as tqdm
 
 from ghn_tf import files
 
@@ -77,7 +77,7 @@ def progress_bar(
 ) -> tqdm.tqdm:
   """Returns a bar with rate and, if the total is known, time left.
 
-  It is silent where no terminal is.
+  It is silent where neither a terminal nor a notebook is.
   """
   return tqdm.tqdm(
     total=total,
