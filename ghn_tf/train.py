@@ -14,6 +14,7 @@ from typing import Any
 
 from absl import flags
 
+from ghn_tf import data
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import program
 from ghn_tf.training import config as training_config
@@ -85,6 +86,7 @@ def train() -> int | None:
   # Before TensorFlow is imported, as wrong input should not wait for it.
   if not checkpoint.run_paths(_WORKDIR.value) and _INIT_CHECKPOINT.value:
     checkpoint.find(_INIT_CHECKPOINT.value)
+  data.check(config.dataset, _DATA_DIR.value, download=_DOWNLOAD.value)
 
   program.import_silently("tensorflow")
   from ghn_tf.training import run

@@ -239,6 +239,19 @@ class TfdsTest(parameterized.TestCase):
     folder = self.create_tempdir().full_path
     self.assertFalse(data.is_at_hand("tiny_images", folder))
 
+  def test_what_cannot_be_found_is_told_without_loading(self):
+    folder = self.create_tempdir().full_path
+    for name in (data.SAMPLE, os.path.dirname(__file__) + "/"):
+      data.check(name, folder)
+    data.check("tiny_images", self.data_dir)
+    data.check("cifar10", folder, download=True)
+    with self.assertRaisesRegex(FileNotFoundError, "'cifar10' is not prepared"):
+      data.check("cifar10", folder)
+    with self.assertRaisesRegex(FileNotFoundError, "no.npz"):
+      data.check(f"{folder}/no.npz")
+    with self.assertRaisesRegex(ValueError, "Unknown data set 'cifar11'"):
+      data.check("cifar11", folder, download=True)
+
   def test_a_set_without_classes_is_refused(self):
     with self.assertRaisesRegex(ValueError, "not image classification"):
       data.load("tiny_pairs", self.data_dir)

@@ -39,7 +39,7 @@ _TFMOT = "tensorflow_model_optimization"
 _ARCH = ("ghn_tf.arch", "ghn_tf.strict_json")
 # How .tflite files are laid out, for all that read them.
 _FORMAT = ("ghn_tf.flatbuffer", "ghn_tf.tflite_schema")
-_IMAGES = ("ghn_tf.image_checks", "ghn_tf.image_files")
+_IMAGES = (*("ghn_tf.image_checks", "ghn_tf.image_files", "ghn_tf.image_sets"),)
 _GROUND = (
   *_ARCH,
   *_FORMAT,
@@ -113,7 +113,7 @@ _LAYERS = {
   "ghn_tf.arch": Layer(_ARCH, ("numpy",)),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
   "ghn_tf.data": Layer(
-    _IMAGES, (*_TENSORFLOW, "tensorflow_datasets"), ("PIL",)
+    _IMAGES, ("numpy",), (*_TENSORFLOW, "PIL", "tensorflow_datasets")
   ),
   "ghn_tf.edge": Layer(
     (*_FORMAT, "ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
@@ -129,6 +129,9 @@ _LAYERS = {
   ),
   "ghn_tf.image_checks": Layer((), ("numpy",)),
   "ghn_tf.image_files": Layer((), ("PIL", *_TENSORFLOW)),
+  "ghn_tf.image_sets": Layer(
+    ("ghn_tf.image_files",), (*_TENSORFLOW, "tensorflow_datasets"), ("PIL",)
+  ),
   "ghn_tf.strict_json": Layer(),
   "ghn_tf.tflite_schema": Layer(("ghn_tf.flatbuffer",), (), ("numpy",)),
   # Which network is a user's model?

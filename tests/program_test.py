@@ -166,6 +166,25 @@ class FlagsTest(parameterized.TestCase):
       "no module named 'models.resmet'",
     ),
     (
+      "tools/finetune.py --target=models.resnet:resnet8 --dataset=cifar11"
+      " --output={folder}/a.keras",
+      "Unknown data set 'cifar11'",
+    ),
+    (
+      "tools/evaluate.py --checkpoint=quickstart --dataset={folder}/no/",
+      "Unknown data set '{folder}/no/'",
+    ),
+    (
+      "-m ghn_tf.train --workdir={folder}/run --dataset=cifar10"
+      " --data_dir={folder}/no",
+      "Data set 'cifar10' is not prepared in {folder}/no",
+    ),
+    (
+      "tools/to_tflite.py --checkpoint=quickstart --output={folder}/a.tflite"
+      " --target={folder}/no.json --dataset=no.npz",
+      "No such file or directory: 'no.npz'",
+    ),
+    (
       "tools/to_tflite.py --checkpoint=quickstart --output={folder}/a.tflite"
       " --target={folder}/no.json",
       "Target '{folder}/no.json': .*No such file",

@@ -245,6 +245,7 @@ def evaluate() -> None:
     targets.check_output(_OUTPUT.value, *_TARGET.value)
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
+  images.check()
   source = _CHECKPOINT.value
   path, _, _ = checkpoint.find(source)
   if os.path.isdir(source):

@@ -144,6 +144,7 @@ def finetune() -> None:
   _check_start()
   output, sidecar = _outputs()
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
+  images.check()
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
 
   program.import_silently("tensorflow")

@@ -19,3 +19,14 @@ DATA_DIR = flags.DEFINE_string(
 DOWNLOAD = flags.DEFINE_bool(
   "download", False, "Whether a data set that is missing may be downloaded."
 )
+
+
+def check() -> None:
+  """Raises what is wrong with --dataset before TensorFlow is imported.
+
+  Raises:
+    FileNotFoundError: the set is not in --data_dir, without --download.
+    ValueError: an unknown set.
+  """
+  if DATASET.value:
+    data.check(DATASET.value, DATA_DIR.value, download=DOWNLOAD.value)

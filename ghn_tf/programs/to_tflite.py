@@ -208,6 +208,7 @@ def to_tflite() -> None:
   names = emulation.targets(_EMULATE.value) if _EMULATE.value else []
   output, sidecar = _outputs()
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
+  images.check()
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
   architecture, changes = None, []
   if _TARGET.value:
