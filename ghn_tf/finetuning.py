@@ -8,15 +8,20 @@ model that `Child.to_keras` gives: from predicted params, or from random ones.
 
 from collections.abc import Iterator
 import dataclasses
+import json
 import os
+import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
+from ghn_tf import files
 from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
+from ghn_tf import preparation
 from ghn_tf.child import keras_trained
 from ghn_tf.child import network
 from ghn_tf.child import sizes
@@ -44,6 +49,7 @@ class Config:
       which without it would get equal gradients and stay copies.
     patience: epochs without a better validation accuracy until it ends, with
       the weights of the best; None for all epochs.
+    flip: whether half of the images are flipped, which of digits makes others.
     seed: of the noise, of the order of images and of how they are cropped and
       flipped.
 
@@ -60,6 +66,7 @@ class Config:
   batch_size: int = sizes.BATCH_SIZE
   jitter: float = 0.02
   patience: int | None = None
+  flip: bool = True
   seed: int = 0
 
   def __post_init__(self):
@@ -79,14 +86,29 @@ class Config:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Finetuned:
+  """A network that was trained on, and how it learned.
+
+  Attributes:
+    child: with what was learned, calibrated again.
+    history: for the start and each epoch the accuracy on validation images, by
+      the statistics that training keeps, and the loss and accuracy on those of
+      training: {"epoch": 1, "validation": 0.5, "loss": 1.4, "accuracy": 0.48}.
+  """
+
+  child: predictor_lib.Child
+  history: tuple[dict[str, Any], ...]
+
+
 def finetune(
   predictor: predictor_lib.Predictor,
   child: predictor_lib.Child,
   dataset: data.Dataset,
   config: Config,
   workdir: str | os.PathLike[str] | None = None,
-) -> predictor_lib.Child:
-  """Returns a child whose params were trained on, and calibrated again.
+) -> Finetuned:
+  """Trains the params of a child on.
 
   Args:
     predictor: that made the child, which says how images are normalized.
@@ -120,7 +142,7 @@ def finetune(
     # Keras asks for them when training begins: the bar knows where.
     for number in range(bar.done, steps * config.epochs):
       images, labels = image_batches.augmented(
-        split, config.seed, number, config.batch_size
+        split, config.seed, number, config.batch_size, flip=config.flip
       )
       yield predictor.normalize(images), labels
 
@@ -133,17 +155,29 @@ def finetune(
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
   )
-  shape = (config.batch_size, *dataset.image_shape)
+  shape = (None, *dataset.image_shape)
   signature = tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int32)
+  held_out = dataset.validation
+  validation = tf.data.Dataset.from_generator(
+    lambda: preparation.batches(
+      held_out.images, held_out.labels, predictor.normalize
+    ),
+    output_signature=signature,
+  )
+  history = _History(workdir)
+  if not history.rows:
+    _, top1 = model.evaluate(validation, verbose=0)
+    history.add({"epoch": 0, "validation": top1})
   model.fit(
     tf.data.Dataset.from_generator(
       batches, output_signature=signature
     ).prefetch(2),
     epochs=config.epochs,
     steps_per_epoch=steps,
-    validation_data=_validation(predictor, dataset, config),
-    # Last the bar, as it asks what the others have restored.
-    callbacks=[*_callbacks(config, workdir), bar],
+    validation_data=validation,
+    # The history is kept before the weights, whose epoch begins again if that
+    # is all. Last the bar, as it asks what the others have restored.
+    callbacks=[history, *_callbacks(config, workdir), bar],
     verbose=0,
   )
   trained = predictor.child(
@@ -152,7 +186,9 @@ def finetune(
     calibration_images=split.images[: sizes.CALIBRATION_IMAGES],
     params=keras_trained.parts(model).params,
   )
-  return dataclasses.replace(trained, model=child.model)
+  return Finetuned(
+    dataclasses.replace(trained, model=child.model), tuple(history.rows)
+  )
 
 
 def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
@@ -188,15 +224,6 @@ def _jittered(params: network.Params, config: Config) -> network.Params:
   return result
 
 
-def _validation(
-  predictor: predictor_lib.Predictor, dataset: data.Dataset, config: Config
-) -> tuple[np.ndarray, np.ndarray] | None:
-  if config.patience is None:
-    return None
-  split = dataset.validation
-  return predictor.normalize(split.images), split.labels
-
-
 def _callbacks(
   config: Config, workdir: str | os.PathLike[str] | None
 ) -> list[keras.callbacks.Callback]:
@@ -216,6 +243,38 @@ def _callbacks(
       keras.callbacks.TensorBoard(os.path.join(workdir, "tensorboard")),
     ]
   return callbacks
+
+
+class _History(keras.callbacks.Callback):
+  """Keeps how a network learns, in a file if there is a folder for it.
+
+  Attributes:
+    rows: as `Finetuned.history`.
+  """
+
+  def __init__(self, workdir: str | os.PathLike[str] | None):
+    super().__init__()
+    self.rows: list[dict[str, Any]] = []
+    self._path = None
+    if workdir is not None:
+      self._path = pathlib.Path(workdir) / "history.json"
+      if self._path.exists():
+        self.rows = json.loads(self._path.read_text())
+
+  def add(self, row: dict[str, Any]) -> None:
+    """Adds a row, in place of those of its epoch and later ones."""
+    self.rows = [*self.rows[: row["epoch"]], row]
+    if self._path:
+      files.write(self._path, json.dumps(self.rows, indent=2) + "\n")
+
+  def on_epoch_end(self, epoch, logs=None):
+    self.add(
+      {
+        "epoch": epoch + 1,
+        "validation": logs["val_accuracy"],
+        **{name: logs[name] for name in ("loss", "accuracy")},
+      }
+    )
 
 
 class _Bar(keras.callbacks.Callback):

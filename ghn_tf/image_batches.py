@@ -29,7 +29,12 @@ def training(
 
 
 def augmented(
-  split: data.Split, seed: int, number: int, batch_size: int
+  split: data.Split,
+  seed: int,
+  number: int,
+  batch_size: int,
+  *,
+  flip: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns an augmented batch, a pure function of its number.
 
@@ -42,6 +47,7 @@ def augmented(
     seed: seed of order and augmentation.
     number: of the batch, from 0.
     batch_size: number of images B.
+    flip: whether images are flipped.
 
   Returns:
     Images [B, H, W, C], uint8, and labels [B], int32.
@@ -54,7 +60,8 @@ def augmented(
     order = _permutation(seed, int(epoch), len(split))
     indices[chosen] = order[offsets[chosen]]
   generator = np.random.default_rng([seed, 1, number])
-  return _augment(split.images[indices], generator), split.labels[indices]
+  images = _augment(split.images[indices], generator, flip)
+  return images, split.labels[indices]
 
 
 def evaluation(
@@ -85,7 +92,9 @@ def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
   return np.random.default_rng([seed, 0, epoch]).permutation(size)
 
 
-def _augment(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _augment(
+  images: np.ndarray, generator: np.random.Generator, flip: bool
+) -> np.ndarray:
   """Pads with black, crops and flips: uint8 [B, H, W, C], the same shape."""
   batch, height, width, channels = images.shape
   p = _CROP_PADDING
@@ -94,10 +103,10 @@ def _augment(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
   )
   padded[:, p:-p, p:-p] = images
   top, left = generator.integers(0, 2 * p + 1, (2, batch, 1))
-  flip = generator.random((batch, 1)) < 0.5
+  flipped = generator.random((batch, 1)) < 0.5 * flip
   rows = top + np.arange(height)
   columns = left + np.arange(width)
-  columns = np.where(flip, columns[:, ::-1], columns)
+  columns = np.where(flipped, columns[:, ::-1], columns)
   return padded[
     np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]
   ]

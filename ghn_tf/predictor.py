@@ -249,10 +249,9 @@ class Predictor:
       calibration_images: some hundreds of those that the network will meet,
         as `normalize` takes them; by default images of the embedded CIFAR-10
         sample for a hypernetwork that was trained on CIFAR-10.
-      params: to calibrate in place of predicted ones.
-      head: "predict" for the predicted classifier; "fit" for the one that
-        suits labelled images best, in closed form (`child.head`), which may
-        have any number of classes.
+      params: to calibrate in place of predicted ones; of any classes.
+      head: "predict" for the predicted classifier; "fit" for the one, of any
+        classes, that suits labelled images best, in closed form (`child.head`).
       images: to fit the classifier to, some thousands, as `normalize` takes
         them; the first of them calibrate if no others are given.
       labels: their classes, integers [n].
@@ -276,7 +275,8 @@ class Predictor:
     architecture = read.architecture
     for change in read.changes:
       logging.info("%s: %s", architecture.name, change)
-    self.check_network(architecture, head)
+    if params is None or head == FIT:  # other classifiers are of any classes
+      self.check_network(architecture, head)
     if not isinstance(recipe, recipe_lib.Recipe):
       recipe = recipe_lib.get(recipe)
     grids.of(architecture, recipe)  # which checks the recipe

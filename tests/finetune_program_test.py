@@ -4,9 +4,13 @@
 
 import json
 import os
+import pathlib
+from typing import Any
 
 from absl.testing import absltest
+from PIL import Image
 
+from ghn_tf import data
 from ghn_tf.edge import tflite
 from tests import programs
 
@@ -41,26 +45,34 @@ class FinetuneTest(absltest.TestCase):
     super().setUp()
     self.folder = self.create_tempdir().full_path
     self.target = os.path.join(self.folder, "small.json")
-    with open(self.target, "w") as file:
-      json.dump(_NETWORK, file)
+    self._write_target(_NETWORK)
     self.output = os.path.join(self.folder, "model.keras")
 
-  def _run(self, program: str, *flags: str) -> str:
+  def _write_target(self, network: dict[str, Any]) -> None:
+    with open(self.target, "w") as file:
+      json.dump(network, file)
+
+  def _run(self, program: str, *flags: str, dataset: str = data.SAMPLE) -> str:
     """Runs a program and returns what it writes on standard error."""
     done = programs.run_python(
-      program, "--checkpoint=quickstart", "--dataset=cifar10_sample", *flags
+      program, "--checkpoint=quickstart", f"--dataset={dataset}", *flags
     )
     lines = programs.foreign_lines(done.stderr)
     self.assertEmpty([line for line in lines if ": error: " not in line])
     return done.stderr
 
-  def _finetune(self, *flags: str) -> str:
-    return self._run("tools/finetune.py", f"--output={self.output}", *flags)
+  def _finetune(self, *flags: str, **kwargs: str) -> str:
+    return self._run(
+      "tools/finetune.py", f"--output={self.output}", *flags, **kwargs
+    )
+
+  def _describe(self, name: str) -> dict[str, Any]:
+    with open(os.path.join(self.folder, name)) as file:
+      return json.load(file)
 
   def test_a_model_is_trained_and_becomes_a_file(self):
     self._finetune(f"--target={self.target}", "--recipe=w4a4", "--epochs=2")
-    with open(os.path.join(self.folder, "model.finetuning.json")) as file:
-      told = json.load(file)
+    told = self._describe("model.finetuning.json")
     self.assertEqual(told["recipe"], "w4a4")
     self.assertEqual(told["config"]["epochs"], 2)
     self.assertNotIn("model.training", os.listdir(self.folder))
@@ -70,8 +82,7 @@ class FinetuneTest(absltest.TestCase):
       f"--trained={self.output}",
       f"--output={file_path}",
     )
-    with open(os.path.join(self.folder, "model.json")) as file:
-      description = json.load(file)
+    description = self._describe("model.json")
     self.assertEqual(description["recipe"]["name"], "w4a4")
     # The file has the accuracy of the model, but for rare roundings: one image
     # of 500 is 0.2 points.
@@ -81,12 +92,58 @@ class FinetuneTest(absltest.TestCase):
     with open(file_path, "rb") as file:
       tflite.Interpreter(file.read())
 
+  def test_pngs_in_folders_of_classes_of_another_size_and_number(self):
+    sample = data.load(data.SAMPLE)
+    images = os.path.join(self.folder, "images")
+    for part in ("train", "test"):
+      split = getattr(sample, part)
+      for label in range(4):
+        folder = pathlib.Path(images, part, f"class {label}")
+        folder.mkdir(parents=True)
+        chosen = split.images[split.labels == label][:50]
+        for i, image in enumerate(chosen):
+          Image.fromarray(image).save(folder / f"{i}.png")
+    *nodes, last = _NETWORK["nodes"]
+    nodes = [*nodes, {**last, "filters": 4}]
+    self._write_target({**_NETWORK, "nodes": nodes})
+    told = self._finetune(
+      f"--target={self.target}",
+      "--recipe=float",
+      "--image_size=24",
+      "--epochs=1",
+      dataset=images,
+    )
+    self.assertIn("has 4 classes, the hypernetwork 10: its", told)
+    trained = self._describe("model.finetuning.json")
+    self.assertEqual(trained["accuracy"]["num_images"], 200)
+    self.assertEqual([row["epoch"] for row in trained["history"]], [0, 1])
+    # Of four classes; the fitted head is better than chance before training.
+    self.assertGreater(trained["accuracy"]["before"], 0.3)
+    self._run(
+      "tools/to_tflite.py",
+      f"--trained={self.output}",
+      f"--output={self.folder}/model.tflite",
+      dataset=images,
+    )
+    file = self._describe("model.json")
+    self.assertEqual(file["recipe"]["name"], "w8a8")
+    self.assertEqual(file["input"]["shape"], [1, 24, 24, 3])
+    self.assertEqual(file["output"]["shape"], [1, 4])
+    # One image of 200 is half a point; eight bits move few.
+    self.assertAlmostEqual(
+      file["accuracy"]["top1"], trained["accuracy"]["after"], delta=0.03
+    )
+
   def test_wrong_flags_are_named(self):
     for flags, message in (
       ((), "Give either --target"),
       (("--start=warm", f"--target={self.target}"), "got 'warm'"),
       ((f"--target={self.target}", "--recipe=w9a9"), "recipe 'w9a9'"),
       ((f"--start={self.target}.keras",), "No such file"),
+      (
+        ("--start=model.keras", "--image_size=24"),
+        "leave --image_size=24 out",
+      ),
     ):
       with self.subTest(flags):
         self.assertIn(message, self._finetune(*flags))

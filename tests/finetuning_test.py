@@ -41,7 +41,11 @@ class FinetuneTest(parameterized.TestCase):
   def test_random_params_learn_what_they_are_trained_on(self, recipe):
     start = self._child(recipe)
     config = finetuning.Config(epochs=4, batch_size=32)
-    end = finetuning.finetune(self.predictor, start, self.dataset, config)
+    done = finetuning.finetune(self.predictor, start, self.dataset, config)
+    end = done.child
+    self.assertEqual([row["epoch"] for row in done.history], [*range(5)])
+    self.assertLess(done.history[-1]["loss"], done.history[1]["loss"])
+    self.assertGreater(done.history[-1]["validation"], 0.15)
     self.assertEqual(end.recipe, start.recipe)
     self.assertCountEqual(end.params, start.params)
     # Chance is 10 %; 112 steps are few.
@@ -52,7 +56,7 @@ class FinetuneTest(parameterized.TestCase):
     config = finetuning.Config(epochs=1)
     child = finetuning.finetune(
       self.predictor, self._child("w4a8"), self.dataset, config
-    )
+    ).child
     images = self.predictor.normalize(self.dataset.test.images[:64])
     interpreter = tflite.Interpreter(child.to_tflite())
     codes = interpreter.run(images).astype(float)
@@ -69,11 +73,11 @@ class FinetuneTest(parameterized.TestCase):
     batches = image_batches.augmented
     seen = []
 
-    def until_killed(split, seed, number, size):
+    def until_killed(split, seed, number, size, flip):
       seen.append(number)
       if number == 20:  # of 28, 14 an epoch
         raise RuntimeError("killed")
-      return batches(split, seed, number, size)
+      return batches(split, seed, number, size, flip=flip)
 
     with (
       mock.patch.object(image_batches, "augmented", until_killed),
@@ -85,10 +89,11 @@ class FinetuneTest(parameterized.TestCase):
         self.predictor, start, self.dataset, config, workdir
       )
     self.assertEqual(again.call_args_list[0].args[2], 14)
+    self.assertEqual(resumed.history, unbroken.history)
     for spec in self.network.param_specs:
       # The same numbers by the same kernels.
       np.testing.assert_array_equal(
-        resumed.params[spec.name], unbroken.params[spec.name]
+        resumed.child.params[spec.name], unbroken.child.params[spec.name]
       )
 
   def test_copies_of_filters_part(self):
@@ -107,7 +112,7 @@ class FinetuneTest(parameterized.TestCase):
   def test_a_rate_of_almost_nothing_changes_almost_nothing(self):
     start = self.predictor.child(self.network, "float")
     config = finetuning.Config(epochs=1, learning_rate=1e-12, jitter=0)
-    end = finetuning.finetune(self.predictor, start, self.dataset, config)
+    end = finetuning.finetune(self.predictor, start, self.dataset, config).child
     for spec in self.network.param_specs:
       np.testing.assert_allclose(
         end.params[spec.name], start.params[spec.name], 1e-6, 1e-7

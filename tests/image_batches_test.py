@@ -53,6 +53,15 @@ class TrainingBatchTest(parameterized.TestCase):
     self.assertLen({left for _, left, _ in seen}, 9)
     self.assertLen({flip for _, _, flip in seen}, 2)
 
+  def test_images_are_not_flipped_where_that_makes_others(self):
+    dataset = numbered_images.make(3, size=5)
+    for number in range(10):
+      images, labels = image_batches.augmented(
+        dataset.train, 0, number, 3, flip=False
+      )
+      for image, label in zip(dataset.normalize(images), labels, strict=True):
+        self.assertFalse(self._find(dataset, image, label)[2])
+
   def _find(self, dataset, image, label):
     padded = np.pad(dataset.train.images[label], [(4, 4), (4, 4), (0, 0)])
     for top in range(9):

@@ -40,6 +40,7 @@ _ARCH = ("ghn_tf.arch", "ghn_tf.strict_json")
 # How .tflite files are laid out, for all that read them.
 _FORMAT = ("ghn_tf.flatbuffer", "ghn_tf.tflite_schema")
 _IMAGES = (*("ghn_tf.image_checks", "ghn_tf.image_files", "ghn_tf.image_sets"),)
+_IMAGES_WITH = (*_TENSORFLOW, "PIL", "tensorflow_datasets")
 _GROUND = (
   *_ARCH,
   *_FORMAT,
@@ -97,7 +98,9 @@ _PREDICTING = (
   *("ghn_tf.preparation", "ghn_tf.training"),
 )
 # What programs share.
-_FLAGS = ("ghn_tf.programs.images", "ghn_tf.programs.outputs")
+_FLAGS = tuple(
+  f"ghn_tf.programs.{name}" for name in ("child", "images", "outputs")
+)
 
 # Keras models of children, and back.
 _KERAS_MODELS = Layer(
@@ -112,9 +115,7 @@ _LAYERS = {
   # What is a network? Files, small tensors, images. What does a file cost?
   "ghn_tf.arch": Layer(_ARCH, ("numpy",)),
   "ghn_tf.constants": Layer((), ("tensorflow",)),
-  "ghn_tf.data": Layer(
-    _IMAGES, ("numpy",), (*_TENSORFLOW, "PIL", "tensorflow_datasets")
-  ),
+  "ghn_tf.data": Layer(_IMAGES, ("numpy",), _IMAGES_WITH),
   "ghn_tf.edge": Layer(
     (*_FORMAT, "ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
     + ("ghn_tf.quant.recipe",),
@@ -123,15 +124,11 @@ _LAYERS = {
   "ghn_tf.files": Layer(),
   "ghn_tf.flatbuffer": Layer((), ("numpy",)),
   "ghn_tf.image_batches": Layer(
-    ("ghn_tf.data", *_IMAGES),
-    ("numpy",),
-    (*_TENSORFLOW, "PIL", "tensorflow_datasets"),
+    ("ghn_tf.data", *_IMAGES), ("numpy",), _IMAGES_WITH
   ),
   "ghn_tf.image_checks": Layer((), ("numpy",)),
   "ghn_tf.image_files": Layer((), ("PIL", *_TENSORFLOW)),
-  "ghn_tf.image_sets": Layer(
-    ("ghn_tf.image_files",), (*_TENSORFLOW, "tensorflow_datasets"), ("PIL",)
-  ),
+  "ghn_tf.image_sets": Layer(("ghn_tf.image_files",), _IMAGES_WITH),
   "ghn_tf.strict_json": Layer(),
   "ghn_tf.tflite_schema": Layer(("ghn_tf.flatbuffer",), (), ("numpy",)),
   # Which network is a user's model?

@@ -256,17 +256,21 @@ class EvaluateTest(parameterized.TestCase):
     self.assertIn("'resnet8' lies outside of those that", done.stdout)
     self.assertGreaterEqual(report["seconds"], report["evaluation_seconds"])
 
-  def test_says_which_images_and_takes_them_in_the_size_of_training(self):
+  def test_says_which_images_and_takes_them_in_the_size_asked_for(self):
     folder = self.create_tempdir().full_path
-    small_run.make(folder, image_size=16, trained_on="cifar10")
-    target = self.create_tempfile("network.json", _architecture(16)).full_path
+    small_run.make(folder, trained_on="cifar10")
+    target = self.create_tempfile("network.json", _architecture()).full_path
+    output = pathlib.Path(folder) / "report.json"
     done = programs.run_python(
       "tools/evaluate.py",
       f"--checkpoint={folder}",
       "--splits=",
       f"--target={target}",
       "--num_images=20",
+      "--recipes=float",
+      "--image_size=16",
       f"--data_dir={self.create_tempdir().full_path}",
+      f"--output={output}",
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertIn("written", done.stdout)
@@ -274,6 +278,8 @@ class EvaluateTest(parameterized.TestCase):
     self.assertIn("trained on cifar10, which is not at hand", done.stdout)
     self.assertRegex(done.stderr, r"Network 1 of 1, written: float [\d.]+ %,")
     self.assertNotIn("NetworkReport", done.stderr)
+    (network,) = json.loads(output.read_text())["networks"]
+    self.assertEqual(network["macs"], 16 * 16 * 3 * 4 + 4 * 10)
 
   def test_a_network_that_fails_is_named_and_hides_no_other(self):
     folder = self.create_tempdir().full_path

@@ -116,7 +116,7 @@ def evaluate_network(
           child,
           dataset,
           finetuning.Config(epochs=epochs),
-        )
+        ).child
       for head, batch_norm in itertools.product(
         settings.heads, settings.batch_norms
       ):

@@ -254,6 +254,7 @@ def evaluate() -> None:
   options = beam.options(much_to_do=expected > _FEW)
   with program.importing():
     own = [targets.load(target) for target in _TARGET.value]
+  own = [images.resized(network) for network in own]
 
   program.import_silently("tensorflow")
   from ghn_tf.evaluation import pipeline
@@ -269,7 +270,7 @@ def evaluate() -> None:
   for network in own:
     predictor.check_network(network, settings.head)
   networks = [
-    (split, network)
+    (split, images.resized(network))
     for split in _SPLITS.value
     for network in predictor.split(
       split, _NUM_ARCHITECTURES.value, _SPACE.value

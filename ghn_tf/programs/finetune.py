@@ -9,9 +9,10 @@ r"""Trains a network on from predicted parameters, rounded as it will be.
     --trained=resnet8.keras --output=resnet8.tflite
 
 Beside x.keras it writes x.finetuning.json: the accuracy before and after on the
-test images, and how it was trained. What it needs to go on after it was killed,
-and for TensorBoard, is kept in x.training until all is done: the same command
-goes on from the last epoch that was finished.
+test images, after each epoch on those held out, and how it was trained. What it
+needs to go on after it was killed, and for TensorBoard, is kept in x.training
+until all is done: the same command goes on from the last epoch that was
+finished.
 """
 
 import dataclasses
@@ -24,10 +25,12 @@ from typing import Any
 from absl import flags
 from absl import logging
 
+from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.child import sizes
 from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import child as child_lib
 from ghn_tf.programs import images
 from ghn_tf.programs import outputs
 from ghn_tf.programs import program
@@ -36,6 +39,7 @@ from ghn_tf.quant import recipe as recipe_lib
 _PREDICTED = "predicted"
 _HE = "he"
 
+flags.adopt_module_key_flags(child_lib)
 flags.adopt_module_key_flags(images)
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -75,6 +79,12 @@ _PATIENCE = flags.DEFINE_integer(
   " weights.",
   lower_bound=1,
 )
+_FLIP = flags.DEFINE_bool(
+  "flip",
+  True,
+  "Whether half of the training images are flipped, left to right; not so for"
+  " digits, letters or signs.",
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string(
   "output", None, "File to write, ending in .keras.", required=True
@@ -110,32 +120,34 @@ def _check_start() -> None:
     raise ValueError(
       "Give either --target, or the model to go on with as --start."
     )
-  if is_model and _RECIPE.value:
-    raise ValueError("--recipe is that of the model of --start; leave it out.")
+  if is_model:
+    child_lib.check_saved("start", ("recipe", "head", "image_size"))
 
 
-def _child(predictor: Any, images: Any) -> Any:
-  """Returns the start, a `predictor.Child`."""
+def _start(predictor: Any, target: Any) -> tuple[Any, data.Dataset]:
+  """Returns the start, a `predictor.Child`, and images to train it on.
+
+  Args:
+    predictor: the `predictor.Predictor`.
+    target: the architecture of --target; None for a model as --start.
+  """
   from ghn_tf import predictor as predictor_lib
-  from ghn_tf.child import keras_trained
   from ghn_tf.child import random_params
 
-  if not _TARGET.value:
-    trained = keras_trained.load(_START.value)
-    return predictor_lib.Child(
-      trained.architecture, trained.params, trained.recipe
-    )
-  with program.importing():
-    architecture = targets.load(_TARGET.value)
+  if target is None:
+    child = predictor_lib.Child(*child_lib.load("start"))
+    return child, images.load(predictor, child.architecture)
   params = None
   if _START.value == _HE:
-    params = random_params.he_normal(architecture, _SEED.value)
-  return predictor.child(
-    architecture,
-    _RECIPE.value or "w8a8",
-    calibration_images=images[: sizes.CALIBRATION_IMAGES],
-    params=params,
-  )
+    params = random_params.he_normal(target, _SEED.value)
+    head = child_lib.HEAD.value or predictor_lib.PREDICT  # the random one
+  else:
+    head = child_lib.head(predictor, target)
+    predictor.check_network(target, head)
+  dataset = images.load(predictor, target)
+  recipe = recipe_lib.get(_RECIPE.value or "w8a8")
+  child = child_lib.make(predictor, target, recipe, dataset.train, head, params)
+  return child, dataset
 
 
 def finetune() -> None:
@@ -146,6 +158,7 @@ def finetune() -> None:
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   images.check()
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
+  target = child_lib.target(_TARGET.value)[0] if _TARGET.value else None
 
   program.import_silently("tensorflow")
   from ghn_tf import finetuning
@@ -158,14 +171,11 @@ def finetune() -> None:
     learning_rate=_LEARNING_RATE.value,
     batch_size=_BATCH_SIZE.value,
     patience=_PATIENCE.value,
+    flip=_FLIP.value,
     seed=_SEED.value,
-    # Random filters are no copies.
-    jitter=0.0 if _START.value == _HE else finetuning.Config.jitter,
   )
   predictor = predictor_lib.load(path)
-  dataset = predictor.load_data(
-    images.DATASET.value, images.DATA_DIR.value, download=images.DOWNLOAD.value
-  )
+  start, dataset = _start(predictor, target)
 
   def top1(child: predictor_lib.Child) -> float:
     test = dataset.test
@@ -177,11 +187,12 @@ def finetune() -> None:
       training=False,
     )
 
-  start = _child(predictor, dataset.train.images)
   content: dict[str, Any] = {
     "network": start.architecture.name,
+    "fingerprint": start.architecture.fingerprint,
     "recipe": start.recipe.name,
     "start": _START.value,
+    "head": child_lib.HEAD.value,
     "checkpoint": _CHECKPOINT.value,
     "dataset": dataset.name,
     "config": dataclasses.asdict(config),
@@ -198,18 +209,19 @@ def finetune() -> None:
     dataset.name,
   )
   begin = time.monotonic()
-  child = finetuning.finetune(predictor, start, dataset, config, workdir)
+  done = finetuning.finetune(predictor, start, dataset, config, workdir)
   content |= {
     "accuracy": {
       "before": accuracy_before,
-      "after": top1(child),
+      "after": top1(done.child),
       "split": "test",
       "num_images": len(dataset.test),
     },
+    "history": done.history,
     "seconds": time.monotonic() - begin,
   }
   part = output.with_name(f"{output.stem}.part.keras")
-  child.to_keras().save(part)
+  done.child.to_keras().save(part)
   part.rename(output)
   files.write(sidecar, json.dumps(content, indent=2) + "\n")
   shutil.rmtree(workdir)

@@ -17,19 +17,20 @@ from typing import Any
 from absl import flags
 from absl import logging
 
+from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
-from ghn_tf.arch import variants
-from ghn_tf.child import sizes
 from ghn_tf.edge import emulation
 from ghn_tf.edge import report as report_lib
 from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import child as child_lib
 from ghn_tf.programs import images
 from ghn_tf.programs import outputs
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
 
+flags.adopt_module_key_flags(child_lib)
 flags.adopt_module_key_flags(images)
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -60,33 +61,6 @@ _OUTPUT = flags.DEFINE_string(
 )
 _OVERWRITE = flags.DEFINE_bool(
   "overwrite", False, "Whether to replace an output that exists."
-)
-_IMAGE_SIZE = flags.DEFINE_integer(
-  "image_size",
-  None,
-  "Height and width of the images that the network shall take; its own if"
-  " None. Those of --dataset are resized to it.",
-  lower_bound=1,
-)
-_HEAD = flags.DEFINE_enum(
-  "head",
-  None,
-  ["predict", "fit"],
-  "Where the classifier comes from: predict, as the other parameters; fit,"
-  " solved for in closed form with labelled training images. By default predict"
-  " where the classes are as many as the hypernetwork's, else fit.",
-)
-_HEAD_IMAGES = flags.DEFINE_integer(
-  "head_images",
-  sizes.HEAD_IMAGES,
-  "Number of training images to fit a classifier to.",
-  lower_bound=2,
-)
-_CALIBRATION_IMAGES = flags.DEFINE_integer(
-  "calibration_images",
-  sizes.CALIBRATION_IMAGES,
-  "Number of training images to calibrate on.",
-  lower_bound=sizes.BATCH_SIZE,
 )
 _PACK_INT4 = flags.DEFINE_bool(
   "pack_int4",
@@ -126,6 +100,8 @@ def _check_source() -> None:
       "Give either --target, a network to predict, or --trained, a model that"
       " was trained on."
     )
+  if _TRAINED.value:
+    child_lib.check_saved("trained", ("head", "image_size"))
   if _RECIPE.value and recipe_lib.get(_RECIPE.value).is_float:
     raise ValueError(
       f"--recipe={_RECIPE.value} rounds nothing, so it has no integer file;"
@@ -133,73 +109,44 @@ def _check_source() -> None:
     )
 
 
-def _resized(architecture: Any) -> Any:
-  """Returns an architecture for images of --image_size."""
-  if not (size := _IMAGE_SIZE.value):
-    return architecture
-  try:
-    return variants.with_images(
-      architecture, (size, size, architecture.input_shape[2])
-    )
-  except ValueError as error:
-    raise ValueError(
-      f"--target={_TARGET.value} does not take images of"
-      f" --image_size={size}: {error}"
-    ) from error
-
-
-def _head(predictor: Any, architecture: Any) -> str:
-  """Returns where the classifier comes from, as --head says."""
-  if _HEAD.value:
-    return _HEAD.value
-  number = predictor.ghn.config.num_classes
-  if architecture.num_classes == number:
-    return "predict"
-  logging.info(
-    "%s has %d classes, the hypernetwork %d: its classifier is fitted"
-    " (--head=fit).",
-    *(architecture.name, architecture.num_classes, number),
-  )
-  return "fit"
-
-
-def _child(predictor: Any, architecture: Any, train: Any, head: str) -> Any:
-  """Returns the network that becomes a file, a `predictor.Child`.
+def _child(predictor: Any, target: Any) -> tuple[Any, data.Dataset, Any]:
+  """Returns the network that becomes a file.
 
   Args:
     predictor: the `predictor.Predictor`.
-    architecture: of --target; None for --trained.
-    train: images to calibrate on and to fit a classifier to, a `data.Split`.
-    head: where the classifier of --target comes from.
-  """
-  from ghn_tf import predictor as predictor_lib
-  from ghn_tf.child import keras_trained
+    target: the architecture of --target; None for --trained.
 
-  params, labelled = None, {}
-  if head == "fit":
-    number = _HEAD_IMAGES.value
-    labelled = {
-      "images": train.images[:number],
-      "labels": train.labels[:number],
-    }
+  Returns:
+    The network, a `predictor.Child`; the images that it is calibrated on and
+    measured with; and what `export.compare_heads` says of it, if it was
+    predicted.
+  """
+  from ghn_tf import export
+  from ghn_tf import predictor as predictor_lib
+
   recipe = recipe_lib.get(_RECIPE.value or "w8a8")
-  if architecture is None:
-    architecture, params, own = keras_trained.load(_TRAINED.value)
-    if not own.is_float:
-      if _RECIPE.value and recipe != own:
-        raise ValueError(
-          f"--trained={_TRAINED.value} was trained in {own.name}; leave"
-          f" --recipe={_RECIPE.value} out."
-        )
-      return predictor_lib.Child(architecture, params, own)
-  return predictor.child(
-    architecture,
-    recipe,
-    calibration_images=train.images[: _CALIBRATION_IMAGES.value],
-    params=params,
-    head=head,
-    **labelled,
+  if target is not None:
+    head = child_lib.head(predictor, target)
+    predictor.check_network(target, head)
+    dataset = images.load(predictor, target)
+    child = child_lib.make(predictor, target, recipe, dataset.train, head)
+    number = child_lib.HEAD_IMAGES.value
+    heads = export.compare_heads(predictor, child, head, dataset, number)
+    return child, dataset, heads
+  saved = child_lib.load("trained")
+  is_rounded = not saved.recipe.is_float
+  if is_rounded and _RECIPE.value and recipe != saved.recipe:
+    raise ValueError(
+      f"--trained={_TRAINED.value} was trained in {saved.recipe.name}; leave"
+      f" --recipe={_RECIPE.value} out."
+    )
+  dataset = images.load(predictor, saved.architecture)
+  if is_rounded:
+    return predictor_lib.Child(*saved), dataset, None
+  child = child_lib.make(
+    predictor, saved.architecture, recipe, dataset.train, params=saved.params
   )
+  return child, dataset, None
 
 
 def to_tflite() -> None:
@@ -210,13 +157,10 @@ def to_tflite() -> None:
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   images.check()
   path, _, _ = checkpoint.find(_CHECKPOINT.value)
-  architecture, changes = None, []
+  target = None
+  changes: list[str] = []
   if _TARGET.value:
-    with program.importing():
-      target = targets.understood(_TARGET.value)
-    architecture, changes = target.architecture, target.changes
-    for change in changes:
-      logging.info("%s: %s", architecture.name, change)
+    target, changes = child_lib.target(_TARGET.value)
 
   program.import_silently("tensorflow")
   from ghn_tf import export
@@ -225,25 +169,7 @@ def to_tflite() -> None:
   from ghn_tf.edge import tflite
 
   predictor = predictor_lib.load(path)
-  head, shape, num_classes = predictor_lib.PREDICT, None, None
-  if architecture is not None:
-    architecture = _resized(architecture)
-    head = _head(predictor, architecture)
-    predictor.check_network(architecture, head)
-    shape, num_classes = architecture.input_shape, architecture.num_classes
-  dataset = predictor.load_data(
-    images.DATASET.value,
-    images.DATA_DIR.value,
-    download=images.DOWNLOAD.value,
-    shape=shape,
-    num_classes=num_classes,
-  )
-  child = _child(predictor, architecture, dataset.train, head)
-  heads = None
-  if architecture is not None:
-    heads = export.compare_heads(
-      predictor, child, head, dataset, _HEAD_IMAGES.value
-    )
+  child, dataset, heads = _child(predictor, target)
   with program.hidden():  # the interpreter names its delegate
     content = child.to_tflite()
     if not _PACK_INT4.value:
