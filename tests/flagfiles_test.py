@@ -48,9 +48,9 @@ class FlagfilesTest(parameterized.TestCase):
       done = programs.check_flags(*arguments)
       self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-  def test_the_readme_tells_where_they_are_installed(self):
-    readme = (reference_data.ROOT / "README.md").read_text()
-    (line,) = re.findall('`python -c "(.*ghn_tf.*)"` prints', readme)
+  def test_a_document_tells_where_they_are_installed(self):
+    text = (reference_data.ROOT / "docs" / "using.md").read_text()
+    (line,) = re.findall('`python -c "(.*ghn_tf.*)"` prints', text)
     done = programs.run_python("-c", line)
     folder = pathlib.Path(done.stdout.rstrip("\n"), "configs")
     self.assertCountEqual(

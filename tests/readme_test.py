@@ -105,7 +105,9 @@ class CommandsTest(parameterized.TestCase):
         self.fail(f"Neither make nor python, so not tested: {command}")
 
 
-# Settings with which a command of the README is done in seconds; the last value
+# Whose commands are run, not only their flags checked.
+_RUN = ("README.md", "docs/using.md")
+# Settings with which a command of theirs is done in seconds; the last value
 # of a flag counts.
 _SMALL = {
   "ghn_tf.train": (
@@ -128,10 +130,15 @@ _SMALL = {
 
 
 class RunTest(parameterized.TestCase):
-  """The commands of the README, run in a folder that gets what they write."""
+  """Commands, run in a folder that gets what they write."""
 
   @parameterized.parameters(
-    *(c for c in _commands("README.md") if c.startswith("python "))
+    *dict.fromkeys(
+      command
+      for name in _RUN
+      for command in _commands(name)
+      if command.startswith("python ")
+    )
   )
   def test_command_does_what_it_says(self, command: str):
     _, *arguments = shlex.split(command)
@@ -167,7 +174,7 @@ class PythonBlocksTest(parameterized.TestCase):
 
 class ReadmeTest(parameterized.TestCase):
   def test_json_blocks_are_architectures(self):
-    blocks = _blocks("README.md", "json")
+    blocks = _blocks("docs/using.md", "json")
     self.assertNotEmpty(blocks)
     for block in blocks:
       self.assertEqual(serialization.from_json(block).num_classes, 10)
@@ -181,7 +188,8 @@ class ReadmeTest(parameterized.TestCase):
       return f"{low:,} to {high:,}" if low else f"up to {high:,}"
 
     sizes = " | ".join(map(limits, ("nodes", "macs", "params")))
-    (row,) = re.findall(rf"^\| `{space.name}` .*$", _read("README.md"), re.M)
+    page = _read("docs/architectures.md")
+    (row,) = re.findall(rf"^\| `{space.name}` \| .* to .*$", page, re.M)
     self.assertStartsWith(row, f"| `{space.name}` | {sizes} | ")
     for block, _ in getattr(space.grammar, "blocks", ()):
       self.assertIn(block.value.replace("_", " "), row)
