@@ -14,7 +14,7 @@ from ghn_tf import data
 from ghn_tf.edge import tflite
 from tests import programs
 
-_NETWORK = {
+_NETWORK: dict[str, Any] = {
   "name": "small",
   "input_shape": [32, 32, 3],
   "nodes": [

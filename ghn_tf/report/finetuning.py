@@ -1,0 +1,152 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How networks that were trained on learned, from one start and another."""
+
+from collections.abc import Sequence
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+
+from matplotlib import figure as figure_lib
+from matplotlib import ticker
+import numpy as np
+
+SUFFIX = ".finetuning.json"
+# Okabe and Ito's.
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finetuning:
+  """What the description of a network that was trained on tells.
+
+  Attributes:
+    network: its name.
+    recipe: how it was rounded.
+    start: where its params came from.
+    before: top-1 on test images before training.
+    after: the same, after it.
+    validation: top-1 on images that were held out, of the start and after each
+      epoch.
+  """
+
+  network: str
+  recipe: str
+  start: str
+  before: float
+  after: float
+  validation: tuple[float, ...]
+
+  @property
+  def kind(self) -> tuple[str, str, str]:
+    """What those have in common that differ by their seed alone."""
+    return self.network, self.recipe, self.start
+
+
+def read_all(folder: str | os.PathLike[str]) -> list[Finetuning]:
+  """Returns what was trained on in a folder, those of a kind side by side.
+
+  Raises:
+    ValueError: there is nothing, or a file is damaged.
+    OSError: one cannot be read.
+  """
+  paths = sorted(pathlib.Path(folder).glob(f"*{SUFFIX}"))
+  if not paths:
+    raise ValueError(
+      f"{os.fspath(folder)!r} has no *{SUFFIX}; expected the folder of what"
+      " finetune.py wrote."
+    )
+  found = map(_read, paths)
+  return sorted(found, key=lambda one: (one.kind[:2], one.start != "predicted"))
+
+
+def _read(path: pathlib.Path) -> Finetuning:
+  try:
+    content = json.loads(path.read_text())
+    top1 = content["accuracy"]
+    return Finetuning(
+      content["network"],
+      content["recipe"],
+      content["start"],
+      float(top1["before"]),
+      float(top1["after"]),
+      tuple(float(row["validation"]) for row in content["history"]),
+    )
+  except (KeyError, TypeError, ValueError) as error:
+    raise ValueError(
+      f"{path} is damaged, or of an older version ({error!r}); take it out, or"
+      " train anew."
+    ) from error
+
+
+def table(found: Sequence[Finetuning]) -> str:
+  """Returns accuracies in % as a Markdown table, a kind a line.
+
+  Of several seeds they are means, with the standard deviation of one.
+  """
+  number = max(len(one.validation) for one in found)
+  rows = [
+    ["network", "recipe", "start", "seeds", "test, start", "validation, start"]
+    + [f"epoch {epoch}" for epoch in range(1, number)]
+    + ["test, end"]
+  ]
+  for kind, group in itertools.groupby(found, key=lambda one: one.kind):
+    own = [*group]
+    cells = [_cell([one.before for one in own])]
+    for epoch in range(number):
+      reached = [o.validation[epoch] for o in own if epoch < len(o.validation)]
+      cells.append(_cell(reached))
+    cells.append(_cell([one.after for one in own]))
+    rows.append([*kind, str(len(own)), *cells])
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  rows.insert(1, [f"{'-' * (width - 1)}:" for width in widths])
+  return "\n".join(
+    f"| {' | '.join(map(str.rjust, row, widths))} |" for row in rows
+  )
+
+
+def _cell(values: Sequence[float]) -> str:
+  """Returns the mean of fractions and their standard deviation, in %."""
+  if not values:
+    return "-"
+  text = f"{100 * np.mean(values):.1f}"
+  if len(values) > 1:
+    text += f" ± {100 * np.std(values, ddof=1):.1f}"
+  return text
+
+
+def figure(found: Sequence[Finetuning]) -> figure_lib.Figure:
+  """Returns accuracies on held-out images by epoch: a line for each seed.
+
+  What differs by its seed alone has one colour.
+  """
+  result = figure_lib.Figure(figsize=(7, 4.5), layout="constrained")
+  panel = result.subplots()
+  kinds = [*dict.fromkeys(one.kind for one in found)]
+  named = [len({*names}) > 1 for names in zip(*kinds, strict=True)]
+  named[2] |= not any(named)
+  for one in found:
+    index = kinds.index(one.kind)
+    label = ", ".join(itertools.compress(one.kind, named))
+    is_first = label not in {line.get_label() for line in panel.lines}
+    panel.plot(
+      range(len(one.validation)),
+      [100 * value for value in one.validation],
+      label=label if is_first else "_nolegend_",
+      color=_COLORS[index % len(_COLORS)],
+      marker="o",
+      ls="solid" if index < len(_COLORS) else "dashed",
+      lw=1.2,
+      ms=4,
+    )
+  panel.set_xlabel("epochs")
+  panel.set_ylabel("accuracy on held-out images [%]")
+  panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+  panel.set_xlim(left=0)
+  panel.grid(color="#e4e4e4", lw=0.6)
+  panel.set_axisbelow(True)
+  panel.spines[["top", "right"]].set_visible(False)
+  panel.legend(loc="lower right", frameon=False)
+  return result
