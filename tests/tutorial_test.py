@@ -1,0 +1,65 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of docs/tutorial.md one after the other, on fewer images."""
+
+import json
+import pathlib
+import shlex
+
+from absl.testing import absltest
+
+from tests import documents
+from tests import programs
+from tests import reference_data
+
+_PAGE = "docs/tutorial.md"
+# Settings with which a command is done in seconds.
+_SMALL = {
+  "draw_images.py": "",
+  "tools/emulate.py": "--targets=file",
+  "tools/finetune.py": "--checkpoint=quickstart --epochs=2",
+  "tools/make_architectures.py": "",
+  "tools/to_tflite.py": "--checkpoint=quickstart",
+}
+
+
+class TutorialTest(absltest.TestCase):
+  def test_images_become_a_file_with_what_it_costs(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / "tools").symlink_to(reference_data.ROOT / "tools")
+    draw, network = documents.blocks(_PAGE, "python")
+    (folder / "draw_images.py").write_text(draw)
+    (folder / "my_network.py").write_text(network)
+    for command in documents.commands(_PAGE):
+      python, name, *arguments = shlex.split(command)
+      self.assertEqual(python, "python")
+      if name == "draw_images.py":
+        self.assertEqual(arguments, ["my_images", "200"])
+        arguments = ["my_images", "24"]
+      done = programs.run_python(
+        name, *arguments, *_SMALL[name].split(), folder=folder
+      )
+      self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+    fitted, trained, file, report = (
+      json.loads((folder / name).read_text())
+      for name in (
+        *("fitted.json", "shapes.finetuning.json"),
+        *("shapes.json", "shapes.report.json"),
+      )
+    )
+    for description in (fitted, file):
+      self.assertEqual(description["input"]["shape"], [1, 28, 28, 1])
+      self.assertEqual(description["output"]["shape"], [1, 8])
+      self.assertEqual(description["recipe"]["name"], "w4a8")
+    # Of eight classes, on 40 images.
+    self.assertEqual(fitted["head"]["used"], "fit")
+    self.assertGreater(fitted["accuracy"]["top1"], 0.3)
+    self.assertFalse(trained["config"]["flip"])
+    self.assertAlmostEqual(
+      file["accuracy"]["top1"], trained["accuracy"]["after"], delta=0.05
+    )
+    self.assertTrue(report)
+
+
+if __name__ == "__main__":
+  absltest.main()
