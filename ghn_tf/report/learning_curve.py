@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
@@ -52,13 +53,17 @@ class Curve:
 
   Attributes:
     name: of the run.
-    evaluations: at least one, in order.
+    training: the settings of the run, by their names.
+    evaluations: in order.
+    records: all that the run has recorded, in order.
     memory: the least and the most bytes in use after the first tenth of the
       steps, in which caches fill; None if that was not recorded.
   """
 
   name: str
+  training: Mapping[str, Any]
   evaluations: Sequence[Evaluation]
+  records: Sequence[Mapping[str, float]]
   memory: tuple[float, float] | None
 
   @property
@@ -67,11 +72,12 @@ class Curve:
     return [*dict.fromkeys(r for e in self.evaluations for r in e.accuracies)]
 
 
-def read(workdir: str) -> Curve:
+def read(workdir: str, *, evaluated: bool = True) -> Curve:
   """Returns the curve of a training run, which is named after its folder.
 
   Args:
     workdir: of the run, which may be going on.
+    evaluated: whether it must have been evaluated.
 
   Raises:
     ValueError: it is no run, is damaged, or was not evaluated yet.
@@ -85,7 +91,7 @@ def read(workdir: str) -> Curve:
     if _accuracies(record)
   ]
   last_step = records[-1]["step"]
-  if not evaluations:
+  if evaluated and not evaluations:
     raise ValueError(
       f"The run {workdir} has no evaluation up to step {last_step}; they come"
       f" every {training['evaluate_every_steps']} steps, on"
@@ -99,12 +105,16 @@ def read(workdir: str) -> Curve:
   ]
   return Curve(
     os.path.basename(os.path.abspath(workdir)),
+    training,
     evaluations,
+    records,
     (min(memory), max(memory)) if memory else None,
   )
 
 
-def read_all(workdirs: Sequence[str]) -> list[Curve]:
+def read_all(
+  workdirs: Sequence[str], *, evaluated: bool = True
+) -> list[Curve]:
   """Returns the curves of runs; `read` says what is raised.
 
   Runs whose folders have the same name are named by more of their paths.
@@ -121,21 +131,23 @@ def read_all(workdirs: Sequence[str]) -> list[Curve]:
     while sum(other[-length:] == path[-length:] for other in paths) > 1:
       length += 1
     name = os.path.join(*path[-length:])
-    curves.append(dataclasses.replace(read(workdir), name=name))
+    curve = read(workdir, evaluated=evaluated)
+    curves.append(dataclasses.replace(curve, name=name))
   return curves
 
 
-def _training_config(workdir: str) -> Mapping[str, int]:
+def _training_config(workdir: str) -> dict[str, Any]:
   path = os.path.join(workdir, "config.json")
   try:
     with open(path, encoding="utf-8") as file:
       training = json.load(file)["training"]
-    names = (
+    for name in (
       "meta_batch_size",
       "evaluate_every_steps",
       "evaluation_architectures",
-    )
-    return {name: training[name] for name in names}
+    ):
+      training[name]
+    return training
   except FileNotFoundError as error:
     raise ValueError(
       f"{workdir} has no config.json; expected the --workdir of a training run."
