@@ -21,7 +21,8 @@ from ghn_tf.edge import emulation
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.programs import program
-from ghn_tf.report import edge_page
+from ghn_tf.report import edge_section
+from ghn_tf.report import page
 
 _MODEL = flags.DEFINE_multi_string(
   "model", None, "Integer .tflite file; may be repeated.", required=True
@@ -109,8 +110,9 @@ def emulate() -> None:
         files.write(output, report_lib.to_json(results.reports))
         if _HTML.value:
           model = model_file.read(path.read_bytes())
-          page = edge_page.page(path.name, model, results.reports)
-          files.write(output.with_suffix(".html"), page)
+          section = edge_section.section(path.name, results.reports, model)
+          content = page.render(path.name, [section])
+          files.write(output.with_suffix(".html"), content)
         print(f"{path}\n{report_lib.tabulate(results.reports)}")
   if failures:
     raise ValueError("\n".join(failures))

@@ -2,39 +2,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON files that programs have written, read back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import contextlib
 import os
 import pathlib
+import types
 from typing import Any
 
 from ghn_tf import strict_json
 
+NUMBER = int | float
+Kind = type | types.UnionType
 
-def read(path: str | os.PathLike[str], writer: str) -> dict[str, Any]:
-  """Returns what a file holds.
+
+@contextlib.contextmanager
+def opened(
+  path: str | os.PathLike[str], writer: str
+) -> Iterator[dict[str, Any]]:
+  """Gives what a file holds; within it, what that lacks is a ValueError.
 
   Args:
     path: of the file.
     writer: the program that writes such files.
 
   Raises:
-    ValueError: it is no JSON object.
+    ValueError: it is no JSON object, or another than was expected; it names
+      the file.
     OSError: it cannot be read.
   """
-  with checked(path, writer):
-    content = strict_json.loads(pathlib.Path(path).read_bytes())
-    if not isinstance(content, dict):
-      raise TypeError(f"it is {content!r:.50}")
-  return content
-
-
-@contextlib.contextmanager
-def checked(path: str | os.PathLike[str], writer: str) -> Iterator[None]:
-  """Within it, what a file lacks is a ValueError that names the file."""
+  content = pathlib.Path(path).read_bytes()
   try:
-    yield
-  except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    fields = strict_json.loads(content)
+    check(fields, {})
+    yield fields
+  except (LookupError, TypeError, ValueError) as error:
     raise ValueError(
       f"{os.fspath(path)} is damaged, or not what {writer} writes: {error!r}."
     ) from error
+
+
+def check(fields: Any, kinds: Mapping[str, Kind]) -> None:
+  """Raises TypeError or LookupError if fields are not as they should be.
+
+  Args:
+    fields: a JSON object; it may have others, too.
+    kinds: of its fields.
+  """
+  if not isinstance(fields, dict):
+    raise TypeError(f"expected an object, got {fields!r:.50}")
+  for name, kind in kinds.items():
+    if not isinstance(fields[name], kind):
+      raise TypeError(f"{name} is {fields[name]!r:.50}, expected {kind}")

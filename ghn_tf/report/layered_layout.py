@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Where the nodes and edges of an architecture stand in its picture."""
+"""Where the nodes and edges of a network stand in its picture."""
 
 from collections.abc import Mapping, Sequence
 import graphlib
@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ghn_tf.arch import spec
+# Of every node those that it reads, which stand before it. The last node is the
+# output, which all others lead to.
+Inputs = Sequence[Sequence[int]]
 
 # Of every edge, (source, target), the points it passes: nodes by their index,
 # and above these the bends, one in each row that a tensor passes.
@@ -27,34 +29,35 @@ class Layout(NamedTuple):
   reach: np.ndarray  # of every point to the left and right of x, [points, 2]
 
 
-def place(
-  architecture: spec.Architecture, reach: np.ndarray, gap: float
-) -> Layout:
+def place(inputs: Inputs, reach: np.ndarray, gap: float) -> Layout:
   """Returns a layered layout, after Sugiyama, Tagawa and Toda (1981).
 
   Args:
-    architecture: the graph.
+    inputs: of every node.
     reach: how far each node reaches to the left and right of its place, [N, 2].
     gap: the least space between neighbours in a row.
   """
-  routes, rows = _routes(architecture)
+  routes, rows = _routes(inputs)
   pairs = (pair for way in routes.values() for pair in itertools.pairwise(way))
   segments = list(dict.fromkeys(pairs))
   order = _order(rows, segments)
-  blocks = _blocks(order, rows, segments, _trunk(architecture, rows))
+  blocks = _blocks(order, rows, segments, _trunk(inputs, rows))
   reach = np.pad(reach, ((0, len(rows) - len(reach)), (0, 0)))
   x = _columns(order, blocks, segments, reach, gap)
   return Layout(routes, rows, x, reach)
 
 
-def _routes(architecture: spec.Architecture) -> tuple[Routes, list[int]]:
+def _routes(inputs: Inputs) -> tuple[Routes, list[int]]:
   """Returns the way of every edge, and the row of every point on it."""
   rows: list[int] = []
-  for node in architecture.nodes:
-    rows.append(1 + max([rows[i] for i in node.inputs], default=-1))
+  consumers: list[list[int]] = [[] for _ in inputs]
+  for index, own in enumerate(inputs):
+    rows.append(1 + max([rows[i] for i in own], default=-1))
+    for source in dict.fromkeys(own):
+      consumers[source].append(index)
   bends: dict[tuple[int, int], int] = {}
   routes = {}
-  for source, readers in enumerate(architecture.consumers):
+  for source, readers in enumerate(consumers):
     for target in readers:
       route = [source]
       for row in range(rows[source] + 1, rows[target]):
@@ -66,13 +69,12 @@ def _routes(architecture: spec.Architecture) -> tuple[Routes, list[int]]:
   return routes, rows
 
 
-def _trunk(architecture: spec.Architecture, rows: Sequence[int]) -> set[int]:
+def _trunk(inputs: Inputs, rows: Sequence[int]) -> set[int]:
   """Returns the nodes that lie on a longest path."""
-  trunk = {len(architecture.nodes) - 1}
-  for index in reversed(range(len(architecture.nodes))):
+  trunk = {len(inputs) - 1}
+  for index in reversed(range(len(inputs))):
     if index in trunk:
-      inputs = architecture.nodes[index].inputs
-      trunk.update(i for i in inputs if rows[i] == rows[index] - 1)
+      trunk.update(i for i in inputs[index] if rows[i] == rows[index] - 1)
   return trunk
 
 

@@ -112,9 +112,7 @@ def read(workdir: str, *, evaluated: bool = True) -> Curve:
   )
 
 
-def read_all(
-  workdirs: Sequence[str], *, evaluated: bool = True
-) -> list[Curve]:
+def read_all(workdirs: Sequence[str], *, evaluated: bool = True) -> list[Curve]:
   """Returns the curves of runs; `read` says what is raised.
 
   Runs whose folders have the same name are named by more of their paths.

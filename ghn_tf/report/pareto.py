@@ -9,8 +9,8 @@ from typing import Any
 def front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
   """Returns the points that no other dominates, from the cheapest on.
 
-  A point dominates another if it costs no more, is worth no less, and differs in
-  one of both. Of equal points the first stands for all.
+  A point dominates another if it costs no more, is worth no less, and differs
+  in one of both. Of equal points the first stands for all.
 
   Args:
     costs: of each point; the less the better.

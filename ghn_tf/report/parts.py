@@ -107,20 +107,19 @@ class Drawing:
 
   Attributes:
     title: above it.
-    svg: its element.
+    content: its elements.
     is_wide: whether it has the width of the page.
   """
 
   title: str
-  svg: str
+  content: str
   is_wide: bool = True
   scripts: tuple[str, ...] = ()
 
   def html(self) -> str:
     """See `page.Part`."""
-    return figure(
-      self.title, f'<div class="scroll">{self.svg}</div>', self.is_wide
-    )
+    content = f'<div class="scroll">{self.content}</div>'
+    return figure(self.title, content, self.is_wide)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,8 +152,9 @@ class Choice:
       + "\n</div>"
       for index, own in enumerate(self.options.values())
     )
+    hidden = " hidden" if len(self.options) == 1 else ""
     return (
-      f'<div class="choice wide"><label>{html.escape(self.label)}'
+      f'<div class="choice wide"><label{hidden}>{html.escape(self.label)}'
       f" <select>{names}</select></label>\n{blocks}\n</div>"
     )
 
@@ -186,6 +186,11 @@ def shown(value: Cell) -> str:
     case int():
       return f"{value:,}"
   return value
+
+
+def label(text: str) -> str:
+  """Returns a name as a chart takes it, which would read markup in it."""
+  return html.escape(text, quote=False)
 
 
 def axis(title: str, **attributes: Any) -> dict[str, Any]:

@@ -208,7 +208,8 @@ def graph(architecture: spec.Architecture) -> figure_lib.Figure:
   style = _style(architecture)
   reach = np.full((len(architecture.nodes), 2), style.width / 2)
   reach[:, 1] += [_NOTE_CHARACTER * len(note) for note in style.notes]
-  layout = layered_layout.place(architecture, reach, style.gap)
+  inputs = [node.inputs for node in architecture.nodes]
+  layout = layered_layout.place(inputs, reach, style.gap)
   left = np.min(layout.x - layout.reach[:, 0])
   right = np.max(layout.x + layout.reach[:, 1])
   legend = 0 if style.labels else _LEGEND
@@ -218,8 +219,7 @@ def graph(architecture: spec.Architecture) -> figure_lib.Figure:
   y = _TITLE + style.pitch * (np.array(layout.rows) + 0.5)
   points = np.stack((x, y), axis=1)
   figure = figure_lib.Figure(figsize=(width, height))
-  panel = figure.add_axes((0, 0, 1, 1))
-  panel.set(xlim=(0, width), ylim=(height, 0))
+  panel = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
   panel.set_axis_off()
   panel.text(
     _MARGIN,

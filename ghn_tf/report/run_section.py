@@ -113,7 +113,9 @@ def _evaluated(
       dash = recipes.index(recipe) if len(curves) > 1 else 0
       traces.append(
         {
-          "name": f"{curve.name}, {recipe}" if len(recipes) > 1 else curve.name,
+          "name": parts.label(
+            f"{curve.name}, {recipe}" if len(recipes) > 1 else curve.name
+          ),
           "x": [getattr(own, cost) for own in found],
           "y": [100 * own.accuracies[recipe] for own in found],
           "mode": "lines+markers",
@@ -148,7 +150,7 @@ def _recorded(
     shared = {
       "x": x,
       "mode": "lines",
-      "name": curve.name,
+      "name": parts.label(curve.name),
       "legendgroup": curve.name,
       "line": {"color": parts.series(index), "width": 2},
     }

@@ -13,14 +13,33 @@ from ghn_tf.report import pareto
 from ghn_tf.report import parts
 
 _WRITER = "ghn-evaluate"
-# What else than the recipe tells settings apart.
-_WHERE = ("method", "head", "batch_norm")
-_NUMBERS = ("mean", "best", "num_networks", "num_images")
+# What else than the recipe tells settings apart, and how it mostly is.
+_WHERE = {"method": "predicted", "head": "own", "batch_norm": "stored"}
 # What networks cost: title of the axis, and the field.
 _COSTS = (
   ("multiply-accumulates", "macs"),
   ("parameters", "num_params"),
 )
+_CONTENT = {
+  **{"checkpoint": str, "dataset": str, "steps": int, "num_images": int},
+  **{"rows": list, "networks": list},
+}
+_SETTING = {"recipe": str, "method": str, "head": str, "batch_norm": str}
+_ROW = {
+  **_SETTING,
+  "split": str,
+  "mean": json_files.NUMBER,
+  "standard_error": json_files.NUMBER | None,
+  "best": json_files.NUMBER,
+  "num_networks": int,
+  "num_images": int,
+}
+_NETWORK = {
+  **{"name": str, "split": str, "unseen": bool, "macs": int},
+  **{"num_params": int, "accuracy": list},
+  "tflite_bytes": int | None,
+  "seconds": json_files.NUMBER,
+}
 
 Record = Mapping[str, Any]
 
@@ -35,8 +54,8 @@ def section(path: str | os.PathLike[str]) -> page.Section:
     ValueError: it is none.
     OSError: it cannot be read.
   """
-  content = json_files.read(path, _WRITER)
-  with json_files.checked(path, _WRITER):
+  with json_files.opened(path, _WRITER) as content:
+    _check(content)
     return page.Section(
       f"Table {pathlib.Path(path).stem}",
       f"Top-1 accuracy of {content['checkpoint']}, after"
@@ -51,6 +70,17 @@ def section(path: str | os.PathLike[str]) -> page.Section:
         _networks(content["networks"]),
       ],
     )
+
+
+def _check(content: Record) -> None:
+  """Raises TypeError or LookupError if it is not what ghn-evaluate writes."""
+  json_files.check(content, _CONTENT)
+  for row in content["rows"]:
+    json_files.check(row, _ROW)
+  for network in content["networks"]:
+    json_files.check(network, _NETWORK)
+    for own in network["accuracy"]:
+      json_files.check(own, {**_SETTING, "top1": json_files.NUMBER})
 
 
 def _where(record: Record) -> str:
@@ -82,8 +112,8 @@ def _by_split(rows: Sequence[Record]) -> dict[str, list[parts.Chart]]:
 def _bars(rows: Sequence[Record], recipe: str, color: str) -> dict[str, Any]:
   return {
     "type": "bar",
-    "name": recipe,
-    "x": [row["split"] for row in rows],
+    "name": parts.label(recipe),
+    "x": [parts.label(row["split"]) for row in rows],
     "y": [100 * row["mean"] for row in rows],
     "error_y": {
       "array": [100 * (row["standard_error"] or 0) for row in rows],
@@ -102,7 +132,9 @@ def _bars(rows: Sequence[Record], recipe: str, color: str) -> dict[str, Any]:
 
 
 def _setting(record: Record) -> str:
-  return f"{record['recipe']}, {_where(record)}"
+  """Returns the recipe, and what is not as mostly."""
+  unusual = [record[name] for name in _WHERE if record[name] != _WHERE[name]]
+  return ", ".join([record["recipe"], *unusual])
 
 
 def _by_cost(networks: Sequence[Record]) -> dict[str, list[parts.Chart]]:
@@ -137,13 +169,15 @@ def _points(
   found: Sequence[tuple[Record, float]], cost: str
 ) -> list[dict[str, Any]]:
   """Returns the Pareto front, and the networks of each split."""
-  traces = [pareto.line([n[cost] for n, _ in found], [top1 for _, top1 in found])]
+  traces = [
+    pareto.line([n[cost] for n, _ in found], [top1 for _, top1 in found])
+  ]
   splits = dict.fromkeys(network["split"] for network, _ in found)
   for index, split in enumerate(splits):
     own = [(n, top1) for n, top1 in found if n["split"] == split]
     traces.append(
       {
-        "name": split,
+        "name": parts.label(split),
         "x": [network[cost] for network, _ in own],
         "y": [top1 for _, top1 in own],
         "mode": "markers",
@@ -152,15 +186,18 @@ def _points(
           "symbol": parts.SYMBOLS[index % len(parts.SYMBOLS)],
           "size": 8,
         },
-        "text": [
-          f"{network['name']}<br>{network['macs']:,} multiply-accumulates<br>"
-          f"{network['num_params']:,} parameters"
-          for network, _ in own
-        ],
+        "text": [_told(network) for network, _ in own],
         "hovertemplate": "%{y:.1f} %, %{text}<extra>%{fullData.name}</extra>",
       }
     )
   return traces
+
+
+def _told(network: Record) -> str:
+  return (
+    f"{parts.label(network['name'])}<br>{network['macs']:,}"
+    f" multiply-accumulates<br>{network['num_params']:,} parameters"
+  )
 
 
 def _rows(rows: Sequence[Record]) -> parts.Table:
@@ -173,9 +210,7 @@ def _rows(rows: Sequence[Record]) -> parts.Table:
       [
         *(row[name] for name in ("split", "recipe", *_WHERE)),
         100 * row["mean"],
-        None
-        if row["standard_error"] is None
-        else 100 * row["standard_error"],
+        None if row["standard_error"] is None else 100 * row["standard_error"],
         100 * row["best"],
         row["num_networks"],
         row["num_images"],

@@ -1,0 +1,147 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Makes one HTML page of runs, tables, devices and a network, to look at.
+
+  python tools/report.py --run=runs/edge --table=runs/table.json \
+    --network=models.resnet:resnet8 --checkpoint=runs/edge --recipe=w4a4 \
+    --output=report.html
+
+Any mix of these makes a page. It needs no other file and no network, and is for
+every browser, light or dark, on a screen or a phone.
+"""
+
+import pathlib
+
+from absl import flags
+
+from ghn_tf import files
+from ghn_tf import targets
+from ghn_tf.programs import images
+from ghn_tf.programs import program
+from ghn_tf.report import edge_section
+from ghn_tf.report import page
+from ghn_tf.report import run_section
+from ghn_tf.report import table_section
+
+flags.adopt_module_key_flags(images)
+
+_RUN = flags.DEFINE_multi_string(
+  "run", [], "Workdir of a training run, which may go on; may be repeated."
+)
+_TABLE = flags.DEFINE_multi_string(
+  "table", [], "JSON file of ghn-evaluate; may be repeated."
+)
+_EDGE = flags.DEFINE_multi_string(
+  "edge",
+  [],
+  "JSON file of ghn-emulate, or of ghn-to-tflite with --emulate; may be"
+  " repeated.",
+)
+_NETWORK = flags.DEFINE_string(
+  "network",
+  None,
+  f"Network to look into, with the parameters that --checkpoint predicts:"
+  f" {targets.HELP}.",
+)
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "Hypernetwork of --network: a checkpoint file, a training workdir, or the"
+  " name of a pretrained one.",
+)
+_RECIPE = flags.DEFINE_string(
+  "recipe",
+  "w8a8",
+  "How --network is rounded: bits of weights (w) and activations (a), and after"
+  " pluses those of single layers: w4a4+stem=w8a8+logits=w8a8.",
+)
+_TITLE = flags.DEFINE_string(
+  "title", None, "Title of the page; the name of the file by default."
+)
+_OUTPUT = flags.DEFINE_string(
+  "output", None, "Page to write, ending in .html.", required=True
+)
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
+
+
+def _check() -> pathlib.Path:
+  """Returns the page to write, which may be, if the flags fit each other."""
+  output = pathlib.Path(_OUTPUT.value)
+  if output.suffix != ".html":
+    raise ValueError(f"--output must end in .html, got {_OUTPUT.value!r}.")
+  if not (_RUN.value or _TABLE.value or _EDGE.value or _NETWORK.value):
+    raise ValueError(
+      "Nothing to show: give --run, --table, --edge or --network."
+    )
+  if bool(_NETWORK.value) != bool(_CHECKPOINT.value):
+    raise ValueError("--network and --checkpoint need each other.")
+  if _NETWORK.value:
+    targets.check_output(output, _NETWORK.value)
+  files.check_writable(output, overwrite=_OVERWRITE.value)
+  return output
+
+
+def _network() -> page.Section:
+  """Returns the section of --network."""
+  with program.importing():
+    architecture = targets.load(_NETWORK.value)
+  program.import_silently("tensorflow")
+  from ghn_tf import predictor as predictor_lib
+  from ghn_tf.child import sizes
+  from ghn_tf.report import network_section
+  from ghn_tf.spaces import extent
+
+  predictor = predictor_lib.load(_CHECKPOINT.value)
+  train = predictor.load_data(
+    images.DATASET.value,
+    images.DATA_DIR.value,
+    download=images.DOWNLOAD.value,
+    shape=architecture.input_shape,
+    num_classes=architecture.num_classes,
+  ).train
+  head, labelled = predictor_lib.PREDICT, {}
+  if architecture.num_classes != predictor.ghn.config.num_classes:
+    head = predictor_lib.FIT
+    labelled = {
+      "images": train.images[: sizes.HEAD_IMAGES],
+      "labels": train.labels[: sizes.HEAD_IMAGES],
+    }
+  calibration_images = train.images[: sizes.CALIBRATION_IMAGES]
+  child = predictor.child(
+    architecture,
+    _RECIPE.value,
+    calibration_images=calibration_images,
+    head=head,
+    **labelled,
+  )
+  outside = predictor.outside(architecture)
+  return network_section.section(
+    architecture,
+    child.params,
+    child.recipe,
+    max_distance=predictor.ghn.config.max_distance,
+    images=predictor.normalize(calibration_images),
+    note=extent.tell(architecture.name, outside) if outside else "",
+  )
+
+
+def report() -> None:
+  """Writes the page that the flags ask for."""
+  output = _check()
+  sections = []
+  if _RUN.value:
+    sections.append(run_section.section(_RUN.value))
+  sections += map(table_section.section, _TABLE.value)
+  sections += edge_section.sections(_EDGE.value)
+  if _NETWORK.value:
+    sections.append(_network())
+  title = _TITLE.value or output.stem
+  files.write(output, page.render(title, sections))
+  print(f"Written to {output}.")
+
+
+def main() -> None:
+  """Runs the program."""
+  program.run(report)
