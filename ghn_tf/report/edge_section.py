@@ -30,7 +30,7 @@ _COLORS = {
 _OTHER_COLOR = "var(--grey)"
 _HEADER = (
   *("target", "latency [ms]", "arena [bytes]", "flash [bytes]"),
-  *("multiply-accumulates", "instructions", "LSB", "source", "tool"),
+  *("MACs", "instructions", "LSB", "source", "tool"),
 )
 
 _NUMBER = json_files.NUMBER | None
@@ -122,7 +122,7 @@ def _comparison(files: Sequence[Emulated]) -> page.Section:
   found: list[page.Part] = [parts.Table("All files", header, rows)]
   if options := _against_latency(files):
     found.insert(0, parts.Choice("target", options))
-  return page.Section("Devices", "What the files cost.", found)
+  return page.Section("Devices", "Files beside each other.", found)
 
 
 def _against_latency(
@@ -192,7 +192,7 @@ def section(
     title = "Memory over time [bytes]"
     found.append(parts.Drawing(title, _memory(model)))
   found += map(_figures, reports)
-  return page.Section(name, text, found)
+  return page.Section(f"Devices: {name}", text, found)
 
 
 def _summary(

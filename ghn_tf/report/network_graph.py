@@ -27,7 +27,9 @@ from ghn_tf.report import parts
 _WIDTH, _HEIGHT, _PITCH, _GAP = 128, 20, 31, 18
 _MARGIN = 12
 # Room for virtual edges on the right.
-_REACH = 200
+_REACH = 380
+# Up to which distance virtual edges are shown first.
+_FIRST = 5
 # Those of greater distances are left out: a browser would draw them for long.
 _MAX_EDGES = 100_000
 _NAMES = {
@@ -70,9 +72,8 @@ class Graph:
     """See `page.Part`."""
     longest = self.virtual["longest"]
     control = (
-      f"<label>virtual edges up to distance <output>{min(3, longest)}</output>"
-      f' <input type="range" min="0" max="{longest}" value="{min(3, longest)}">'
-      "</label>"
+      "<label>virtual edges up to distance <output></output>"
+      f' <input type="range" min="1" max="{longest}" value="{_FIRST}"></label>'
     )
     body = (
       f'{control}<p class="told" aria-live="polite"></p>'

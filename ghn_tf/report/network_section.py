@@ -87,7 +87,9 @@ def section(
     f"{len(architecture.nodes)} nodes, {architecture.macs:,}"
     f" multiply-accumulates, {architecture.num_params:,} parameters. {note}"
   )
-  return page.Section(f"{architecture.name} in {recipe.name}", text, found)
+  return page.Section(
+    f"Network: {architecture.name}, {recipe.name}", text, found
+  )
 
 
 def _kernels(
@@ -210,6 +212,7 @@ def _histogram(kernels: Sequence[Kernel]) -> parts.Chart:
     values = np.concatenate([own.predicted.ravel() for own in kernels])
     counts, edges = np.histogram(values, _NUM_BINS)
     traces = [_outline(100 * counts / len(values), edges)]
+    window = {}
     titles = ("value", "share of the values [%]")
   else:
     values = np.concatenate(
@@ -234,9 +237,12 @@ def _histogram(kernels: Sequence[Kernel]) -> parts.Chart:
     edges = np.linspace(-reach, reach, int(2 * reach * fine) + 1)
     counts, _ = np.histogram(values, edges)
     traces = [rounded, _outline(100 * fine * counts / len(values), edges)]
+    # At first without the few that are far beyond the grid.
+    reach = min(reach, 1.5 * np.abs(codes).max() + 1)
+    window = {"range": [-reach, reach]}
     titles = ("value [steps of its grid]", "share of the values [% per step]")
   layout = {
-    "xaxis": parts.axis(titles[0]),
+    "xaxis": parts.axis(titles[0], **window),
     "yaxis": parts.axis(titles[1]),
     "bargap": 0,
   }

@@ -66,7 +66,7 @@ def render(title: str, sections: Sequence[Section]) -> str:
       f"<title>{html.escape(title)}</title>",
       f"<style>{_web('page.css')}</style></head><body>",
       f"<header><h1>{html.escape(title)}</h1>",
-      f"<nav>{contents}</nav></header><main>",
+      f"<nav>{contents if len(sections) > 1 else ''}</nav></header><main>",
       *(_section(index, own) for index, own in enumerate(sections)),
       f"</main><footer>Made by ghn_tf {ghn_tf.__version__}.</footer>",
       *(f"<script>{_web(name)}</script>" for name in names),

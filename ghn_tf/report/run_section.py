@@ -3,6 +3,7 @@
 """Runs on a page: what they learnt, at what pace, with which settings."""
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 import statistics
 from typing import Any
 
@@ -97,6 +98,8 @@ def _charts(
       scale = {"type": "log"} if is_log else {"rangemode": "tozero"}
       layout = {"xaxis": axis, "yaxis": parts.axis(unit, **scale)}
       charts.append(parts.Chart(name, traces, layout))
+  if len(charts) % 2 == 0:  # one beside the wide first would stand alone
+    charts[-1] = dataclasses.replace(charts[-1], is_wide=True)
   return charts
 
 

@@ -57,7 +57,7 @@ def section(path: str | os.PathLike[str]) -> page.Section:
   with json_files.opened(path, _WRITER) as content:
     _check(content)
     return page.Section(
-      f"Table {pathlib.Path(path).stem}",
+      f"Table: {pathlib.Path(path).stem}",
       f"Top-1 accuracy of {content['checkpoint']}, after"
       f" {content['steps']:,} steps, on {content['num_images']:,} test images"
       f" of {content['dataset']}. Error bars are standard errors over networks."
