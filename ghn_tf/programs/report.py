@@ -11,6 +11,7 @@ every browser, light or dark, on a screen or a phone.
 """
 
 import pathlib
+from typing import Any
 
 from absl import flags
 
@@ -101,7 +102,7 @@ def _network() -> page.Section:
     shape=architecture.input_shape,
     num_classes=architecture.num_classes,
   ).train
-  head, labelled = predictor_lib.PREDICT, {}
+  head, labelled = predictor_lib.PREDICT, dict[str, Any]()
   if architecture.num_classes != predictor.ghn.config.num_classes:
     head = predictor_lib.FIT
     labelled = {

@@ -7,10 +7,11 @@ operators; beside it how each target divides its time among them and where it
 runs them. Below are the memory over time, and every figure with its source.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import html
 import pathlib
+from typing import Any
 
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
@@ -34,18 +35,18 @@ _HEADER = (
 )
 
 _NUMBER = json_files.NUMBER | None
-_REPORT = {
+_REPORT: dict[str, json_files.Kind] = {
   **{"target": str, "source": str, "tool": str, "latency_ms": _NUMBER},
   **{"operators": list, "figures": list},
   **dict.fromkeys(("arena_bytes", "flash_bytes", "macs"), int | None),
   **dict.fromkeys(("instructions", "max_lsb_difference"), int | None),
 }
-_OPERATOR = {
+_OPERATOR: dict[str, json_files.Kind] = {
   **{"index": int, "name": str, "tensor": str, "placement": str},
   **{"reason": str, "macs": _NUMBER, "instructions": _NUMBER},
   "cycles": _NUMBER,
 }
-_FIGURE = {
+_FIGURE: dict[str, json_files.Kind] = {
   **{"name": str, "source": str, "tool": str, "note": str},
   "value": _NUMBER | str | bool,
 }
@@ -96,19 +97,21 @@ def _read(path: str, name: str) -> Emulated:
       for figure in record["figures"]:
         json_files.check(figure, _FIGURE)
     reports = [*map(report_lib.from_record, content["reports"])]
-    accuracies = [
-      {"top1": figure.value}
-      for report in reports
-      for figure in report.figures
-      if figure.name == "accuracy"
-    ]
-    # A description has that of all test images.
-    accuracies = [content.get("accuracy"), *accuracies]
-    accuracy = next((own for own in accuracies if own is not None), None)
-    if accuracy is not None:
-      json_files.check(accuracy, {"top1": json_files.NUMBER})
-      accuracy = accuracy["top1"]
-  return Emulated(name, reports, accuracy)
+    return Emulated(name, reports, _accuracy(content, reports))
+
+
+def _accuracy(
+  content: Mapping[str, Any], reports: Sequence[report_lib.EdgeReport]
+) -> float | None:
+  """Returns the accuracy in a description, or the first in a report."""
+  if "accuracy" in content:
+    json_files.check(content["accuracy"], {"top1": json_files.NUMBER})
+    return content["accuracy"]["top1"]
+  for report in reports:
+    for figure in report.figures:
+      if figure.name == "accuracy" and isinstance(figure.value, float):
+        return figure.value
+  return None
 
 
 def _comparison(files: Sequence[Emulated]) -> page.Section:
