@@ -1,70 +1,61 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
-import html.parser
-import re
+import json
+import pathlib
+from typing import Any
 
 from absl.testing import absltest
 
 from ghn_tf.edge import edgetpu
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
-from ghn_tf.report import edge_page
+from ghn_tf.report import edge_section
+from ghn_tf.report import page
 from tests import int8_files
-
-
-class _Checker(html.parser.HTMLParser):
-  """Counts elements, and sees that each is closed and in its place."""
-
-  def __init__(self):
-    super().__init__()
-    self.open: list[str] = []
-    self.tags: list[tuple[str, dict[str, str | None]]] = []
-
-  def handle_starttag(self, tag, attrs):
-    self.tags.append((tag, dict(attrs)))
-    if tag != "meta":
-      self.open.append(tag)
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag, tag
+from tests import pages
 
 
 def _report(model: model_file.ModelFile) -> report_lib.EdgeReport:
   return edgetpu.report(model, int8_files.inputs([1, 8, 8, 3]))
 
 
-class EdgePageTest(absltest.TestCase):
+class EdgeSectionTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.model = model_file.read(int8_files.network())
     self.report = _report(self.model)
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-  def _checked(self, page: str) -> list[tuple[str, dict[str, str | None]]]:
-    checker = _Checker()
-    checker.feed(page)
-    self.assertEmpty(checker.open)
-    return checker.tags
+  def _page(self, *reports: report_lib.EdgeReport, **kwargs: Any) -> str:
+    section = edge_section.section("net.tflite", reports, **kwargs)
+    return page.render("net.tflite", [section])
+
+  def _write(self, name: str, latency_ms: float, **fields: Any) -> str:
+    report = dataclasses.replace(self.report, latency_ms=latency_ms)
+    content = json.loads(report_lib.to_json([report]))
+    path = self.folder / f"{name}.json"
+    path.write_text(json.dumps({**content, **fields}))
+    return str(path)
 
   def test_shows_every_operator_on_every_target(self):
     other = dataclasses.replace(self.report, target="other")
-    page = edge_page.page("net.tflite", self.model, [self.report, other])
-    tags = [tag for tag, _ in self._checked(page)]
-    # A box and two bars each; and the tensors that live meanwhile: image and
-    # convolution; with the depthwise one; with the sum; and so on.
-    self.assertEqual(tags.count("rect"), 5 * (1 + 2) + 2 + 2 + 3 + 2 + 2)
+    shown = self._page(self.report, other, model=self.model)
+    tags = [tag for tag, _ in pages.tags(shown)]
+    # A box and two bars each, and one colour; and the tensors that live
+    # meanwhile: image and convolution; with the depthwise one; with the sum;
+    # and so on.
+    self.assertEqual(tags.count("rect"), 5 * (1 + 2) + 1 + 2 + 2 + 3 + 2 + 2)
     # The sum reads the convolution past the depthwise one.
     self.assertEqual(tags.count("path"), 1)
-    self.assertIn("256", page)  # bytes of image and convolution
-    self.assertIn("<td>2,324</td>", page)
+    self.assertIn("256", shown)  # bytes of image and convolution
+    self.assertIn('<td class="number">2,324</td>', shown)
+    self.assertNotIn("plotly", shown)
 
-  def test_needs_nothing_from_elsewhere(self):
-    page = edge_page.page("net.tflite", self.model, [self.report])
-    for _, attributes in self._checked(page):
-      self.assertEmpty({"src", "href", "onload"} & attributes.keys())
-    links = set(re.findall(r"https?://[^\"\s<]+", page))
-    self.assertEqual(links, {"http://www.w3.org/2000/svg"})
-    self.assertNotIn("url(", page)
+  def test_without_the_file_it_shows_what_the_reports_say(self):
+    tags = [tag for tag, _ in pages.tags(self._page(self.report))]
+    self.assertEqual(tags.count("rect"), 5 * 2 + 1)
+    self.assertEqual(tags.count("path"), 0)
 
   def test_names_of_others_are_text(self):
     evil = '"><script>alert(1)</script>'
@@ -80,8 +71,52 @@ class EdgePageTest(absltest.TestCase):
       dataclasses.replace(tensor, name=evil) for tensor in self.model.tensors
     ]
     model = dataclasses.replace(self.model, tensors=tuple(tensors))
-    page = edge_page.page(evil, model, [report])
-    self.assertNotIn("script", {tag for tag, _ in self._checked(page)})
+    tags = [tag for tag, _ in pages.tags(self._page(report, model=model))]
+    self.assertEqual(tags.count("script"), 1)  # that of tables
+
+  def test_several_files_are_compared(self):
+    paths = [
+      self._write("slow", 3.0, accuracy={"top1": 0.75}),
+      self._write("fast", 1.0, accuracy={"top1": 0.5}),
+      self._write("worse", 2.0, accuracy={"top1": 0.25}),
+      self._write("unknown", 1.0),
+    ]
+    compared, *others = edge_section.sections(paths)
+    self.assertEqual(
+      [section.heading for section in others],
+      ["Devices: slow", "Devices: fast", "Devices: worse", "Devices: unknown"],
+    )
+    choice, table = compared.parts
+    self.assertEqual(
+      [row[:2] for row in table.rows][2:], [["worse", 25], ["unknown", None]]
+    )
+    ((chart,),) = choice.options.values()
+    front, files = chart.traces
+    self.assertEqual((front["x"], front["y"]), ([1, 3], [50, 75]))
+    self.assertEqual((files["x"], files["y"]), ((3, 1, 2), (75, 50, 25)))
+    self.assertEqual(files["text"], ["slow", "fast", "worse"])
+
+  def test_one_file_is_compared_with_none(self):
+    (section,) = edge_section.sections([self._write("a", 1.0)])
+    self.assertEqual(section.heading, "Devices: a")
+
+  def test_accuracy_may_stand_in_a_report(self):
+    figure = report_lib.Figure("accuracy", 0.5, "simulated", "a tool")
+    self.report = dataclasses.replace(self.report, figures=[figure])
+    paths = [self._write(name, 1.0) for name in ("a", "b")]
+    compared, *_ = edge_section.sections(paths)
+    self.assertEqual(compared.parts[-1].rows[0][1], 50)
+
+  def test_another_file_is_an_error_that_names_it(self):
+    operator = {**dataclasses.asdict(self.report.operators[0]), "index": "a"}
+    record = {**report_lib.to_record(self.report), "operators": [operator]}
+    for content in ([], {}, {"reports": [1]}, {"reports": [record]}):
+      path = self.folder / "other.json"
+      path.write_text(json.dumps(content))
+      with self.assertRaisesRegex(
+        ValueError, "other.json is damaged, or not what ghn-emulate"
+      ):
+        edge_section.sections([str(path)])
 
 
 if __name__ == "__main__":

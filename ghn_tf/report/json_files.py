@@ -35,7 +35,7 @@ def opened(
     fields = strict_json.loads(content)
     check(fields, {})
     yield fields
-  except (LookupError, TypeError, ValueError) as error:
+  except (ArithmeticError, LookupError, TypeError, ValueError) as error:
     raise ValueError(
       f"{os.fspath(path)} is damaged, or not what {writer} writes: {error!r}."
     ) from error

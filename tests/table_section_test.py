@@ -1,0 +1,143 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import copy
+import json
+import pathlib
+from typing import Any
+
+from absl.testing import absltest
+
+from ghn_tf.report import page
+from ghn_tf.report import table_section
+
+_USUAL = {"method": "predicted", "head": "own", "batch_norm": "stored"}
+_FITTED = {**_USUAL, "head": "fitted"}
+
+
+def _row(split: str, recipe: str, mean: float, **fields: Any) -> dict[str, Any]:
+  return {
+    **{"split": split, "recipe": recipe, **_USUAL, "mean": mean},
+    **{"standard_error": 0.01, "best": mean + 0.1},
+    **{"num_networks": 2, "num_images": 100, **fields},
+  }
+
+
+def _network(name: str, split: str, macs: int, *top1: float) -> dict[str, Any]:
+  accuracy = [
+    {"recipe": "float", **_USUAL, "top1": top1[0]},
+    {"recipe": "w4a4", **_FITTED, "top1": top1[1]},
+  ]
+  return {
+    **{"name": name, "split": split, "unseen": True, "macs": macs},
+    **{"num_params": macs // 10, "accuracy": accuracy},
+    **{"tflite_bytes": None, "seconds": 1.5},
+  }
+
+
+CONTENT = {
+  **{"checkpoint": "runs/a", "dataset": "cifar10", "steps": 1000},
+  "num_images": 100,
+  "rows": [
+    _row("test", "float", 0.5),
+    _row("test", "w4a4", 0.4, **_FITTED),
+    _row("wide", "float", 0.25, standard_error=None),
+  ],
+  "networks": [
+    _network("small", "test", 1_000, 0.5, 0.4),
+    _network("<large>", "test", 3_000, 0.7, 0.3),
+    _network("worse", "wide", 2_000, 0.4, 0.45),
+  ],
+}
+
+
+def write_table(path: pathlib.Path, content: Any = CONTENT) -> str:
+  """Writes a table and returns its path."""
+  path.write_text(json.dumps(content))
+  return str(path)
+
+
+class TableSectionTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def _section(self, content: Any = CONTENT) -> page.Section:
+    return table_section.section(
+      write_table(self.folder / "table.json", content)
+    )
+
+  def test_means_are_bars_in_percent_with_their_errors(self):
+    by_split, *_ = self._section().parts
+    usual, fitted = by_split.options.values()
+    (bars,) = usual[0].traces
+    self.assertEqual(bars["name"], "float")
+    self.assertEqual((bars["x"], bars["y"]), (["test", "wide"], [50, 25]))
+    self.assertEqual(bars["error_y"]["array"], [1, 0])
+    (bars,) = fitted[0].traces
+    self.assertEqual((bars["name"], bars["y"]), ("w4a4", [40]))
+    self.assertEqual(
+      [*by_split.options][1],
+      "predicted parameters, fitted classifier, stored statistics",
+    )
+
+  def test_accuracy_against_cost_has_the_pareto_front(self):
+    _, by_cost, *_ = self._section().parts
+    self.assertEqual([*by_cost.options], ["float", "w4a4, fitted"])
+    macs, params = by_cost.options["float"]
+    front, test, wide = macs.traces
+    self.assertEqual((front["x"], front["y"]), ([1000, 3000], [50, 70]))
+    self.assertEqual((test["x"], test["y"]), ([1000, 3000], [50, 70]))
+    self.assertEqual((wide["x"], wide["y"]), ([2000], [40]))
+    self.assertEqual(params.traces[0]["x"], [100, 300])
+    front, *_ = by_cost.options["w4a4, fitted"][0].traces
+    self.assertEqual((front["x"], front["y"]), ([1000, 2000], [40, 45]))
+
+  def test_charts_take_names_as_text(self):
+    _, by_cost, *_ = self._section().parts
+    macs, _ = by_cost.options["float"]
+    self.assertStartsWith(macs.traces[1]["text"][1], "&lt;large&gt;<br>3,000 ")
+
+  def test_tables_have_every_figure(self):
+    *_, means, networks = self._section().parts
+    usual = ["predicted", "own", "stored"]
+    self.assertEqual(
+      means.rows[2], ["wide", "float", *usual, 25, None, 35, 2, 100]
+    )
+    self.assertEqual(
+      networks.rows[1],
+      ["<large>", "test", True, 0.003, 300, 70, 30, None, 1.5],
+    )
+    self.assertIn("w4a4, fitted [%]", networks.header)
+
+  def test_another_file_is_an_error_that_names_it(self):
+    for content in ([], {}, {"rows": []}, None, "text"):
+      with self.assertRaisesRegex(
+        ValueError, "table.json is damaged, or not what ghn-evaluate writes"
+      ):
+        self._section(content)
+
+  def test_whatever_is_wrong_in_it_is_such_an_error(self):
+    """Each value is replaced by others; what is taken makes a page."""
+    places = [
+      *((key,) for key in CONTENT),
+      *(("rows", 0, key) for key in CONTENT["rows"][0]),
+      *(("networks", 0, key) for key in CONTENT["networks"][0]),
+      *(("networks", 0, "accuracy", 0, key) for key in ("recipe", "top1")),
+    ]
+    for *way, last in places:
+      for value in (None, "text", 7, -1.5, 10**400, [], {}, [1], {"a": 1}):
+        content = copy.deepcopy(CONTENT)
+        place: Any = content
+        for key in way:
+          place = place[key]
+        place[last] = value
+        try:
+          section = self._section(content)
+        except ValueError as error:
+          self.assertIn("table.json", str(error))
+        else:
+          page.render("title", [section])
+
+
+if __name__ == "__main__":
+  absltest.main()
