@@ -11,18 +11,13 @@ import unittest
 from absl.testing import absltest
 from absl.testing import parameterized
 
-from ghn_tf.edge import edgetpu
-from ghn_tf.edge import model_file
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
 from ghn_tf.report import parts
 from ghn_tf.report import run_section
 from ghn_tf.report import table_section
-from tests import int8_files
-from tests import network_section_test
 from tests import pages
-from tests import run_section_test
-from tests import table_section_test
+from tests import report_inputs
 
 _LONG = "a_name_without_any_place_to_break_it_" * 5
 _SIZES = """
@@ -40,17 +35,16 @@ return {
 @functools.cache
 def _page() -> str:
   """Returns a page with all kinds of sections."""
-  model = model_file.read(int8_files.network())
-  report = edgetpu.report(model, int8_files.inputs([1, 8, 8, 3]))
+  model, report = report_inputs.edge()
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     sections = [
-      run_section.section([run_section_test.write_run(folder / "run")]),
+      run_section.section([report_inputs.write_run(folder / "run")]),
       table_section.section(
-        table_section_test.write_table(folder / "table.json")
+        report_inputs.write_table(folder / "table.json")
       ),
       edge_section.section(_LONG, [report], model),
-      network_section_test.section("w4a4"),
+      report_inputs.network("w4a4"),
     ]
   rows = [[_LONG, 1.5], ["b10", -2], ["b9", None], *[["c", 1_000]] * 9]
   sections.append(

@@ -7,24 +7,17 @@ from typing import Any
 
 from absl.testing import absltest
 
-from ghn_tf.edge import edgetpu
-from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
-from tests import int8_files
 from tests import pages
-
-
-def _report(model: model_file.ModelFile) -> report_lib.EdgeReport:
-  return edgetpu.report(model, int8_files.inputs([1, 8, 8, 3]))
+from tests import report_inputs
 
 
 class EdgeSectionTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
-    self.model = model_file.read(int8_files.network())
-    self.report = _report(self.model)
+    self.model, self.report = report_inputs.edge()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
   def _page(self, *reports: report_lib.EdgeReport, **kwargs: Any) -> str:

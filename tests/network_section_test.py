@@ -1,6 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import functools
 import re
 from typing import Any
 
@@ -9,57 +8,18 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from ghn_tf.arch import ops
-from ghn_tf.arch import spec
-from ghn_tf.child import calibrate
 from ghn_tf.child import random_params
 from ghn_tf.ghn import graph
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.report import kernels
 from ghn_tf.report import network_graph
-from ghn_tf.report import network_section
 from ghn_tf.report import page
 from ghn_tf.report import parts
 from tests import pages
-
-_IMAGES = np.random.default_rng(0).standard_normal((64, 8, 8, 3), np.float32)
-
-
-def architecture() -> spec.Architecture:
-  """Returns a network with a branch."""
-  builder = spec.Builder((8, 8, 3))
-  conv = builder.add(ops.Op.CONV, 0, name="conv", kernel=(3, 3), filters=2)
-  relu = builder.add(ops.Op.RELU, conv, name="relu")
-  deep = builder.add(ops.Op.DEPTHWISE_CONV, relu, name="deep", kernel=(3, 3))
-  both = builder.add(ops.Op.ADD, relu, deep, name="both")
-  mean = builder.add(ops.Op.GLOBAL_AVG_POOL, both, name="mean")
-  builder.add(ops.Op.DENSE, mean, name="logits", filters=3, use_bias=True)
-  return builder.build("net")
-
-
-@functools.cache
-def section(recipe_name: str) -> page.Section:
-  """Returns the section of the network with random parameters."""
-  recipe = recipe_lib.get(recipe_name)
-  network = architecture()
-  calibrated = calibrate.calibrate(
-    network,
-    random_params.he_normal(network),
-    [tf.constant(_IMAGES)],
-    recipe=recipe,
-  )
-  return network_section.section(
-    network,
-    calibrated,
-    recipe,
-    max_distance=50,
-    images=_IMAGES,
-    note="A <b>note.",
-  )
-
+from tests import report_inputs
 
 def _kernels(recipe: str, **values: Any) -> dict[str, kernels.Kernel]:
-  network = architecture()
+  network = report_inputs.architecture()
   params = random_params.he_normal(network)
   for name, value in values.items():
     shape = params[f"{name}/kernel"].shape
@@ -124,7 +84,7 @@ class KernelsTest(parameterized.TestCase):
     values = np.zeros((3, 3, 3, 2))
     values[0, 0, :, 0] = 2, -2, 1
     found = _kernels("w8a8", conv=values)
-    (drawing,) = kernels.first_layer(architecture(), [*found.values()])
+    (drawing,) = kernels.first_layer(report_inputs.architecture(), [*found.values()])
     self.assertEqual(drawing.content.count("<svg"), 2)
     colors = re.findall('fill="(.*?)"', drawing.content)
     self.assertLen(colors, 2 * 2 * 9)
@@ -136,11 +96,11 @@ class KernelsTest(parameterized.TestCase):
 
 class GraphTest(absltest.TestCase):
   def test_edges_are_those_that_the_hypernetwork_reads(self):
-    drawn = network_graph.draw(architecture(), 50)
+    drawn = network_graph.draw(report_inputs.architecture(), 50)
     edges = {tuple(own) for own in drawn.virtual["edges"].tolist()}
     # Image 0, conv 1, depthwise 2, sum 3, mean 4, dense 5, bias 6; the sum is
     # one behind the conv by the shortcut.
-    encoded = graph.encode([architecture()])
+    encoded = graph.encode([report_inputs.architecture()])
     self.assertLen(edges, encoded.edge_sets["flow"].sizes.numpy()[0])
     self.assertContainsSubset({(1, 3, 1), (0, 3, 2), (0, 6, 5)}, edges)
     self.assertEqual(drawn.virtual["longest"], 5)
@@ -150,7 +110,7 @@ class GraphTest(absltest.TestCase):
     self.assertEqual(drawn.svg.count("<path"), 7)
 
   def test_nodes_tell_what_is_predicted_from_them(self):
-    svg = network_graph.draw(architecture(), 1).svg
+    svg = network_graph.draw(report_inputs.architecture(), 1).svg
     self.assertIn("conv 3x3 2: predicts conv/kernel 3x3x3x2<", svg)
     self.assertIn("bias 3: predicts logits/bias 3<", svg)
 
@@ -163,7 +123,7 @@ class GraphTest(absltest.TestCase):
 
 class NetworkSectionTest(absltest.TestCase):
   def test_ranges_are_those_of_params_and_values_those_of_images(self):
-    *_, chart = section("w8a8").parts
+    *_, chart = report_inputs.network("w8a8").parts
     self.assertIsInstance(chart, parts.Chart)
     stored, seen = chart.traces
     self.assertEqual(stored["y"][0], "input")
@@ -173,18 +133,18 @@ class NetworkSectionTest(absltest.TestCase):
     ):
       self.assertAlmostEqual(low, min(least, 0), places=5)
       self.assertAlmostEqual(low + width, least + spread, places=4)
-    self.assertAlmostEqual(seen["base"][0], _IMAGES.min(), places=5)
+    self.assertAlmostEqual(seen["base"][0], report_inputs.IMAGES.min(), places=5)
     self.assertIn("8 bits", stored["text"][0])
     self.assertIn("0.00 % of the values are beyond", stored["text"][0])
 
   def test_in_float_there_are_no_ranges(self):
-    titles = {getattr(own, "title", "") for own in section("float").parts}
+    titles = {getattr(own, "title", "") for own in report_inputs.network("float").parts}
     self.assertIn("Kernels", titles)
     self.assertNoCommonElements(titles, {"Ranges of activations"})
-    self.assertLen(section("w4a4").parts, len(section("float").parts) + 1)
+    self.assertLen(report_inputs.network("w4a4").parts, len(report_inputs.network("float").parts) + 1)
 
   def test_a_note_is_text(self):
-    found = section("w4a4")
+    found = report_inputs.network("w4a4")
     self.assertEqual(found.heading, "Network: net, w4a4")
     self.assertIn("A <b>note.", found.text)
     text = page.render("title", [found])

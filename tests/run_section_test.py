@@ -1,6 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import json
 import pathlib
 from typing import Any
 
@@ -9,44 +8,7 @@ from absl.testing import absltest
 from ghn_tf.report import page
 from ghn_tf.report import parts
 from ghn_tf.report import run_section
-
-_TRAINING = {
-  "meta_batch_size": 8,
-  "evaluate_every_steps": 50,
-  "evaluation_architectures": 4,
-  "space": "<b>",
-}
-
-
-def write_run(folder: pathlib.Path, *, is_evaluated: bool = True) -> str:
-  """Writes a run of four records and returns its workdir."""
-  folder.mkdir()
-  config = json.dumps({"training": _TRAINING})
-  (folder / "config.json").write_text(config)
-  records = []
-  for step in (50, 100, 150, 200):
-    records.append(
-      {
-        "step": step,
-        "loss": 100 / step,
-        "accuracy": step / 400,
-        "networks_per_second": 3.0,
-        "memory_bytes": 2e9,
-        "hours": step / 100,
-        "processor_hours": step / 200,
-      }
-    )
-  records[1]["loss"] = float("nan")
-  if is_evaluated:
-    records[1] |= {"validation/float_accuracy": 0.5}
-    records[3] |= {
-      "validation/float_accuracy": 0.25,
-      "validation/w4a4_accuracy": 0.2,
-    }
-  lines = [f"{json.dumps(record)}\n" for record in records]
-  (folder / "metrics.jsonl").write_text("".join(lines))
-  return str(folder)
-
+from tests import report_inputs
 
 class RunSectionTest(absltest.TestCase):
   def setUp(self):
@@ -58,7 +20,7 @@ class RunSectionTest(absltest.TestCase):
     return {chart.title: chart for chart in choice.options[cost]}
 
   def test_accuracy_is_in_percent_against_each_cost(self):
-    section = run_section.section([write_run(self.folder / "run")])
+    section = run_section.section([report_inputs.write_run(self.folder / "run")])
     for cost, x in (
       ("network-steps", [800, 1600]),
       ("processor time", [0.5, 1]),
@@ -73,7 +35,7 @@ class RunSectionTest(absltest.TestCase):
     self.assertIn("at best 50.0 % on held-out networks in float", section.text)
 
   def test_what_was_recorded_is_there_and_what_was_not_is_not(self):
-    section = run_section.section([write_run(self.folder / "run")])
+    section = run_section.section([report_inputs.write_run(self.folder / "run")])
     charts = self._charts(section, "network-steps")
     self.assertNotIn("Norm of the gradient", charts)
     thin, bold = charts["Memory in use"].traces
@@ -83,13 +45,13 @@ class RunSectionTest(absltest.TestCase):
     self.assertEqual(thin["y"], [12.5, 25, 37.5, 50])
 
   def test_a_run_without_evaluation_has_its_other_curves(self):
-    run = write_run(self.folder / "run", is_evaluated=False)
+    run = report_inputs.write_run(self.folder / "run", is_evaluated=False)
     charts = self._charts(run_section.section([run]), "network-steps")
     self.assertNotIn("Accuracy on held-out networks", charts)
     self.assertIn("Loss in training", charts)
 
   def test_runs_have_colours_and_settings_of_their_own(self):
-    runs = [write_run(self.folder / name) for name in ("a", "b")]
+    runs = [report_inputs.write_run(self.folder / name) for name in ("a", "b")]
     section = run_section.section(runs)
     charts = self._charts(section, "network-steps")
     traces = charts["Accuracy on held-out networks"].traces
@@ -101,7 +63,7 @@ class RunSectionTest(absltest.TestCase):
     self.assertIn(["space", "<b>", "<b>"], settings.rows)
 
   def test_evaluations_are_a_table(self):
-    section = run_section.section([write_run(self.folder / "run")])
+    section = run_section.section([report_inputs.write_run(self.folder / "run")])
     _, table, _ = section.parts
     self.assertIsInstance(table, parts.Table)
     self.assertEqual(

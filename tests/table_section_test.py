@@ -1,7 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import copy
-import json
 import pathlib
 from typing import Any
 
@@ -9,61 +8,16 @@ from absl.testing import absltest
 
 from ghn_tf.report import page
 from ghn_tf.report import table_section
-
-_USUAL = {"method": "predicted", "head": "own", "batch_norm": "stored"}
-_FITTED = {**_USUAL, "head": "fitted"}
-
-
-def _row(split: str, recipe: str, mean: float, **fields: Any) -> dict[str, Any]:
-  return {
-    **{"split": split, "recipe": recipe, **_USUAL, "mean": mean},
-    **{"standard_error": 0.01, "best": mean + 0.1},
-    **{"num_networks": 2, "num_images": 100, **fields},
-  }
-
-
-def _network(name: str, split: str, macs: int, *top1: float) -> dict[str, Any]:
-  accuracy = [
-    {"recipe": "float", **_USUAL, "top1": top1[0]},
-    {"recipe": "w4a4", **_FITTED, "top1": top1[1]},
-  ]
-  return {
-    **{"name": name, "split": split, "unseen": True, "macs": macs},
-    **{"num_params": macs // 10, "accuracy": accuracy},
-    **{"tflite_bytes": None, "seconds": 1.5},
-  }
-
-
-CONTENT = {
-  **{"checkpoint": "runs/a", "dataset": "cifar10", "steps": 1000},
-  "num_images": 100,
-  "rows": [
-    _row("test", "float", 0.5),
-    _row("test", "w4a4", 0.4, **_FITTED),
-    _row("wide", "float", 0.25, standard_error=None),
-  ],
-  "networks": [
-    _network("small", "test", 1_000, 0.5, 0.4),
-    _network("<large>", "test", 3_000, 0.7, 0.3),
-    _network("worse", "wide", 2_000, 0.4, 0.45),
-  ],
-}
-
-
-def write_table(path: pathlib.Path, content: Any = CONTENT) -> str:
-  """Writes a table and returns its path."""
-  path.write_text(json.dumps(content))
-  return str(path)
-
+from tests import report_inputs
 
 class TableSectionTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-  def _section(self, content: Any = CONTENT) -> page.Section:
+  def _section(self, content: Any = report_inputs.TABLE) -> page.Section:
     return table_section.section(
-      write_table(self.folder / "table.json", content)
+      report_inputs.write_table(self.folder / "table.json", content)
     )
 
   def test_means_are_bars_in_percent_with_their_errors(self):
@@ -119,14 +73,14 @@ class TableSectionTest(absltest.TestCase):
   def test_whatever_is_wrong_in_it_is_such_an_error(self):
     """Each value is replaced by others; what is taken makes a page."""
     places = [
-      *((key,) for key in CONTENT),
-      *(("rows", 0, key) for key in CONTENT["rows"][0]),
-      *(("networks", 0, key) for key in CONTENT["networks"][0]),
+      *((key,) for key in report_inputs.TABLE),
+      *(("rows", 0, key) for key in report_inputs.TABLE["rows"][0]),
+      *(("networks", 0, key) for key in report_inputs.TABLE["networks"][0]),
       *(("networks", 0, "accuracy", 0, key) for key in ("recipe", "top1")),
     ]
     for *way, last in places:
       for value in (None, "text", 7, -1.5, 10**400, [], {}, [1], {"a": 1}):
-        content = copy.deepcopy(CONTENT)
+        content = copy.deepcopy(report_inputs.TABLE)
         place: Any = content
         for key in way:
           place = place[key]
