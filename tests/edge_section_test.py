@@ -74,7 +74,8 @@ class EdgeSectionTest(absltest.TestCase):
       self._write("worse", 2.0, accuracy={"top1": 0.25}),
       self._write("unknown", 1.0),
     ]
-    compared, *others = edge_section.sections(paths)
+    found: list[Any] = edge_section.sections(paths)
+    compared, *others = found
     self.assertEqual(
       [section.heading for section in others],
       ["Devices: slow", "Devices: fast", "Devices: worse", "Devices: unknown"],
@@ -97,13 +98,14 @@ class EdgeSectionTest(absltest.TestCase):
     figure = report_lib.Figure("accuracy", 0.5, "simulated", "a tool")
     self.report = dataclasses.replace(self.report, figures=[figure])
     paths = [self._write(name, 1.0) for name in ("a", "b")]
-    compared, *_ = edge_section.sections(paths)
+    compared: Any = edge_section.sections(paths)[0]
     self.assertEqual(compared.parts[-1].rows[0][1], 50)
 
   def test_another_file_is_an_error_that_names_it(self):
     operator = {**dataclasses.asdict(self.report.operators[0]), "index": "a"}
     record = {**report_lib.to_record(self.report), "operators": [operator]}
-    for content in ([], {}, {"reports": [1]}, {"reports": [record]}):
+    contents: list[Any] = [[], {}, {"reports": [1]}, {"reports": [record]}]
+    for content in contents:
       path = self.folder / "other.json"
       path.write_text(json.dumps(content))
       with self.assertRaisesRegex(

@@ -18,6 +18,7 @@ from ghn_tf.report import parts
 from tests import pages
 from tests import report_inputs
 
+
 def _kernels(recipe: str, **values: Any) -> dict[str, kernels.Kernel]:
   network = report_inputs.architecture()
   params = random_params.he_normal(network)
@@ -50,7 +51,7 @@ class KernelsTest(parameterized.TestCase):
     values[0, 0, :, 0] = 127, 254
     own = _kernels("w8a8", deep=values)["deep"]
     np.testing.assert_array_equal(own.rounded.step.ravel(), [1, 2])
-    chart = kernels.histograms([own]).options["deep"][0]
+    chart: Any = kernels.histograms([own]).options["deep"][0]
     bars, _ = chart.traces
     # In steps of their own, both are 127.
     np.testing.assert_array_equal(bars["x"], [0, 127])
@@ -59,7 +60,7 @@ class KernelsTest(parameterized.TestCase):
   def test_shares_sum_to_all(self):
     for recipe in ("w8a8", "w4a4", "w2a2"):
       for own in _kernels(recipe).values():
-        chart = kernels.histograms([own]).options[own.name][0]
+        chart: Any = kernels.histograms([own]).options[own.name][0]
         bars, line = chart.traces
         self.assertAlmostEqual(sum(bars["y"]), 100)
         width = line["x"][1] - line["x"][0]
@@ -75,7 +76,7 @@ class KernelsTest(parameterized.TestCase):
   def test_in_float_nothing_is_rounded(self):
     own = _kernels("float")["conv"]
     self.assertIsNone(own.rounded)
-    chart = kernels.histograms([own]).options["conv"][0]
+    chart: Any = kernels.histograms([own]).options["conv"][0]
     (line,) = chart.traces
     self.assertAlmostEqual(sum(line["y"]), 100)
     self.assertEqual(kernels.table([own]).rows[0][4], None)
@@ -84,7 +85,8 @@ class KernelsTest(parameterized.TestCase):
     values = np.zeros((3, 3, 3, 2))
     values[0, 0, :, 0] = 2, -2, 1
     found = _kernels("w8a8", conv=values)
-    (drawing,) = kernels.first_layer(report_inputs.architecture(), [*found.values()])
+    network = report_inputs.architecture()
+    (drawing,) = kernels.first_layer(network, [*found.values()])
     self.assertEqual(drawing.content.count("<svg"), 2)
     colors = re.findall('fill="(.*?)"', drawing.content)
     self.assertLen(colors, 2 * 2 * 9)
@@ -123,7 +125,7 @@ class GraphTest(absltest.TestCase):
 
 class NetworkSectionTest(absltest.TestCase):
   def test_ranges_are_those_of_params_and_values_those_of_images(self):
-    *_, chart = report_inputs.network("w8a8").parts
+    chart: Any = report_inputs.network("w8a8").parts[-1]
     self.assertIsInstance(chart, parts.Chart)
     stored, seen = chart.traces
     self.assertEqual(stored["y"][0], "input")
@@ -133,15 +135,22 @@ class NetworkSectionTest(absltest.TestCase):
     ):
       self.assertAlmostEqual(low, min(least, 0), places=5)
       self.assertAlmostEqual(low + width, least + spread, places=4)
-    self.assertAlmostEqual(seen["base"][0], report_inputs.IMAGES.min(), places=5)
+    self.assertAlmostEqual(
+      seen["base"][0], report_inputs.IMAGES.min(), places=5
+    )
     self.assertIn("8 bits", stored["text"][0])
     self.assertIn("0.00 % of the values are beyond", stored["text"][0])
 
   def test_in_float_there_are_no_ranges(self):
-    titles = {getattr(own, "title", "") for own in report_inputs.network("float").parts}
+    titles = {
+      getattr(own, "title", "") for own in report_inputs.network("float").parts
+    }
     self.assertIn("Kernels", titles)
     self.assertNoCommonElements(titles, {"Ranges of activations"})
-    self.assertLen(report_inputs.network("w4a4").parts, len(report_inputs.network("float").parts) + 1)
+    self.assertLen(
+      report_inputs.network("w4a4").parts,
+      len(report_inputs.network("float").parts) + 1,
+    )
 
   def test_a_note_is_text(self):
     found = report_inputs.network("w4a4")

@@ -102,6 +102,7 @@ _SMALL = {
   ),
   "tools/import_ghn2.py": "--input=weights.npz",
   "tools/make_architectures.py": "",
+  "tools/report.py": "--checkpoint=quickstart --dataset=cifar10_sample",
   "tools/to_tflite.py": "--checkpoint=quickstart --calibration_images=64",
 }
 

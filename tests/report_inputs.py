@@ -84,7 +84,7 @@ def _network(name: str, split: str, macs: int, *top1: float) -> dict[str, Any]:
   }
 
 
-TABLE = {
+TABLE: dict[str, Any] = {
   **{"checkpoint": "runs/a", "dataset": "cifar10", "steps": 1000},
   "num_images": 100,
   "rows": [

@@ -5,22 +5,26 @@ from typing import Any
 
 from absl.testing import absltest
 
-from ghn_tf.report import page
 from ghn_tf.report import parts
 from ghn_tf.report import run_section
 from tests import report_inputs
+
 
 class RunSectionTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-  def _charts(self, section: page.Section, cost: str) -> dict[str, Any]:
+  def _section(self, *names: str) -> Any:
+    folders = (self.folder / name for name in names)
+    return run_section.section([*map(report_inputs.write_run, folders)])
+
+  def _charts(self, section: Any, cost: str) -> dict[str, Any]:
     choice, *_ = section.parts
     return {chart.title: chart for chart in choice.options[cost]}
 
   def test_accuracy_is_in_percent_against_each_cost(self):
-    section = run_section.section([report_inputs.write_run(self.folder / "run")])
+    section = self._section("run")
     for cost, x in (
       ("network-steps", [800, 1600]),
       ("processor time", [0.5, 1]),
@@ -35,7 +39,7 @@ class RunSectionTest(absltest.TestCase):
     self.assertIn("at best 50.0 % on held-out networks in float", section.text)
 
   def test_what_was_recorded_is_there_and_what_was_not_is_not(self):
-    section = run_section.section([report_inputs.write_run(self.folder / "run")])
+    section = self._section("run")
     charts = self._charts(section, "network-steps")
     self.assertNotIn("Norm of the gradient", charts)
     thin, bold = charts["Memory in use"].traces
@@ -51,8 +55,7 @@ class RunSectionTest(absltest.TestCase):
     self.assertIn("Loss in training", charts)
 
   def test_runs_have_colours_and_settings_of_their_own(self):
-    runs = [report_inputs.write_run(self.folder / name) for name in ("a", "b")]
-    section = run_section.section(runs)
+    section = self._section("a", "b")
     charts = self._charts(section, "network-steps")
     traces = charts["Accuracy on held-out networks"].traces
     looks = {(t["line"]["color"], t["line"]["dash"]) for t in traces}
@@ -63,7 +66,7 @@ class RunSectionTest(absltest.TestCase):
     self.assertIn(["space", "<b>", "<b>"], settings.rows)
 
   def test_evaluations_are_a_table(self):
-    section = run_section.section([report_inputs.write_run(self.folder / "run")])
+    section = self._section("run")
     _, table, _ = section.parts
     self.assertIsInstance(table, parts.Table)
     self.assertEqual(

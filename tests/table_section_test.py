@@ -10,12 +10,13 @@ from ghn_tf.report import page
 from ghn_tf.report import table_section
 from tests import report_inputs
 
+
 class TableSectionTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-  def _section(self, content: Any = report_inputs.TABLE) -> page.Section:
+  def _section(self, content: Any = report_inputs.TABLE) -> Any:
     return table_section.section(
       report_inputs.write_table(self.folder / "table.json", content)
     )
@@ -64,7 +65,8 @@ class TableSectionTest(absltest.TestCase):
     self.assertIn("w4a4, fitted [%]", networks.header)
 
   def test_another_file_is_an_error_that_names_it(self):
-    for content in ([], {}, {"rows": []}, None, "text"):
+    contents: list[Any] = [[], {}, {"rows": []}, None, "text"]
+    for content in contents:
       with self.assertRaisesRegex(
         ValueError, "table.json is damaged, or not what ghn-evaluate writes"
       ):
@@ -80,8 +82,8 @@ class TableSectionTest(absltest.TestCase):
     ]
     for *way, last in places:
       for value in (None, "text", 7, -1.5, 10**400, [], {}, [1], {"a": 1}):
-        content = copy.deepcopy(report_inputs.TABLE)
-        place: Any = content
+        content: Any = copy.deepcopy(report_inputs.TABLE)
+        place = content
         for key in way:
           place = place[key]
         place[last] = value

@@ -11,20 +11,23 @@ every browser, light or dark, on a screen or a phone.
 """
 
 import pathlib
-from typing import Any
 
 from absl import flags
 
 from ghn_tf import files
 from ghn_tf import targets
+from ghn_tf.child import sizes
+from ghn_tf.ghn import checkpoint
+from ghn_tf.programs import child as child_lib
 from ghn_tf.programs import images
 from ghn_tf.programs import program
+from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
 from ghn_tf.report import run_section
 from ghn_tf.report import table_section
 
-flags.adopt_module_key_flags(images)
+flags.adopt_module_key_flags(child_lib)
 
 _RUN = flags.DEFINE_multi_string(
   "run", [], "Workdir of a training run, which may go on; may be repeated."
@@ -80,50 +83,33 @@ def _check() -> pathlib.Path:
     raise ValueError("--network and --checkpoint need each other.")
   if _NETWORK.value:
     targets.check_output(output, _NETWORK.value)
+    images.check()
   files.check_writable(output, overwrite=_OVERWRITE.value)
   return output
 
 
 def _network() -> page.Section:
   """Returns the section of --network."""
-  with program.importing():
-    architecture = targets.load(_NETWORK.value)
+  recipe = recipe_lib.get(_RECIPE.value)
+  path, _, _ = checkpoint.find(_CHECKPOINT.value)
+  architecture, _ = child_lib.target(_NETWORK.value)
   program.import_silently("tensorflow")
   from ghn_tf import predictor as predictor_lib
-  from ghn_tf.child import sizes
   from ghn_tf.report import network_section
   from ghn_tf.spaces import extent
 
-  predictor = predictor_lib.load(_CHECKPOINT.value)
-  train = predictor.load_data(
-    images.DATASET.value,
-    images.DATA_DIR.value,
-    download=images.DOWNLOAD.value,
-    shape=architecture.input_shape,
-    num_classes=architecture.num_classes,
-  ).train
-  head, labelled = predictor_lib.PREDICT, dict[str, Any]()
-  if architecture.num_classes != predictor.ghn.config.num_classes:
-    head = predictor_lib.FIT
-    labelled = {
-      "images": train.images[: sizes.HEAD_IMAGES],
-      "labels": train.labels[: sizes.HEAD_IMAGES],
-    }
-  calibration_images = train.images[: sizes.CALIBRATION_IMAGES]
-  child = predictor.child(
-    architecture,
-    _RECIPE.value,
-    calibration_images=calibration_images,
-    head=head,
-    **labelled,
-  )
+  predictor = predictor_lib.load(path)
+  head = child_lib.head(predictor, architecture)
+  predictor.check_network(architecture, head)
+  train = images.load(predictor, architecture).train
+  child = child_lib.make(predictor, architecture, recipe, train, head)
   outside = predictor.outside(architecture)
   return network_section.section(
     architecture,
     child.params,
-    child.recipe,
+    recipe,
     max_distance=predictor.ghn.config.max_distance,
-    images=predictor.normalize(calibration_images),
+    images=predictor.normalize(train.images[: sizes.BATCH_SIZE]),
     note=extent.tell(architecture.name, outside) if outside else "",
   )
 

@@ -18,9 +18,6 @@ from ghn_tf.report import network_graph
 from ghn_tf.report import page
 from ghn_tf.report import parts
 
-# Of which activations are shown.
-_MAX_IMAGES = 64
-
 
 def section(
   architecture: spec.Architecture,
@@ -38,8 +35,8 @@ def section(
     params: calibrated.
     recipe: how it is rounded.
     max_distance: of the hypernetwork's virtual edges.
-    images: some normalized ones, [n, H, W, C], of which the first show what
-      activations are like.
+    images: normalized, [n, H, W, C], by which it is shown what activations are
+      like.
     note: what else is to be told.
 
   Raises:
@@ -115,7 +112,7 @@ def _activations(
   network.run(
     architecture,
     params,
-    tf.constant(images[:_MAX_IMAGES]),
+    tf.constant(images),
     recipe=recipe,
     statistics=observed,
   )
@@ -160,9 +157,8 @@ def _activations(
     "xaxis": parts.axis("value"),
     "yaxis": {"autorange": "reversed", "type": "category", "dtick": 1},
   }
-  number = min(len(images), _MAX_IMAGES)
   return parts.Chart(
-    f"Ranges of activations, and their values in {number} images",
+    f"Ranges of activations, and their values in {len(images)} images",
     [stored, seen],
     layout,
     height=90 + 18 * len(names),
