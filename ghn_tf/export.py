@@ -45,6 +45,7 @@ def describe(
     Values for a JSON file.
   """
   interpreter = tflite.Interpreter(content)
+  least, greatest = interpreter.code_limits
   images = predictor.normalize(dataset.test.images)
   architecture = child.architecture
   mean, std = predictor.statistics(architecture.input_shape[2])
@@ -66,14 +67,16 @@ def describe(
       "zero_point": interpreter.input_zero_point,
       "mean": mean.tolist(),
       "std": std.tolist(),
-      # Halves round up, and codes end where int8 does.
+      "type": interpreter.code_type.name,
+      # Halves round up, and codes end where the type does.
       "code": (
         "clip(floor((pixel / 255 - mean) / std / scale + 0.5) + zero_point,"
-        " -128, 127)"
+        f" {least}, {greatest})"
       ),
     },
     "output": {
       "shape": [1, architecture.num_classes],
+      "type": interpreter.code_type.name,
       "scale": interpreter.output_scale,
       "zero_point": interpreter.output_zero_point,
     },

@@ -70,11 +70,18 @@ def _operator_differences(
   quantize = fake_quant.quantize_activation
 
   def compare(
-    x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, num_bits: int, **_
+    x: tf.Tensor,
+    low: tf.Tensor,
+    high: tf.Tensor,
+    num_bits: int,
+    *,
+    symmetric: bool,
+    **_,
   ):
-    scale = float(high - low) / (2**num_bits - 1)
-    zero_point = np.round(-128 - float(low) / scale)
-    rounded = quantize(x, low, high, num_bits).numpy() / scale + zero_point
+    scale = float(high - low) / (2**num_bits - 1 - symmetric)
+    zero_point = 0 if symmetric else np.round(-128 - float(low) / scale)
+    values = quantize(x, low, high, num_bits, symmetric=symmetric).numpy()
+    rounded = values / scale + zero_point
     expected = np.round(rounded).reshape((len(x), -1)).astype(int)
     # Several tensors have the same range only if one moves another's values,
     # or where it is exactly that of a ReLU6: the nearest is meant.

@@ -232,6 +232,8 @@ def _named(*cells: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 _RECIPES = [name for name in recipe_lib.RECIPES if name != "float"]
+# With activations of 16 bits there is no concat, which others have.
+_WIDE = ("resnet8", "resnet20", "mobilenet_v1", "mobilenet_v2", "ds_cnn")
 # One row by default in every recipe, the others in the one most used.
 _DEFAULT_CELLS = [
   (name, recipe)
@@ -245,7 +247,7 @@ _REST_CELLS = [
     # Without bounds for the logits.
     *((f"edge-0-{index}", "w8a8") for index in range(40, 100)),
   )
-  if cell not in _DEFAULT_CELLS
+  if cell not in _DEFAULT_CELLS and (cell[1] != "w8a16" or cell[0] in _WIDE)
 ]
 
 

@@ -8,14 +8,20 @@ from absl.testing import parameterized
 
 from ghn_tf.quant import recipe as recipe_lib
 
-_INTEGER = [name for name in recipe_lib.RECIPES if name != "float"]
+# Of at most 8 bits.
+_INTEGER = [
+  name
+  for name, recipe in recipe_lib.RECIPES.items()
+  if not recipe.is_float and not recipe.is_wide
+]
 _WEIGHTS = recipe_lib.TensorQuantization(8, symmetric=True, per_channel=True)
 
 
 class RecipesTest(parameterized.TestCase):
   def test_names(self):
     self.assertEqual(
-      list(recipe_lib.RECIPES), ["float", "w8a8", "w4a8", "w4a4", "w2a2"]
+      list(recipe_lib.RECIPES),
+      ["float", "w8a16", "w8a8", "w4a8", "w4a4", "w2a2"],
     )
 
   @parameterized.parameters(*_INTEGER)
@@ -44,6 +50,15 @@ class RecipesTest(parameterized.TestCase):
       self.assertEqual(
         grid.range_rule is recipe_lib.RangeRule.LEAST_SQUARES, grid.num_bits < 8
       )
+
+  def test_16_bits_are_symmetric_and_reach_to_the_greatest(self):
+    recipe = recipe_lib.get("w8a16")
+    self.assertTrue(recipe.is_wide)
+    self.assertEqual(recipe.weights, recipe_lib.get("w8a8").weights)
+    self.assertEqual(
+      recipe.activations,
+      recipe_lib.TensorQuantization(16, symmetric=True, per_channel=False),
+    )
 
   def test_float_rounds_nothing(self):
     recipe = recipe_lib.get("float")
@@ -98,12 +113,12 @@ class GetTest(parameterized.TestCase):
     )
 
   @parameterized.parameters(
-    "w16a8", "w3a3", "w4a9", "w4a1", "W4A4", "", None, 4
+    "w16a8", "w4a16", "w3a3", "w4a9", "w4a1", "W4A4", "", None, 4
   )
   def test_an_unknown_name_is_an_error_that_lists_the_known(self, name):
     with self.assertRaisesRegex(
       ValueError,
-      f"{name!r}; expected one of float, w8a8, w4a8, w4a4, w2a2 or .*stem=",
+      f"{name!r}; expected one of float, w8a16, w8a8, w4a8, .*stem=",
     ):
       recipe_lib.get(name)
 
@@ -152,6 +167,8 @@ class LayersTest(parameterized.TestCase):
     ("w4a4+a=w8a8+b=w8a8+a=w2a2", "names layer 'a' twice"),
     ("w4a4+stem=float", r"'w4a4\+stem=float' leaves a part .* in float"),
     ("float+stem=w8a8", r"'float\+stem=w8a8' leaves a part .* in float"),
+    ("w8a8+stem=w8a16", "16 bits in a part of the network; .*layers or none"),
+    ("w8a16+stem=w8a8", "16 bits in a part of the network; .*layers or none"),
   )
   def test_wrong_ones_are_errors(self, name, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -159,10 +176,18 @@ class LayersTest(parameterized.TestCase):
 
 
 class ValidationTest(parameterized.TestCase):
-  @parameterized.parameters(1, 9)
+  @parameterized.parameters(1, 9, 15, 17)
   def test_bits_out_of_range_are_an_error(self, num_bits: int):
-    with self.assertRaisesRegex(ValueError, f"2 to 8, got {num_bits}"):
+    with self.assertRaisesRegex(ValueError, f"2 to 8 or 16, got {num_bits}"):
       dataclasses.replace(_WEIGHTS, num_bits=num_bits)
+
+  def test_16_bits_on_another_grid_are_an_error(self):
+    grid = recipe_lib.get("w8a16").activations
+    with self.assertRaisesRegex(ValueError, "must be symmetric"):
+      dataclasses.replace(grid, symmetric=False)
+    rule = recipe_lib.RangeRule.LEAST_SQUARES
+    with self.assertRaisesRegex(ValueError, "least_squares is for at most 8"):
+      recipe_lib.get("w8a16", range_rule=rule)
 
   @parameterized.parameters((_WEIGHTS, None), (None, _WEIGHTS))
   def test_half_a_recipe_is_an_error(self, weights, activations):

@@ -9,13 +9,14 @@ import numpy as np
 
 
 class Stored(NamedTuple):
-  """An int8 tensor that a file computes.
+  """An int8 or int16 tensor that a file computes.
 
   Attributes:
     scale: of its codes.
     codes: [B, size].
     bound: by how much rounding alone may move a code: by one, and by half a
-      step of the accumulator for the bias.
+      step of the accumulator for the bias; an int16 code by another half, as
+      it is brought to its scale by a factor of 16 bits.
   """
 
   scale: float
@@ -26,11 +27,11 @@ class Stored(NamedTuple):
 def read(
   content: bytes, images: np.ndarray, interpreter_class: Any = None
 ) -> list[Stored]:
-  """Returns every int8 tensor that a file computes.
+  """Returns every tensor of codes that a file computes.
 
   Args:
     content: of a `.tflite` file.
-    images: [B, H, W, C], int8 codes.
+    images: [B, H, W, C], codes.
     interpreter_class: what runs it, with all tensors preserved; TFLite's own
       kernels by default.
   """
@@ -49,20 +50,23 @@ def read(
     (output,) = operator["outputs"]
     step = 0.0
     for index in operator["inputs"]:
-      if index >= 0 and details[index]["dtype"] == np.int32:
+      if index >= 0 and details[index]["dtype"] in (np.int32, np.int64):
         scales = details[index]["quantization_parameters"]["scales"]
         step = max(scales, default=0.0) / details[output]["quantization"][0]
     # A quarter is what rounding twice may add; the integers between two
     # numbers may be one more than the distance.
-    bounds[output] = int(1 + 0.25 + step / 2)
+    factor = 0.5 if details[output]["dtype"] == np.int16 else 0
+    bounds[output] = int(1 + 0.25 + factor + step / 2)
   (image,) = interpreter.get_input_details()
-  bounds[image["index"]] = 0
-  bounds = {i: b for i, b in bounds.items() if details[i]["dtype"] == np.int8}
+  # float32 tells halves of an int16 code apart no more.
+  bounds[image["index"]] = int(image["dtype"] == np.int16)
+  codes = (np.int8, np.int16)
+  bounds = {i: b for i, b in bounds.items() if details[i]["dtype"] in codes}
   found: dict[int, list[np.ndarray]] = {index: [] for index in bounds}
   if interpreter_class:
     interpreter = interpreter_class(model_content=content)
-  for codes in images:
-    interpreter.set_tensor(image["index"], codes[np.newaxis])
+  for one in images:
+    interpreter.set_tensor(image["index"], one[np.newaxis])
     interpreter.invoke()
     for index, values in found.items():
       values.append(interpreter.get_tensor(index).ravel())

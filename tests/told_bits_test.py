@@ -103,7 +103,13 @@ class ModelTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
     # As the nearest ones, the smaller of two.
-    *(("w4a3", "w4a2"), ("w4a5", "w4a4"), ("w8a6", "w8a4"), ("w8a7", "w8a8"))
+    *(
+      ("w4a3", "w4a2"),
+      ("w4a5", "w4a4"),
+      ("w8a6", "w8a4"),
+      ("w8a7", "w8a8"),
+      ("w8a16", "w8a8"),
+    )
   )
   def test_bits_without_an_embedding_are_told_as_near_ones(self, name, near):
     one, other = _trained(_told())([_network()] * 2, _bits(name, near))

@@ -118,6 +118,13 @@ def _decides(architecture: spec.Architecture, index: int) -> bool:
   return output.owner == index
 
 
+def interface(recipe: recipe_lib.Recipe) -> recipe_lib.TensorQuantization:
+  """Returns the grid of the image and the logits; the recipe is not float."""
+  if recipe.is_wide and recipe.activations is not None:
+    return recipe.activations
+  return recipe_lib.INTERFACE
+
+
 @functools.lru_cache(maxsize=1024)
 def _interface(architecture: spec.Architecture) -> frozenset[int]:
   """Returns the nodes of the image, of the logits and of gates."""
@@ -169,7 +176,7 @@ def _of_store(
 ) -> recipe_lib.TensorQuantization | None:
   """Returns the grid of what is stored on a node's range."""
   if recipe.activations is not None and store in _interface(architecture):
-    return recipe_lib.INTERFACE
+    return interface(recipe)
   if not named:
     return recipe.activations
   deciding = _deciding(architecture, ranges.twins(architecture, store), named)

@@ -160,7 +160,9 @@ def fit(
     fitted[f"{node.name}/bias"] = tf.constant(bias)
   if not training and not recipe.is_float:
     logits = np.concatenate(first) @ kernel + bias
-    fitted[ranges.name(node)] = _range(logits[: sizes.CALIBRATION_IMAGES])
+    fitted[ranges.name(node)] = _range(
+      logits[: sizes.CALIBRATION_IMAGES], grids.interface(recipe)
+    )
   return fitted
 
 
@@ -187,13 +189,15 @@ def problem(architecture: spec.Architecture) -> str:
   return ""
 
 
-def _range(logits: np.ndarray) -> tf.Tensor:
+def _range(
+  logits: np.ndarray, grid: recipe_lib.TensorQuantization
+) -> tf.Tensor:
   """Returns the mean range of batches, as `calibrate` does, [2]."""
   found = [
     tf.stack(
       range_rules.activation_range(
         tf.constant(logits[part]),
-        recipe_lib.INTERFACE,
+        grid,
         range_rules.UNBOUNDED,
       )
     ).numpy()

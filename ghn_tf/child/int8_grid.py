@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Activations of fewer than 8 bits in the int8 tensors of a file.
 
-Integer runtimes store every activation as int8. A grid of 2^b < 256 values
+Integer runtimes store such an activation as int8. A grid of 2^b < 256 values
 fits in if the int8 tensor takes the grid's scale, with the greatest value of
 the grid at code 127: saturation then clips above exactly as the grid does, a
 ReLU clips below, and every other value lies on the same grid. What differs is
 stated: an output without ReLU that falls below the calibrated range is kept
-where the b-bit grid would clip it.
+where the b-bit grid would clip it. Activations of 8 and 16 bits stay as they
+are.
 """
 
 import dataclasses
@@ -52,7 +53,7 @@ def on_int8(
   if recipe.activations is None:
     raise ValueError(
       f"Recipe {recipe.name!r} rounds nothing, so it has no integer file;"
-      " choose one of w8a8, w4a8, w4a4, w2a2."
+      " choose one of w8a16, w8a8, w4a8, w4a4, w2a2."
     )
   stored = dict(params)
   outputs = grids.of(architecture, recipe).outputs
@@ -72,10 +73,11 @@ def on_int8(
 
 
 def _with_8_bits(recipe: recipe_lib.Recipe) -> recipe_lib.Recipe:
-  """Returns a recipe that rounds with 8 bits of activations everywhere."""
+  """Returns a recipe that rounds with at least 8 bits of activations."""
   grid = recipe.activations
   return dataclasses.replace(
     recipe,
-    activations=grid and dataclasses.replace(grid, num_bits=8),
+    activations=grid
+    and dataclasses.replace(grid, num_bits=max(8, grid.num_bits)),
     layers=tuple((name, _with_8_bits(own)) for name, own in recipe.layers),
   )

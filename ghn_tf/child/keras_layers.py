@@ -25,7 +25,7 @@ class HardSigmoid(keras.layers.Layer):
   """slope * x + 0.5, between 0 and 1.
 
   Where outputs are rounded it is a 1x1 depthwise convolution without the
-  bounds: the range of the outputs has them, and a file has one operator.
+  upper bound: the range of the outputs has it, and a file has one operator.
   """
 
   def __init__(self, slope: float, *, is_rounded: bool = False, **kwargs: Any):
@@ -58,6 +58,7 @@ class HardSigmoid(keras.layers.Layer):
       x, tf.reshape(kernel, (1, 1, channels, 1)), (1, 1, 1, 1), "SAME"
     )
     x = tf.nn.bias_add(x, tf.fill((channels,), 0.5))
+    x = tf.nn.relu(x)  # A range of 16 bits does not begin at 0.
     return x if is_image else tf.reshape(x, (-1, channels))
 
 

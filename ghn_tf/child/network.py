@@ -85,7 +85,7 @@ class BatchStatistics:
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `Statistics`; that of a gate is the same for all batches."""
     if node.op in ranges.GATES:
-      low, high = ranges.GATE_RANGE
+      low, high = ranges.GATE_RANGES[grid.num_bits]
       return constants.constant(low, x.dtype), constants.constant(high, x.dtype)
     return range_rules.activation_range(x, grid, bounds)
 
@@ -224,6 +224,7 @@ def run(
           x,
           *low_high[output_range.owner],
           grid.num_bits,
+          symmetric=grid.symmetric,
           noise_seed=seed(index, 1),
         )
     if index == output:

@@ -34,9 +34,9 @@ _COMPUTING = (
   ops.Op.BATCH_NORM,
   ops.Op.LEAKY_RELU,
 )
-# What has the range that integer runtimes fix, 8 bits in every recipe.
+# What has the range that integer runtimes fix, by the bits of their interface.
 GATES = (ops.Op.SIGMOID, ops.Op.HARD_SIGMOID)
-GATE_RANGE = (0.0, 255 / 256)
+GATE_RANGES = {8: (0.0, 255 / 256), 16: (-1 + 2**-15, 1 - 2**-15)}
 # What stores values of its input again: the output keeps the input's range.
 _MOVING = (
   ops.Op.MAX_POOL,

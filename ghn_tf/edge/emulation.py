@@ -25,6 +25,8 @@ from ghn_tf.edge.cortexm import program
 
 # Of one target and file; the slowest of MLPerf Tiny takes a tenth.
 _SECONDS, _MEMORY_BYTES = 600, 1 << 32
+# Of inputs and outputs.
+_TYPES: Mapping[str, Any] = {"INT8": np.int8, "INT16": np.int16}
 # Codes that are compared where no images are given.
 _RANDOM_INPUTS = 8
 
@@ -134,13 +136,13 @@ def _load(path: str, kinds: str, what: str) -> np.ndarray:
 
 
 def load_codes(path: str) -> np.ndarray:
-  """Returns int8 codes from a `.npy` file.
+  """Returns int8 or int16 codes from a `.npy` file.
 
   Raises:
     ValueError: it is another file.
     OSError: it cannot be read.
   """
-  return _load(path, "|i1", "int8")
+  return _load(path, "|i1 <i2", "int8 or int16")
 
 
 def load_labels(path: str) -> np.ndarray:
@@ -156,9 +158,15 @@ def load_labels(path: str) -> np.ndarray:
 
 def random_inputs(model: model_file.ModelFile) -> np.ndarray:
   """Returns codes [B, ...] of the one input, the same for each shape."""
-  shape = _input(model).shape[1:]
-  rng = np.random.default_rng(0)
-  return rng.integers(-128, 128, (_RANDOM_INPUTS, *shape), dtype=np.int8)
+  tensor = _input(model)
+  limits = np.iinfo(_TYPES[tensor.dtype])
+  return np.random.default_rng(0).integers(
+    limits.min,
+    limits.max,
+    (_RANDOM_INPUTS, *tensor.shape[1:]),
+    limits.dtype,
+    endpoint=True,
+  )
 
 
 def _input(model: model_file.ModelFile) -> Any:
@@ -166,7 +174,7 @@ def _input(model: model_file.ModelFile) -> Any:
 
   Raises:
     ValueError: it has several inputs or outputs, or they are no batch of one
-      in int8.
+      in int8 or int16.
   """
   if (len(model.inputs), len(model.outputs)) != (1, 1):
     raise ValueError(
@@ -175,11 +183,11 @@ def _input(model: model_file.ModelFile) -> Any:
     )
   pair = [model.tensors[i] for i in (*model.inputs, *model.outputs)]
   for tensor in pair:
-    if tensor.dtype != "INT8" or tensor.shape[:1] != (1,):
+    if tensor.dtype not in _TYPES or tensor.shape[:1] != (1,):
       raise ValueError(
         f"{tensor.name!r:.80} is {tensor.dtype} of shape {list(tensor.shape)};"
-        " input and output of a file that can be emulated are INT8, with a"
-        " batch of 1."
+        " input and output of a file that can be emulated are INT8 or INT16,"
+        " with a batch of 1."
       )
   return pair[0]
 
@@ -215,7 +223,8 @@ def emulate(
   Args:
     content: of the file.
     names: of the targets.
-    inputs: int8 codes [B, ...] to run it on; some random ones by default.
+    inputs: codes [B, ...] of its input to run it on; some random ones by
+      default.
     labels: [B], to measure accuracy with.
 
   Raises:
@@ -225,12 +234,13 @@ def emulate(
   names = targets(names)
   # Which needs no process: nothing here is native.
   model = model_file.read(content)
-  shape = _input(model).shape[1:]
+  tensor = _input(model)
+  shape, code_type = tensor.shape[1:], np.dtype(_TYPES[tensor.dtype])
   if inputs is None:
     inputs = random_inputs(model)
-  if inputs.dtype != np.int8 or inputs.shape[1:] != shape or not len(inputs):
+  if inputs.dtype != code_type or inputs.shape[1:] != shape or not len(inputs):
     raise ValueError(
-      f"Expected int8 inputs of shape [B, {str([*shape])[1:]}, got"
+      f"Expected {code_type} inputs of shape [B, {str([*shape])[1:]}, got"
       f" {inputs.dtype} of {list(inputs.shape)}."
     )
   if labels is not None and labels.shape != inputs.shape[:1]:

@@ -26,8 +26,6 @@ _INT4_CODE, _INT4_ROOM = 7, 2.0**26
 # What stands for a BatchNorm's factor of 0. Folded, it makes a scale of 0,
 # which the converter drops, and all of the range with it.
 _LEAST_GAIN = 1e-12
-_INT8_STEPS = 2**8 - 1
-
 _NO_BIAS = np.zeros(())
 
 _Changes = list[tuple[tf.Variable, np.ndarray]]
@@ -89,7 +87,6 @@ def _make_room_for_biases(model: keras.Model, changes: _Changes) -> None:
     step = _input_step(layer)
     if step is None:
       continue
-    # A layer that comes from a SavedModel does not know its bits.
     if hasattr(layer, "quantize_config") and "kernel_max" in _variables(layer):
       _widen_kernel(layer, step, changes)
     elif isinstance(layer, keras.layers.BatchNormalization) and not _is_folded(
@@ -141,7 +138,10 @@ def _input_step(layer: keras.layers.Layer) -> float | None:
     own = _variables(layer)
     if "output_max" in own:
       width = own["output_max"].numpy() - own["output_min"].numpy()
-      return float(width) / _INT8_STEPS
+      # A layer that comes from a SavedModel does not know its bits.
+      config = getattr(layer, "quantize_config", None)
+      bits = config.quantizer.num_bits if config else 8
+      return float(width) / (2**bits - 1)
   return None
 
 

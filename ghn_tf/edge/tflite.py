@@ -3,8 +3,8 @@
 """Fully integer TFLite files: conversion, inspection and execution."""
 
 from collections.abc import Sequence
-import copy
 import importlib
+import re
 from typing import Any
 import warnings
 
@@ -12,12 +12,31 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
 import tf_keras as keras
 
 from ghn_tf import image_checks
 from ghn_tf.edge import kernel_ranges
+from ghn_tf.edge import tidying
 
+# Those for which TFLite and TFLite Micro have kernels with activations of 16
+# bits, and which files of ours hold.
+_FOR_INT16 = (
+  "ADD",
+  "AVERAGE_POOL_2D",
+  "CONV_2D",
+  "DEPTHWISE_CONV_2D",
+  "FULLY_CONNECTED",
+  "LEAKY_RELU",
+  "MAX_POOL_2D",
+  "MEAN",
+  "MUL",
+  "PAD",
+  "QUANTIZE",
+  "RELU",
+  "RESHAPE",
+  "STRIDED_SLICE",
+)
+_REFUSED_BY_CONVERTER = re.compile(r"error: 'tfl\.(\w+)' op ")
 # The successor of tflite-runtime first: it knows newer operator versions.
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -29,9 +48,10 @@ class ConversionError(ValueError):
 def convert(model: keras.Model) -> bytes:
   """Returns a quantize-aware model as a fully integer TFLite file.
 
-  The file takes one int8 image and gives int8 logits; the converter takes all
-  ranges from the model's fake quantization, and stores kernels of at most
-  4 bits as packed INT4.
+  The file takes one int8 image and gives int8 logits, or both int16 if the
+  model rounds activations to 16 bits. The converter takes all ranges from the
+  model's fake quantization, and stores kernels of at most 4 bits as packed
+  INT4.
 
   Args:
     model: with every stored tensor fake-quantized, as `keras_io.to_keras`
@@ -39,8 +59,9 @@ def convert(model: keras.Model) -> bytes:
 
   Raises:
     ConversionError: the model has no input shape, rounds nothing, or
-      activations to fewer than 8 bits; the converter failed, it left an
-      operator in float, or a bias does not fit into 32 bits.
+      activations to fewer than 8 bits or to 8 and 16; the converter failed, it
+      left an operator in float, or made one that no runtime has for 16 bits, or
+      a bias does not fit into 32 bits.
   """
   if not model.inputs:
     raise ConversionError(
@@ -56,14 +77,19 @@ def convert(model: keras.Model) -> bytes:
     for operation in concrete.graph.get_operations()
     if operation.type.startswith("FakeQuant")
   ]
-  _check_roundings(model.name, roundings)
+  code_type = _code_type(model.name, roundings)
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)  # deprecations of the converter's own
   try:
     with warnings.catch_warnings(), kernel_ranges.suited(model):
       warnings.simplefilter("ignore")
-      content = _convert(concrete)
+      content = _convert(concrete, code_type)
   except Exception as error:  # The converter raises bare Exceptions.
+    found = _REFUSED_BY_CONVERTER.search(str(error))
+    if code_type is tf.int16 and found:
+      raise ConversionError(
+        _not_for_int16(model.name, found[1].upper(), "TensorFlow's converter")
+      ) from error
     reason = str(error).strip().splitlines() or [type(error).__name__]
     raise ConversionError(
       f"TensorFlow cannot convert {model.name!r}: {reason[0]:.300}"
@@ -82,20 +108,41 @@ def convert(model: keras.Model) -> bytes:
       f" {names}. Their kernels are of nearly 0, and have no range before them"
       " by which to widen theirs: was the model built by keras_io.to_keras?"
     )
-  return _tidied(content)
+  if code_type is tf.int16:
+    for operator in operator_names(content):
+      if operator not in _FOR_INT16:
+        raise ConversionError(
+          _not_for_int16(model.name, operator, "TFLite Micro")
+        )
+  return tidying.tidied(content)
 
 
-def _check_roundings(name: str, roundings: Sequence[tf.Operation]) -> None:
-  """Raises ConversionError for none, or activations of fewer than 8 bits."""
+def _not_for_int16(name: str, operator: str, whose: str) -> str:
+  return (
+    f"{name!r} needs the operator {operator}, which {whose} does not have for"
+    " activations of 16 bits; choose a recipe of 8, such as w8a8."
+  )
+
+
+def _code_type(name: str, roundings: Sequence[tf.Operation]) -> tf.DType:
+  """Returns the type in which a file has activations.
+
+  Raises:
+    ConversionError: nothing is rounded, activations to fewer than 8 bits, or
+      some to 8 and some to 16.
+  """
   if not roundings:
     raise ConversionError(
       f"{name!r} rounds nothing, as with the recipe float, so it has no integer"
       " file; build it by keras_io.to_keras or predictor.Predictor.predict with"
       " a recipe that has bits, such as w8a8."
     )
+  found = set()
   for rounding in roundings:
     # Kernels, which may have fewer, are those of a narrow range.
     num_bits = rounding.get_attr("num_bits")
+    if num_bits > 8 or not rounding.get_attr("narrow_range"):
+      found.add(num_bits)
     if num_bits < 8 and not rounding.get_attr("narrow_range"):
       raise ConversionError(
         f"{name!r} rounds activations to {num_bits} bits, but TFLite stores"
@@ -104,88 +151,20 @@ def _check_roundings(name: str, roundings: Sequence[tf.Operation]) -> None:
         " grid of fewer bits into int8; they write what was predicted, without"
         " what fine-tuning changed."
       )
+  if len(found) > 1:
+    raise ConversionError(
+      f"{name!r} rounds activations to {sorted(found)} bits; a file has 8 or 16"
+      " in all."
+    )
+  return tf.int16 if found == {16} else tf.int8
 
 
-def _convert(concrete: Any) -> bytes:
+def _convert(concrete: Any, code_type: tf.DType) -> bytes:
   converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
-  converter.inference_input_type = tf.int8
-  converter.inference_output_type = tf.int8
+  converter.inference_input_type = code_type
+  converter.inference_output_type = code_type
   return converter.convert()
-
-
-def _tidied(content: bytes) -> bytes:
-  """Returns a file as every runtime takes it, where the converter's is not."""
-  model = flatbuffer_utils.read_model_from_bytearray(content)
-  for graph in model.subgraphs:
-    _rescale_before_relu6(model, graph)
-  _drop_unused_codes(model)
-  return flatbuffer_utils.convert_object_to_bytearray(model)
-
-
-def _rescale_before_relu6(model: Any, graph: Any) -> None:
-  """Brings what a RELU6 reads to the scale of its output by a RELU.
-
-  TFLite Micro's RELU6 clamps codes and leaves them in the scale of its input;
-  its RELU rescales, as both do in TFLite. Where the codes of the output end at
-  6, the RELU is all there is to do.
-  """
-  operators = []
-  for operator in graph.operators:
-    operators.append(operator)
-    if _operator_name(model, operator) != "RELU6":
-      continue
-    output = graph.tensors[operator.outputs[0]]
-    scale, zero_point = grid = _grid(output)
-    if grid == _grid(graph.tensors[operator.inputs[0]]):
-      continue
-    relu = copy.copy(operator)
-    relu.opcodeIndex = _relu_code(model)
-    operators[-1] = relu
-    if np.round(6 / scale) + zero_point < 127:
-      relu.outputs = operator.inputs = [len(graph.tensors)]
-      rescaled = copy.copy(output)
-      rescaled.name += b";rescaled"
-      rescaled.buffer = 0  # by convention an empty one
-      graph.tensors.append(rescaled)
-      operators.append(operator)
-  graph.operators = operators
-
-
-def _grid(tensor: Any) -> tuple[float, int]:
-  """Returns the scale and the zero point of an activation."""
-  (scale,), (zero_point,) = (
-    tensor.quantization.scale,
-    tensor.quantization.zeroPoint,
-  )
-  return scale, zero_point
-
-
-def _relu_code(model: Any) -> int:
-  """Returns the index of the operator code for RELU, if need be a new one."""
-  relu = schema.BuiltinOperator.RELU
-  for index, code in enumerate(model.operatorCodes):
-    if code.builtinCode == relu:
-      return index
-  code = schema.OperatorCodeT()
-  code.builtinCode = code.deprecatedBuiltinCode = relu
-  code.version = 2  # the first for int8
-  model.operatorCodes.append(code)
-  return len(model.operatorCodes) - 1
-
-
-def _drop_unused_codes(model: Any) -> None:
-  """Drops the operator codes that no operator has.
-
-  The converter leaves those of the float interface that it had at first. A
-  runtime that has the operators of the list, and no more, would have to have
-  them.
-  """
-  operators = [o for graph in model.subgraphs for o in graph.operators]
-  used = sorted({operator.opcodeIndex for operator in operators})
-  for operator in operators:
-    operator.opcodeIndex = used.index(operator.opcodeIndex)
-  model.operatorCodes = [model.operatorCodes[index] for index in used]
 
 
 def _cut_off_biases(content: bytes) -> list[str]:
@@ -200,12 +179,6 @@ def _cut_off_biases(content: bytes) -> list[str]:
   return found
 
 
-def _operator_name(model: Any, operator: Any) -> str:
-  code = model.operatorCodes[operator.opcodeIndex].builtinCode
-  names = {v: k for k, v in vars(schema.BuiltinOperator).items()}
-  return names[code]
-
-
 def _main_graph(content: bytes) -> tuple[Any, Any]:
   model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
   return model, model.subgraphs[0]
@@ -214,7 +187,9 @@ def _main_graph(content: bytes) -> tuple[Any, Any]:
 def operator_names(content: bytes) -> list[str]:
   """Returns the operators of a file in the order in which they run."""
   model, graph = _main_graph(content)
-  return [_operator_name(model, operator) for operator in graph.operators]
+  return [
+    tidying.operator_name(model, operator) for operator in graph.operators
+  ]
 
 
 def float_operators(content: bytes) -> list[str]:
@@ -231,7 +206,7 @@ def float_operators(content: bytes) -> list[str]:
     tensors = [graph.tensors[i] for i in indices if i >= 0]
     names = [t.name.decode() for t in tensors if t.type in floats]
     if names:
-      found.append(f"{_operator_name(model, operator)} ({names[0]})")
+      found.append(f"{tidying.operator_name(model, operator)} ({names[0]})")
   return found
 
 
@@ -253,6 +228,8 @@ class Interpreter:
   Attributes:
     input_scale, input_zero_point: real = scale * (code - zero_point).
     output_scale, output_zero_point: the same for the logits.
+    code_type: of the codes of both, int8 or int16.
+    code_limits: the least and the greatest of them.
   """
 
   def __init__(self, content: bytes, interpreter_class: Any = None):
@@ -264,7 +241,8 @@ class Interpreter:
         of ai-edge-litert or else tflite-runtime by default.
 
     Raises:
-      ValueError: the file is damaged or its input or output is not int8.
+      ValueError: the file is damaged, or its input or output is neither int8
+        nor int16.
     """
     make = interpreter_class or _interpreter_class()
     self._interpreter = make(model_content=content, num_threads=1)
@@ -272,16 +250,19 @@ class Interpreter:
     (self._input,) = self._interpreter.get_input_details()
     (self._output,) = self._interpreter.get_output_details()
     for detail in (self._input, self._output):
-      if detail["dtype"] != np.int8:
+      if detail["dtype"] not in (np.int8, np.int16):
         raise ValueError(
           f"Tensor {detail['name']!r} is {detail['dtype'].__name__}, expected"
-          " int8: not a fully integer file."
+          " int8 or int16: not a fully integer file."
         )
+    self.code_type = np.dtype(self._input["dtype"])
+    limits = np.iinfo(self.code_type)
+    self.code_limits = int(limits.min), int(limits.max)
     self.input_scale, self.input_zero_point = self._input["quantization"]
     self.output_scale, self.output_zero_point = self._output["quantization"]
 
   def quantize(self, images: np.ndarray) -> np.ndarray:
-    """Returns normalized images as the int8 codes that the file takes.
+    """Returns normalized images as the codes that the file takes.
 
     Args:
       images: [B, H, W, C], as `predictor.Predictor.normalize` returns them.
@@ -293,10 +274,10 @@ class Interpreter:
     image_checks.check_normalized("The file", images, self._input["shape"][1:])
     # Rounds halves up, as fake quantization does.
     codes = np.floor(images / self.input_scale + 0.5) + self.input_zero_point
-    return np.clip(codes, -128, 127).astype(np.int8)
+    return np.clip(codes, *self.code_limits).astype(self.code_type)
 
   def run(self, images: np.ndarray) -> np.ndarray:
-    """Returns int8 logits [B, classes] of images as `quantize` takes them."""
+    """Returns codes of logits [B, classes] of images as `quantize` takes."""
     results = []
     for codes in self.quantize(images):
       self._interpreter.set_tensor(self._input["index"], codes[np.newaxis])

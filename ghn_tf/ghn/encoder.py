@@ -164,7 +164,7 @@ class Encoder(keras.layers.Layer):
   def _bits_features(self, bits: tf.Tensor) -> tf.Tensor:
     """Returns the sum of the embeddings of each node's bits, [N, D]."""
     first = np.array([0, len(_BITS) + 1], np.int32)
-    index = tf.gather(self._bits_index, bits) + first
+    index = tf.gather(self._bits_index, tf.minimum(bits, _BITS[-1])) + first
     rows = tf.gather(self.arrays["bits_embedding"], index)
     return tf.reduce_sum(rows, axis=1)
 

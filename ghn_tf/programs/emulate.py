@@ -45,8 +45,8 @@ _HTML = flags.DEFINE_bool(
 _INPUTS = flags.DEFINE_string(
   "inputs",
   None,
-  "Codes to run the files on: an int8 .npy of [images, height, width,"
-  " channels]. By default a few random ones.",
+  "Codes to run the files on: a .npy of their type, int8 or int16, [images,"
+  " height, width, channels]. By default a few random ones.",
 )
 _LABELS = flags.DEFINE_string(
   "labels",

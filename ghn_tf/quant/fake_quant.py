@@ -81,21 +81,27 @@ def quantize_activation(
   high: tf.Tensor,
   num_bits: int,
   *,
+  symmetric: bool = False,
   noise_seed: tuple[int, int] | None = None,
 ) -> tf.Tensor:
-  """Returns a tensor on the asymmetric grid of 2^num_bits values.
+  """Returns a tensor on the grid of 2^num_bits values, one less if symmetric.
 
   Args:
     x: of any shape.
     low: least representable value, at most 0, before nudging. Scalar.
     high: greatest representable value, at least 0, before nudging. Scalar.
-    num_bits: 2 to 8.
+    num_bits: 2 to 8, or 16.
+    symmetric: whether low is -high, and the grid narrow.
     noise_seed: clip and add one step of uniform noise instead of rounding.
   """
   if noise_seed is not None:
-    step = (high - low) / (2**num_bits - 1)
+    step = (high - low) / (2**num_bits - 1 - symmetric)
     clipped = _raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high)
     return _add_noise(clipped, step, noise_seed)
   return _raw.FakeQuantWithMinMaxVars(
-    inputs=x, min=low, max=range_rules.at_least(high), num_bits=num_bits
+    inputs=x,
+    min=low,
+    max=range_rules.at_least(high),
+    num_bits=num_bits,
+    narrow_range=symmetric,
   )

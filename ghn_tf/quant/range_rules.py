@@ -95,13 +95,16 @@ def activation_range(
 
   Args:
     x: the values, of any shape.
-    grid: its bits and rule.
+    grid: its bits and rule; a symmetric one reaches equally far to both sides.
     bounds: between which all values are known to lie.
   """
   least, greatest = bounds
   zero = constants.constant(0.0, x.dtype)
   axes = constants.constant(tuple(range(len(x.shape))))
   if grid.range_rule is recipe_lib.RangeRule.MAX:
+    if grid.symmetric:
+      high = at_least(_raw.Max(input=_raw.Abs(x=x), axis=axes))
+      return _raw.Neg(x=high), high
     high = _raw.Max(input=x, axis=axes)
     if least == 0:
       return zero, high  # saves one pass over x

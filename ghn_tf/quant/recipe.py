@@ -5,8 +5,10 @@
 A recipe's name decodes as w<weight bits>a<activation bits>; "float" rounds
 nothing. In every recipe the image and the logits have 8 bits, because they are
 the int8 interface of the exported file, and biases stay in the 32 bits of the
-accumulator. All kernels, first and last included, have the recipe's bits, but
-for the layers that its name goes on with: "w4a4+stem=w8a8+logits=w8a4".
+accumulator; only with activations of 16 bits, the 16x8 files of TFLite, the
+interface has 16 too, and biases have 64. All kernels, first and last included,
+have the recipe's bits, but for the layers that its name goes on with:
+"w4a4+stem=w8a8+logits=w8a4".
 """
 
 import dataclasses
@@ -45,8 +47,8 @@ class TensorQuantization:
   """The grid of one class of tensors.
 
   Attributes:
-    num_bits: 2 to 8. Symmetric grids are narrow: 2^num_bits - 1 values,
-      so 2 bits are {-1, 0, 1} times the scale.
+    num_bits: 2 to 8, or 16 for activations. Symmetric grids are narrow:
+      2^num_bits - 1 values, so 2 bits are {-1, 0, 1} times the scale.
     symmetric: zero in the middle; otherwise the range is [min, max] with 0
       exactly representable.
     per_channel: one range for each output channel of a convolution kernel.
@@ -61,8 +63,18 @@ class TensorQuantization:
   range_rule: RangeRule = RangeRule.MAX
 
   def __post_init__(self):
-    if not 2 <= self.num_bits <= 8:
-      raise ValueError(f"num_bits must be 2 to 8, got {self.num_bits}.")
+    if not 2 <= self.num_bits <= 8 and self.num_bits != 16:
+      raise ValueError(f"num_bits must be 2 to 8 or 16, got {self.num_bits}.")
+    if self.num_bits == 16 and not self.symmetric:
+      raise ValueError(
+        "A grid of 16 bits must be symmetric: integer runtimes have no zero"
+        " point for codes of 16 bits."
+      )
+    if self.num_bits == 16 and self.range_rule is not RangeRule.MAX:
+      raise ValueError(
+        "A grid of 16 bits reaches to the greatest value, as clipping gains"
+        f" nothing there; the rule {self.range_rule.value} is for at most 8."
+      )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,19 +108,30 @@ class Recipe:
         " an integer file has no place; give all layers bits, or use the recipe"
         " float for the whole network."
       )
+    if any(own.is_wide != self.is_wide for _, own in self.layers):
+      raise ValueError(
+        f"Recipe {self.name!r} has activations of 16 bits in a part of the"
+        " network; an integer file has them in all layers or none."
+      )
 
   @property
   def is_float(self) -> bool:
     """Whether nothing is rounded."""
     return self.weights is None
 
+  @property
+  def is_wide(self) -> bool:
+    """Whether activations have 16 bits, with the image and the logits."""
+    return self.activations is not None and self.activations.num_bits > 8
 
-# The grid of the image and of the logits, whatever the recipe.
+
+# The grid of the image and of the logits; with activations of 16 bits, theirs.
 INTERFACE = TensorQuantization(8, symmetric=False, per_channel=False)
 
 # Bits that a file holds exactly: kernels are stored with 4 or 8, of which the
 # grid of 2 is a part, and every grid of activations is a part of that of 8.
-_NAME = re.compile("float|w([248])a([2-8])")
+# Runtimes have kernels for activations of 16 bits with weights of 8 alone.
+_NAME = re.compile("float|w([248])a([2-8])|w(8)a(16)")
 
 
 def _best_rule(num_bits: int) -> RangeRule:
@@ -116,7 +139,7 @@ def _best_rule(num_bits: int) -> RangeRule:
 
   docs/quantization.md has what was measured.
   """
-  return RangeRule.MAX if num_bits == 8 else RangeRule.LEAST_SQUARES
+  return RangeRule.MAX if num_bits >= 8 else RangeRule.LEAST_SQUARES
 
 
 def _unknown(name: object) -> ValueError:
@@ -137,7 +160,7 @@ def _uniform(
     raise _unknown(name)
   if name == "float":
     return Recipe(name, None, None)
-  weight_bits, activation_bits = map(int, match.groups())
+  weight_bits, activation_bits = map(int, filter(None, match.groups()))
   return Recipe(
     name,
     TensorQuantization(
@@ -148,7 +171,7 @@ def _uniform(
     ),
     TensorQuantization(
       activation_bits,
-      symmetric=False,
+      symmetric=activation_bits == 16,
       per_channel=False,
       range_rule=range_rule or _best_rule(activation_bits),
     ),
@@ -165,8 +188,8 @@ def get(
   """Returns the recipe of a name, with variations.
 
   Args:
-    name: "float" or w<2, 4 or 8>a<2 to 8>, and for layers with other bits,
-      after a plus each, <layer>=<recipe>.
+    name: "float", w<2, 4 or 8>a<2 to 8> or "w8a16", and for layers with other
+      bits, after a plus each, <layer>=<recipe>.
     mode: what stands for rounding in training.
     per_channel: whether convolution kernels have a range for each output
       channel or one for the tensor.
@@ -175,7 +198,8 @@ def get(
 
   Raises:
     ValueError: the name is unknown, names a layer twice, or leaves a part of
-      the network in float.
+      the network in float or in 16 bits, or asks for a rule that 16 bits do
+      not have.
   """
   if not isinstance(name, str):
     raise _unknown(name)
@@ -199,5 +223,5 @@ def get(
 # By name those that the documents and programs speak of.
 RECIPES = {
   recipe.name: recipe
-  for recipe in map(get, ("float", "w8a8", "w4a8", "w4a4", "w2a2"))
+  for recipe in map(get, ("float", "w8a16", "w8a8", "w4a8", "w4a4", "w2a2"))
 }

@@ -107,7 +107,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer):
 class OutputQuantizer(
   tfmot.quantization.keras.quantizers.MovingAverageQuantizer
 ):
-  """Asymmetric grid of an output, on a moving average of batches' ranges.
+  """Grid of an output, on a moving average of batches' ranges.
 
   Differs from the stock quantizer in the range of a batch, which the rule of
   the grid says.
@@ -119,7 +119,8 @@ class OutputQuantizer(
     self, grid: recipe_lib.TensorQuantization, bounds: range_rules.Bounds
   ):
     """Args as `range_rules.activation_range`."""
-    super().__init__(grid.num_bits, False, False, False)
+    symmetric = grid.symmetric
+    super().__init__(grid.num_bits, False, symmetric, symmetric)
     self.grid = grid
     self.bounds = bounds
 
@@ -139,7 +140,7 @@ class OutputQuantizer(
         for end, value in zip(ends, batch, strict=True)
       )
     return tf.quantization.fake_quant_with_min_max_vars(
-      inputs, low, high, self.num_bits
+      inputs, low, high, self.num_bits, narrow_range=self.narrow_range
     )
 
 
@@ -201,7 +202,7 @@ class KernelConfig(_Config):
 
 @_registered
 class OutputConfig(_Config):
-  """Rounds the output of a layer to an asymmetric grid."""
+  """Rounds the output of a layer to its grid."""
 
   def __init__(
     self, grid: recipe_lib.TensorQuantization, bounds: range_rules.Bounds
@@ -294,7 +295,7 @@ def quantize_output(
 
   Args:
     name: of the layer, without the wrapper's prefix.
-    grid: asymmetric.
+    grid: its bits and rule.
     bounds: between which all that it is given lies.
   """
   return Wrapper(

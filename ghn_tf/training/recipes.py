@@ -28,7 +28,8 @@ class Recipes:
     self._config = config
     names = [config.recipe]
     if config.recipe == training_config.ANY:
-      names = [*recipe_lib.RECIPES]
+      # Those of which layers can be mixed, and float.
+      names = [n for n, r in recipe_lib.RECIPES.items() if not r.is_wide]
     self.uniform = tuple(map(self._get, names))
     self.evaluated = tuple(
       dict.fromkeys((recipe_lib.get("float"), *self.uniform))
