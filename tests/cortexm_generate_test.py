@@ -15,10 +15,11 @@ from ghn_tf.edge.cortexm import cores
 from ghn_tf.edge.cortexm import generate
 from ghn_tf.edge.cortexm import program
 from tests import int8_files
-from tests import random_operators
+from tests import random_blocks
 
 _KINDS = (
   "conv depthwise dense pool reduce binary unary softmax pad concatenate crop"
+  " blocks"
 ).split()
 _FILES = int(os.environ.get("GHN_TF_FILES", "300"))
 
@@ -49,6 +50,18 @@ def _large(*shape: int) -> bytes:
   return b.build([image], [made])
 
 
+def _blocks(height: int, width: int) -> bytes:
+  b = int8_files.Builder()
+  image = b.tensor([1, height, width, 1])
+  constants = [
+    b.tensor(np.shape(values), None, np.array(values, np.int32), "INT32")
+    for values in ([height, width], [[0, 0], [0, 0]])
+  ]
+  parts = b.tensor([height * width, 1, 1, 1])
+  made = b.operator("SPACE_TO_BATCH_ND", [image, *constants], parts)
+  return b.build([image], [made])
+
+
 class RefusalTest(parameterized.TestCase):
   @parameterized.parameters(
     (lambda: _without_operator("TANH"), "Operator 0 .TANH. has no kernel"),
@@ -57,6 +70,7 @@ class RefusalTest(parameterized.TestCase):
     (lambda: _dense(scale=1e38), "multiplies by"),
     (lambda: _dense(dtype="UINT8"), "kernel that is no constant of at most 8"),
     (lambda: _large(2000, 1001, 3), "bytes of memory, but"),
+    (lambda: _blocks(9, 9), "SPACE_TO_BATCH_ND. has a batch of 81; 64 is"),
   )
   def test_names_the_reason(self, make: Callable[[], bytes], message: str):
     with self.assertRaisesRegex(ValueError, message):
@@ -82,7 +96,7 @@ class RefusalTest(parameterized.TestCase):
 
 def _damaged(seed: int, rng: np.random.Generator) -> bytes:
   """Returns a file of few operators, in which one thing is otherwise."""
-  operators = random_operators.Operators(seed)
+  operators = random_blocks.Operators(seed)
   return operators.build_one(
     _KINDS[seed % len(_KINDS)], lambda graph: _damage(graph, rng)
   )

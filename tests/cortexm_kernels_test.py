@@ -6,6 +6,7 @@ import os
 
 from absl.testing import absltest
 from absl.testing import parameterized
+from ai_edge_litert import interpreter as litert
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from ghn_tf.edge.cortexm import qemu
 from ghn_tf.edge.cortexm import toolchain
 from tests import int8_files
 from tests import micro
+from tests import random_blocks
 from tests import random_operators
 
 _OPERATORS = 44
@@ -56,6 +58,29 @@ class KernelsTest(parameterized.TestCase):
       last = chip.file.operators[-1].outputs[0]
       np.testing.assert_array_equal(
         chip.logits(codes[np.newaxis])[0], expected[last].reshape(-1)
+      )
+
+  @parameterized.parameters(*range(4))
+  def test_blocks_are_those_of_tflite(self, seed: int):
+    # Micro fills the margins of SPACE_TO_BATCH_ND with what its memory holds.
+    # Convolutions of TFLite's reference kernels are Micro's.
+    content = random_blocks.Operators(seed).build_one("blocks")
+    chip = program.Chip(content, ("cortex_m4", "cortex_m3")[seed % 2])
+    interpreter = litert.Interpreter(
+      model_content=content,
+      experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF,
+      experimental_preserve_all_tensors=True,
+    )
+    interpreter.allocate_tensors()
+    source = chip.file.inputs[0]
+    codes = int8_files.inputs(chip.file.tensors[source].shape, 1)
+    interpreter.set_tensor(source, codes)
+    interpreter.invoke()
+    for operator, actual in zip(
+      chip.file.operators, chip.outputs(codes[0]), strict=True
+    ):
+      np.testing.assert_array_equal(
+        actual, interpreter.get_tensor(operator.outputs[0]), operator.name
       )
 
   @parameterized.parameters("conv", "depthwise")

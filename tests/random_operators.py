@@ -11,7 +11,7 @@ from ghn_tf.edge import geometry
 from tests import int8_files
 
 # A tensor: its index, and its shape.
-_Tensor = tuple[int, tuple[int, ...]]
+Tensor = tuple[int, tuple[int, ...]]
 
 
 class Operators:
@@ -36,19 +36,19 @@ class Operators:
 
   def _tensor(
     self, shape: tuple[int, ...], grid: int8_files.Grid | None = None
-  ) -> _Tensor:
+  ) -> Tensor:
     return self._b.tensor(shape, grid or self._grid()), shape
 
-  def _grid_of(self, tensor: _Tensor) -> int8_files.Grid:
+  def _grid_of(self, tensor: Tensor) -> int8_files.Grid:
     quantization = self._b.graph.tensors[tensor[0]].quantization
     return np.float32(quantization.scale[0]), quantization.zeroPoint[0]
 
-  def _read(self) -> _Tensor:
+  def _read(self) -> Tensor:
     return self._images[self._integer(0, len(self._images) - 1)]
 
   def _make(
-    self, name: str, inputs: list[int], output: _Tensor, **options: Any
-  ) -> _Tensor:
+    self, name: str, inputs: list[int], output: Tensor, **options: Any
+  ) -> Tensor:
     self._b.operator(name, inputs, output[0], **options)
     return output
 
@@ -92,7 +92,13 @@ class Operators:
     return high.out_size, wide.out_size
 
   def _kernel(
-    self, shape: tuple[int, ...], axis: int, taps: int, scale: float, name: str
+    self,
+    shape: tuple[int, ...],
+    axis: int,
+    taps: int,
+    scale: float,
+    name: str,
+    has_bias: bool | None = None,
   ) -> list[int]:
     """Returns a kernel and its bias, so scaled that outputs are not cut off."""
     filters = shape[axis]
@@ -113,12 +119,14 @@ class Operators:
     kernel = self._b.tensor(shape, (scales, zeros), data, dtype, axis)
     bias = self._rng.integers(-3000, 3000, filters).astype(np.int32)
     grid = (np.float32(scale) * scales, zeros)
-    # TFLite Micro's depthwise kernels crash without a bias.
-    if name != "DEPTHWISE_CONV_2D" and self._integer(0, 3) == 0:
+    if has_bias is None:
+      # TFLite Micro's depthwise kernels crash without a bias.
+      has_bias = name == "DEPTHWISE_CONV_2D" or self._integer(0, 3) > 0
+    if not has_bias:
       return [kernel, -1]
     return [kernel, self._b.tensor([filters], grid, bias, "INT32")]
 
-  def conv(self) -> _Tensor:
+  def conv(self) -> Tensor:
     source, shape = image = self._read()
     kernel = (self._integer(1, 4), self._integer(1, 4))
     dilations = self._choice((1, 1), (1, 1), (2, 2), (1, 2))
@@ -142,7 +150,7 @@ class Operators:
       **options,
     )
 
-  def depthwise(self) -> _Tensor:
+  def depthwise(self) -> Tensor:
     source, shape = image = self._read()
     kernel = (self._integer(1, 4), self._integer(1, 4))
     dilations = self._choice((1, 1), (1, 1), (2, 2))
@@ -171,7 +179,7 @@ class Operators:
       **options,
     )
 
-  def dense(self) -> _Tensor:
+  def dense(self) -> Tensor:
     source, shape = image = self._read()
     size = int(np.prod(shape))
     flat = self._make(
@@ -195,7 +203,7 @@ class Operators:
       fusedActivationFunction=self._choice(0, 1, 3),
     )
 
-  def pool(self) -> _Tensor:
+  def pool(self) -> Tensor:
     source, shape = image = self._read()
     kernel = (self._integer(1, 4), self._integer(1, 4))
     options = self._windows(shape, kernel, (1, 1))
@@ -211,7 +219,7 @@ class Operators:
       **options,
     )
 
-  def reduce(self) -> _Tensor:
+  def reduce(self) -> Tensor:
     source, shape = image = self._read()
     name = self._choice("MEAN", "MEAN", "REDUCE_MAX", "REDUCE_MIN")
     axes = self._choice((1, 2), (1, 2), (3,), (2, 3), (1, 2, 3))
@@ -233,7 +241,7 @@ class Operators:
       keepDims=keep,
     )
 
-  def binary(self) -> _Tensor:
+  def binary(self) -> Tensor:
     first = self._read()
     shape = first[1]
     name = self._choice("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "PRELU")
@@ -252,7 +260,7 @@ class Operators:
     output = self._tensor(shape, grid if "IMUM" in name else None)
     return self._make(name, [first[0], second], output, **options)
 
-  def unary(self) -> _Tensor:
+  def unary(self) -> Tensor:
     source, shape = image = self._read()
     name = self._choice(
       "RELU", "RELU6", "QUANTIZE", "LEAKY_RELU", "LOGISTIC", "HARD_SWISH"
@@ -270,7 +278,7 @@ class Operators:
       }
     return self._make(name, [source], self._tensor(shape, grid), **options)
 
-  def softmax(self) -> _Tensor:
+  def softmax(self) -> Tensor:
     source, shape = self._read()
     return self._make(
       "SOFTMAX",
@@ -280,7 +288,7 @@ class Operators:
       beta=1.0,
     )
 
-  def pad(self) -> _Tensor:
+  def pad(self) -> Tensor:
     source, shape = image = self._read()
     margins = np.zeros((4, 2), np.int32)
     margins[1:] = self._rng.integers(0, 3, (3, 2))
@@ -293,7 +301,7 @@ class Operators:
       kind="PadOptions",
     )
 
-  def concatenate(self) -> _Tensor:
+  def concatenate(self) -> Tensor:
     first = self._read()
     others = [t for t in self._images if t[1][:3] == first[1][:3]]
     grid = self._grid()
@@ -310,7 +318,7 @@ class Operators:
       axis=3,
     )
 
-  def crop(self) -> _Tensor:
+  def crop(self) -> Tensor:
     source, shape = image = self._read()
     begin = [0, *(self._integer(0, size - 1) for size in shape[1:])]
     end = [
@@ -347,7 +355,7 @@ class Operators:
 
   def build(self, number: int) -> bytes:
     """Returns a file with at least a number of operators, of each kind one."""
-    kinds: list[Callable[[], _Tensor]] = [
+    kinds: list[Callable[[], Tensor]] = [
       self.conv, self.depthwise, self.dense, self.pool, self.reduce,
       self.binary, self.unary, self.softmax, self.pad, self.concatenate,
       self.crop,

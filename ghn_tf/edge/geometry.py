@@ -7,6 +7,7 @@ known, and nothing checked.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -302,15 +303,60 @@ def _pad(operands: Operands) -> int:
   return 0
 
 
+def blocks(operands: Operands) -> tuple[list[int], list[list[int]]]:
+  """Returns a block's height and width, and margins of both: before, after.
+
+  Of SPACE_TO_BATCH_ND, which adds the margins to the image, and of
+  BATCH_TO_SPACE_ND, which cuts them off.
+  """
+  _expect_numbers(operands, 3, 3)
+  _expect_rank(operands, 4)
+  sizes, margins = operands.inputs[1:]
+  _expect(
+    all(t.data is not None and t.dtype == "INT32" for t in (sizes, margins))
+    and sizes.shape == (2,)
+    and margins.shape == (2, 2),
+    "has blocks or margins that are no INT32 constants of two axes",
+  )
+  _expect(sizes.data.min() >= 1, f"has blocks of {sizes.data.tolist()}")
+  _expect(margins.data.min() >= 0, "has a margin below 0")
+  return sizes.data.tolist(), margins.data.tolist()
+
+
+def _blocks(operands: Operands, *, apart: bool) -> int:
+  sizes, margins = blocks(operands)
+  parts, whole = operands.outputs[0], operands.inputs[0]
+  if not apart:
+    parts, whole = whole, parts
+  _expect(len(parts.shape) == len(whole.shape) == 4, "makes no image")
+  padded = [
+    size + sum(pair)
+    for size, pair in zip(whole.shape[1:3], margins, strict=True)
+  ]
+  in_blocks = [
+    size * block for size, block in zip(parts.shape[1:3], sizes, strict=True)
+  ]
+  _expect(
+    padded == in_blocks
+    and parts.shape[0] == whole.shape[0] * sizes[0] * sizes[1]
+    and parts.shape[3] == whole.shape[3],
+    f"makes {list(operands.outputs[0].shape)} of {_shapes(operands)}, with"
+    f" blocks of {sizes} and margins of {margins}",
+  )
+  return 0
+
+
 _CHECKS: dict[str, Callable[[Operands], int]] = {
   "CONV_2D": _conv,
   "DEPTHWISE_CONV_2D": _depthwise,
   "FULLY_CONNECTED": _dense,
+  "BATCH_TO_SPACE_ND": functools.partial(_blocks, apart=False),
   "CONCATENATION": _concatenation,
   "PAD": _pad,
   "PADV2": _pad,
   "PRELU": _prelu,
   "RESHAPE": _reshape,
+  "SPACE_TO_BATCH_ND": functools.partial(_blocks, apart=True),
   **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _pool),
   **dict.fromkeys(("ADD", "MAXIMUM", "MINIMUM", "MUL", "SUB"), _binary),
   **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"), _reduction),

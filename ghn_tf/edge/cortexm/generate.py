@@ -12,6 +12,7 @@ from ghn_tf.edge import geometry
 from ghn_tf.edge import model_file
 from ghn_tf.edge import tensors
 from ghn_tf.edge.cortexm import binary
+from ghn_tf.edge.cortexm import blocks
 from ghn_tf.edge.cortexm import calls
 from ghn_tf.edge.cortexm import convolutions
 from ghn_tf.edge.cortexm import cores
@@ -50,6 +51,7 @@ def _laid_out(
 
 _WRITERS: Mapping[str, _Writer] = {
   "ADD": _plain(binary.add),
+  "BATCH_TO_SPACE_ND": _plain(blocks.batch_to_space),
   "CONCATENATION": _plain(moves.concatenate),
   "CONV_2D": _laid_out(convolutions.convolution),
   "DEPTHWISE_CONV_2D": _laid_out(convolutions.depthwise),
@@ -58,6 +60,7 @@ _WRITERS: Mapping[str, _Writer] = {
   "PRELU": _plain(binary.slope),
   "RESHAPE": _plain(moves.reshape),
   "SOFTMAX": _plain(unary.softmax),
+  "SPACE_TO_BATCH_ND": _plain(blocks.space_to_batch),
   "STRIDED_SLICE": _plain(moves.strided_slice),
   "SUB": _plain(binary.subtract),
   **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _named(moves.pool)),
@@ -66,6 +69,9 @@ _WRITERS: Mapping[str, _Writer] = {
   **dict.fromkeys(("PAD", "PADV2"), _plain(moves.pad)),
   **dict.fromkeys(unary.NAMES, _named(unary.look_up)),
 }
+# Those that take the images of a batch, as blocks are, one by one.
+_EACH = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_OF_BATCHES = (*_EACH, "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND")
 OPERATORS = tuple(sorted(_WRITERS))
 
 
@@ -185,7 +191,7 @@ def _write(
   operands = file.operands(operator)
   if not operator.inputs or operator.inputs[0] < 0 or not operator.outputs:
     raise ValueError(f"{what} has no input or no output.")
-  batch = operands.inputs[0].shape[:1]
+  shape = operands.inputs[0].shape
   if operands.inputs[0].dtype != "INT8":
     raise ValueError(f"{what} reads {operands.inputs[0].dtype}, expected INT8.")
   for tensor in (*operands.inputs, *operands.outputs):
@@ -194,14 +200,22 @@ def _write(
         f"{what} has the {tensor.dtype} tensor {tensor.name!r:.80}; kernels for"
         " Cortex-M take INT8 activations."
       )
-  if len(operands.inputs[0].shape) == 4 and batch != (1,):
-    raise ValueError(f"{what} has a batch of {batch[0]}; expected 1.")
+  most = blocks.MOST if operator.name in _OF_BATCHES else 1
+  ends = shape, operands.outputs[0].shape
+  batch = max((end[0] for end in ends if len(end) == 4), default=1)
+  if batch > most:
+    raise ValueError(
+      f"{what} has a batch of {batch}; {most} is the most for it."
+    )
   if _is_alias(file, operator):
     return []
   try:
-    return _WRITERS[operator.name](operator.name, operands, lay)
+    written = _WRITERS[operator.name](operator.name, operands, lay)
   except ValueError as error:
     raise ValueError(f"{what} {error}.") from error
+  if operator.name in _EACH and shape[0] > 1:
+    return [*blocks.each(operands, written)]
+  return written
 
 
 def _is_alias(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ghn_tf.edge import geometry
+from ghn_tf.edge import tensors
 from ghn_tf.edge.cortexm import calls
 from ghn_tf.edge.cortexm import convolutions
 from ghn_tf.edge.cortexm import requantize
@@ -73,7 +74,7 @@ def reduce(name: str, operands: geometry.Operands) -> list[calls.Call]:
   return [calls.Call(kernels[name], "reduction", fields)]
 
 
-def _strides(shape: Sequence[int]) -> list[int]:
+def strides(shape: Sequence[int]) -> list[int]:
   """Returns bytes from one index to the next, per axis."""
   return [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
 
@@ -85,27 +86,47 @@ def _four(values: Sequence[int], front: int) -> list[int]:
   return [front] * (_AXES - len(values)) + [*values]
 
 
-def _copy(
+def copy(
   source: Any,
   output: Any,
   size: Sequence[int],
-  strides: Sequence[int],
+  steps: Sequence[int],
   to: Sequence[int],
 ) -> calls.Call:
+  """Returns the call that moves a box of codes, of at most four axes.
+
+  Args:
+    source: the place of its first code.
+    output: where that goes.
+    size: of the box, per axis.
+    steps: from one index to the next where it is, in bytes.
+    to: the same where it goes.
+  """
   fields = {
     "input": source,
     "output": output,
     "size": _four(size, 1),
-    "from": _four(strides, 0),
+    "from": _four(steps, 0),
     "to": _four(to, 0),
   }
   return calls.Call("copy", "box", fields)
 
 
-def _check_same_grid(operands: geometry.Operands, *others: Any) -> None:
+def check_same_grid(operands: geometry.Operands, *others: Any) -> None:
+  """Raises ValueError if inputs have another grid than the output."""
   for tensor in (operands.inputs[0], *others):
     if tensor.grid != operands.outputs[0].grid:
       raise ValueError("moves codes to another scale or zero point")
+
+
+def fill(tensor: tensors.Tensor, value: int) -> calls.Call:
+  """Returns the call that makes all codes of a tensor one value."""
+  fields = {
+    "output": calls.Place(tensor.index),
+    "value": value,
+    "size": tensor.size,
+  }
+  return calls.Call("fill", "", fields)
 
 
 def pad(operands: geometry.Operands) -> list[calls.Call]:
@@ -117,24 +138,16 @@ def pad(operands: geometry.Operands) -> list[calls.Call]:
     if operands.inputs[2] is None or operands.inputs[2].data is None:
       raise ValueError("pads with what is no constant")
     value = int(operands.inputs[2].data.reshape(-1)[0])
-  _check_same_grid(operands)
-  to = _strides(output.shape)
+  check_same_grid(operands)
+  to = strides(output.shape)
   offset = int(np.dot(to, margins.data[:, 0]))
   return [
-    calls.Call(
-      "fill",
-      "",
-      {
-        "output": calls.Place(output.index),
-        "value": value,
-        "size": output.size,
-      },
-    ),
-    _copy(
+    fill(output, value),
+    copy(
       calls.Place(image.index),
       calls.Place(output.index, offset),
       image.shape,
-      _strides(image.shape),
+      strides(image.shape),
       to,
     ),
   ]
@@ -145,16 +158,14 @@ def concatenate(operands: geometry.Operands) -> list[calls.Call]:
   output = operands.outputs[0]
   if operands.options["activation"] != "NONE":
     raise ValueError("has a fused activation, which TFLite Micro does not run")
-  _check_same_grid(operands, *operands.inputs)
+  check_same_grid(operands, *operands.inputs)
   axis = operands.options["axis"] % len(output.shape)
-  to = _strides(output.shape)
+  to = strides(output.shape)
   result, start = [], 0
   for tensor in operands.inputs:
     place = calls.Place(output.index, start * to[axis])
-    strides = _strides(tensor.shape)
-    result.append(
-      _copy(calls.Place(tensor.index), place, tensor.shape, strides, to)
-    )
+    source = calls.Place(tensor.index)
+    result.append(copy(source, place, tensor.shape, strides(tensor.shape), to))
     start += tensor.shape[axis]
   return result
 
@@ -167,9 +178,9 @@ def strided_slice(operands: geometry.Operands) -> list[calls.Call]:
     raise ValueError("has bounds that are no constants")
   if options["ellipsis_mask"] or options["new_axis_mask"]:
     raise ValueError("has an ellipsis or new axes")
-  _check_same_grid(operands)
-  from_bytes = _strides(image.shape)
-  size, strides, offset = [], [], 0
+  check_same_grid(operands)
+  from_bytes = strides(image.shape)
+  size, steps, offset = [], [], 0
   columns = [b.data.reshape(-1).tolist() for b in bounds]
   for axis, (begin, end, step) in enumerate(zip(*columns, strict=True)):
     bit = 1 << axis
@@ -183,19 +194,19 @@ def strided_slice(operands: geometry.Operands) -> list[calls.Call]:
       end = None if options["end_mask"] & bit else end
     indices = range(image.shape[axis])[begin:end:step]
     size.append(len(indices))
-    strides.append(step * from_bytes[axis])
+    steps.append(step * from_bytes[axis])
     offset += indices.start * from_bytes[axis]
   output = operands.outputs[0]
   if int(np.prod(size)) != output.size:
     raise ValueError(f"makes {output.size} elements of {size}")
   source = calls.Place(image.index, offset)
   place = calls.Place(output.index)
-  return [_copy(source, place, size, strides, _strides(size))]
+  return [copy(source, place, size, steps, strides(size))]
 
 
 def reshape(operands: geometry.Operands) -> list[calls.Call]:
   """Returns the call for a RESHAPE that is not only another name."""
   image, output = operands.inputs[0], operands.outputs[0]
-  _check_same_grid(operands)
+  check_same_grid(operands)
   place = calls.Place(output.index)
-  return [_copy(calls.Place(image.index), place, [image.size], [1], [1])]
+  return [copy(calls.Place(image.index), place, [image.size], [1], [1])]
