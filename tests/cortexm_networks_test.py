@@ -66,8 +66,8 @@ class NetworksTest(parameterized.TestCase):
     model = _MODELS["resnet8"]((32, 32, 3), 10)
     self._check(keras_io.from_keras(model), "w8a8")
 
-  @pytest.mark.large
   @parameterized.product(name=[*_MODELS], recipe=_RECIPES)
+  @pytest.mark.large
   def test_models(self, name: str, recipe: str):
     model = _MODELS[name]((32, 32, 3), 10)
     self._check(keras_io.from_keras(model), recipe)

@@ -66,8 +66,8 @@ class ExtentTest(parameterized.TestCase):
     for architecture in _train(name, 1, number):
       self.assertEqual(_outside(architecture, name), {})
 
-  @pytest.mark.large
   @parameterized.parameters(*extent.MEASURED)
+  @pytest.mark.large
   def test_the_table_is_what_is_measured(self, name: str):
     found = extent.of(_train(name, 0, 10_000))
     expected = extent.MEASURED[name]

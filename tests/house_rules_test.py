@@ -44,6 +44,17 @@ class HouseRulesTest(parameterized.TestCase):
     source = sources.modules(*sources.FOLDERS)[module]
     self.assertLessEqual(len(source.splitlines()), 400)
 
+  @parameterized.parameters(*sources.modules("tests"))
+  def test_a_mark_stands_below_what_makes_several_tests(self, module: str):
+    # Above, pytest does not see it, and a large test is run by default.
+    for node in ast.walk(ast.parse(sources.modules("tests")[module])):
+      if isinstance(node, ast.FunctionDef):
+        names = [*map(ast.unparse, node.decorator_list)]
+        makers = [n.startswith("parameterized.") for n in names]
+        marks = [n.startswith("pytest.mark.") for n in names]
+        if any(makers) and any(marks):
+          self.assertLess(makers.index(True), marks.index(True), node.name)
+
 
 if __name__ == "__main__":
   absltest.main()
