@@ -27,7 +27,7 @@ class TableSectionTest(absltest.TestCase):
     (bars,) = usual[0].traces
     self.assertEqual(bars["name"], "float")
     self.assertEqual((bars["x"], bars["y"]), (["test", "wide"], [50, 25]))
-    self.assertEqual(bars["error_y"]["array"], [1, 0])
+    self.assertEqual(bars["error_y"]["array"], [1, None])
     (bars,) = fitted[0].traces
     self.assertEqual((bars["name"], bars["y"]), ("w4a4", [40]))
     self.assertEqual(

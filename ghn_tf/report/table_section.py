@@ -116,7 +116,7 @@ def _bars(rows: Sequence[Record], recipe: str, color: str) -> dict[str, Any]:
     "x": [parts.label(row["split"]) for row in rows],
     "y": [100 * row["mean"] for row in rows],
     "error_y": {
-      "array": [100 * (row["standard_error"] or 0) for row in rows],
+      "array": [_percent(row["standard_error"]) for row in rows],
       "color": "var(--ink)",
       "thickness": 1.2,
       "width": 3,
@@ -129,6 +129,10 @@ def _bars(rows: Sequence[Record], recipe: str, color: str) -> dict[str, Any]:
     "textposition": "none",
     "hovertemplate": "%{y:.1f} %, %{text}<extra>%{x}, %{fullData.name}</extra>",
   }
+
+
+def _percent(fraction: float | None) -> float | None:
+  return None if fraction is None else 100 * fraction
 
 
 def _setting(record: Record) -> str:
@@ -210,7 +214,7 @@ def _rows(rows: Sequence[Record]) -> parts.Table:
       [
         *(row[name] for name in ("split", "recipe", *_WHERE)),
         100 * row["mean"],
-        None if row["standard_error"] is None else 100 * row["standard_error"],
+        _percent(row["standard_error"]),
         100 * row["best"],
         row["num_networks"],
         row["num_images"],
