@@ -213,7 +213,7 @@ class Predictor:
         " fits the other, or have the classifier fitted to labelled images,"
         ' head="fit" (--head=fit).'
       )
-    channels, expected = architecture.input_shape[2], self._channels
+    channels, expected = architecture.input_shape[2], self.channels
     if channels not in (1, expected):  # 1 is gray
       raise ValueError(
         f"Network {architecture.name!r} has images of {channels} channels, but"
@@ -222,7 +222,7 @@ class Predictor:
       )
 
   @property
-  def _channels(self) -> int:
+  def channels(self) -> int:
     """Of the images of training."""
     return self.metadata["images"]["shape"][2]
 
@@ -287,8 +287,8 @@ class Predictor:
     calibration_images = image_checks.pixels(calibration_images)
     preparation.check_shape(architecture, calibration_images, whose)
     if params is None:
-      params = preparation.predict(
-        self.ghn, architecture, recipe, self._channels
+      (params,) = preparation.predict(
+        self.ghn, [architecture], recipe, self.channels
       )
     params = preparation.calibrate(
       architecture, params, calibration_images, recipe, self.normalize

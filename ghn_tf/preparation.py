@@ -5,7 +5,7 @@
 Images are pixels here, and `normalize` makes of them what a network takes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 import dataclasses
 from typing import Any
 
@@ -66,41 +66,47 @@ def fitting(
 
 def predict(
   ghn: ghn_model.GHN,
-  architecture: spec.Architecture,
+  architectures: Sequence[spec.Architecture],
   recipe: recipe_lib.Recipe,
   channels: int,
-) -> network.Params:
-  """Returns the params that a hypernetwork predicts for a network.
+) -> list[network.Params]:
+  """Returns the params that a hypernetwork predicts for networks, at once.
 
   It predicts for images and classes like those of its training; a classifier of
   other classes has zeros, and kernels for gray images are summed.
 
   Args:
     ghn: the hypernetwork.
-    architecture: the network.
-    recipe: how it will be rounded.
+    architectures: the networks.
+    recipe: how they will be rounded.
     channels: of the images of training.
 
   Raises:
-    ValueError: it cannot be predicted, or is for gray images and has more than
+    ValueError: one cannot be predicted, or is for gray images and has more than
       kernels that depend on their channels.
   """
-  known = variants.with_images(
-    architecture, (*architecture.input_shape[:2], channels)
-  )
-  of_training = known
-  if architecture.classifier is not None:
-    of_training = variants.with_classes(known, ghn.config.num_classes)
-  bits = grids.bits(of_training, recipe)
-  params: dict[str, tf.Tensor]
-  (params,) = ghn([of_training], [bits])
-  if of_training is not known:
-    params |= {
-      param.name: tf.zeros(param.shape)
-      for param in architecture.param_specs
-      if param.node == architecture.classifier
-    }
-  return gray.sum_channels(architecture, params, known)
+  known = [
+    variants.with_images(own, (*own.input_shape[:2], channels))
+    for own in architectures
+  ]
+  of_training = [
+    own
+    if own.classifier is None
+    else variants.with_classes(own, ghn.config.num_classes)
+    for own in known
+  ]
+  bits = [grids.bits(own, recipe) for own in of_training]
+  results: list[network.Params] = []
+  for index, predicted in enumerate(ghn(of_training, bits)):
+    architecture, params = architectures[index], dict(predicted)
+    if of_training[index] is not known[index]:
+      params |= {
+        param.name: tf.zeros(param.shape)
+        for param in architecture.param_specs
+        if param.node == architecture.classifier
+      }
+    results.append(gray.sum_channels(architecture, params, known[index]))
+  return results
 
 
 def calibrate(

@@ -18,6 +18,7 @@ from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks as networks_lib
 from ghn_tf.evaluation import pipeline
 from ghn_tf.evaluation import settings as settings_lib
+from ghn_tf.evaluation import work
 from ghn_tf.programs import beam
 from tests import small_run
 
@@ -133,7 +134,7 @@ class RunTest(absltest.TestCase):
         self._run(networks=_NETWORKS[:1])
 
   def test_workers_that_write_elsewhere(self):
-    with mock.patch.object(pipeline, "_path") as path:
+    with mock.patch.object(work, "_path") as path:
       path.side_effect = lambda *_: f"{self.create_tempdir().full_path}/x"
       with self.assertRaisesRegex(FileNotFoundError, "temp_location, name a"):
         self._run(networks=_NETWORKS[1:2])

@@ -17,7 +17,7 @@ _W8A8 = settings.Setting("w8a8")
 
 def _report(name, accuracy, *, unseen=True, tflite_bytes=None):
   return networks.NetworkReport(
-    name, unseen, None, 1_250_000, 4321, accuracy, tflite_bytes, 1.5
+    name, unseen, None, 1_250_000, 4321, accuracy, {}, tflite_bytes, 1.5
   )
 
 

@@ -51,20 +51,12 @@ _GROUND = (
 _READING = (*_ARCH, *_FORMAT, "ghn_tf.reading")
 _MIDDLE = (
   *_GROUND,
-  "ghn_tf.child",
-  "ghn_tf.convnets250k",
-  "ghn_tf.ghn",
-  "ghn_tf.quant",
-  "ghn_tf.reading",
-  "ghn_tf.spaces",
+  *("ghn_tf.child", "ghn_tf.convnets250k", "ghn_tf.ghn", "ghn_tf.quant"),
+  *("ghn_tf.reading", "ghn_tf.spaces"),
 )
 _TRAINED_WITH = (
-  "PIL",
-  "google.protobuf",
-  "psutil",
-  "tensorflow_datasets",
-  "tensorflow_gnn",
-  "tqdm",
+  *("PIL", "google.protobuf", "psutil"),
+  *("tensorflow_datasets", "tensorflow_gnn", "tqdm"),
 )
 _PREDICTED_WITH = (*_TENSORFLOW, *_TRAINED_WITH, _TFMOT)
 _STARTED_WITH = (
@@ -75,6 +67,7 @@ _STARTED_WITH = (
   "flatbuffers",
   "matplotlib",
   "plotly",
+  "scipy",
 )
 _ALL = (
   *_MIDDLE,
@@ -86,6 +79,7 @@ _ALL = (
   "ghn_tf.predictor",
   "ghn_tf.preparation",
   "ghn_tf.report",
+  "ghn_tf.search",
   "ghn_tf.targets",
   "ghn_tf.training",
 )
@@ -112,6 +106,12 @@ _SHOWN_NETWORK = Layer(
   ("numpy", "tensorflow"),
   (*_TENSORFLOW, "plotly", "tensorflow_gnn"),
 )
+_BEAM_PROGRAM = Layer(
+  (*_ALL, *_FLAGS, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
+  ("absl",),
+  _STARTED_WITH,
+)
+_PIPELINE = Layer(_ALL, (*_TENSORFLOW, "apache_beam"), _PREDICTED_WITH)
 
 # Keras models of children, and back.
 _KERAS_MODELS = Layer(
@@ -215,10 +215,13 @@ _LAYERS = {
   "ghn_tf.report.page": Layer((), ("plotly",)),
   "ghn_tf.report.table_section": Layer(_PAGE, (), ("plotly",)),
   # How good are they?
-  "ghn_tf.evaluation": Layer(_ALL, _TENSORFLOW, _PREDICTED_WITH),
-  "ghn_tf.evaluation.pipeline": Layer(
-    _ALL, (*_TENSORFLOW, "apache_beam"), _PREDICTED_WITH
+  "ghn_tf.evaluation": Layer(_ALL, (*_TENSORFLOW, "scipy"), _PREDICTED_WITH),
+  "ghn_tf.evaluation.pipeline": _PIPELINE,
+  "ghn_tf.search": Layer(
+    _ALL, (*_TENSORFLOW, "apache_beam", "scipy"), _STARTED_WITH
   ),
+  "ghn_tf.search.settings": Layer(("ghn_tf.quant.recipe",)),
+  "ghn_tf.evaluation.work": _PIPELINE,
   # The programs.
   "ghn_tf.train": Layer(
     (*_MIDDLE, "ghn_tf.programs.program", "ghn_tf.training"),
@@ -232,11 +235,8 @@ _LAYERS = {
   "ghn_tf.programs.beam": Layer(
     ("ghn_tf.programs.program",), ("absl", "apache_beam")
   ),
-  "ghn_tf.programs.evaluate": Layer(
-    (*_ALL, *_FLAGS, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
-    ("absl",),
-    _STARTED_WITH,
-  ),
+  "ghn_tf.programs.evaluate": _BEAM_PROGRAM,
+  "ghn_tf.programs.search": _BEAM_PROGRAM,
   "ghn_tf.programs.make_architectures": Layer(
     (*_ALL, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
     ("absl", "tensorflow_datasets"),

@@ -79,15 +79,19 @@ class HeadTest(parameterized.TestCase):
     gray, rgb = _network(1, 10), _network(3, 10)
     recipe = recipe_lib.get("float")
     normalized = self.predictor.normalize(images)
+    gray_params, rgb_params = [
+      preparation.predict(self.predictor.ghn, [architecture], recipe, 3)[0]
+      for architecture in (gray, rgb)
+    ]
     of_gray, of_rgb = [
       network.apply(
         architecture,
-        preparation.predict(self.predictor.ghn, architecture, recipe, 3),
+        params,
         tf.constant(normalized.repeat(architecture.input_shape[2], axis=3)),
         recipe=recipe,
         training=True,
       )
-      for architecture in (gray, rgb)
+      for architecture, params in ((gray, gray_params), (rgb, rgb_params))
     ]
     # Three products in place of one, in float32.
     np.testing.assert_allclose(of_gray, of_rgb, atol=1e-4)

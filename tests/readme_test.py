@@ -7,13 +7,17 @@ import math
 import pathlib
 import re
 import shlex
+from typing import Any
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
+from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import settings as eval_settings
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.spaces import space as space_lib
@@ -83,7 +87,9 @@ class CommandsTest(parameterized.TestCase):
 
 
 # Whose commands are run, not only their flags checked.
-_RUN = ("README.md", "docs/using.md")
+_RUN = ("README.md", "docs/using.md", "docs/search.md")
+# In which candidates_test reads instead.
+_STORED = "--architectures=~/tensorflow_datasets/convnets250k/"
 # Settings with which a command of theirs is done in seconds; the last value
 # of a flag counts.
 _SMALL = {
@@ -95,7 +101,7 @@ _SMALL = {
   "tools/emulate.py": "--targets=file,edgetpu",
   "tools/evaluate.py": (
     "--checkpoint=quickstart --splits=val --num_architectures=1 --num_images=20"
-    " --recipes=w8a8 --batch_norms=stored"
+    " --recipes=w8a8 --batch_norms=stored --min_macs=0"
   ),
   "tools/finetune.py": (
     "--checkpoint=quickstart --dataset=cifar10_sample --epochs=1"
@@ -103,8 +109,26 @@ _SMALL = {
   "tools/import_ghn2.py": "--input=weights.npz",
   "tools/make_architectures.py": "",
   "tools/report.py": "--checkpoint=quickstart --dataset=cifar10_sample",
+  "tools/rank.py": "",
+  "tools/search.py": (
+    "--max_macs=8000000 --max_latency_ms=1000 --num_candidates=12"
+    " --num_probes=3 --num_refined=0 --num_confirmed=1 --test_images=20"
+    " --population=6 --workers=1"
+  ),
   "tools/to_tflite.py": "--checkpoint=quickstart --calibration_images=64",
 }
+
+
+def _trained(top1: float) -> dict[str, Any]:
+  """Returns what evaluation wrote of a network before and after training."""
+  accuracy = {
+    eval_settings.Setting("w4a4", method): top1
+    for method in ("predicted", "random+5")
+  }
+  report = networks.NetworkReport(
+    "n", True, None, 1, 1, accuracy, {}, None, 1.0
+  )
+  return {"split": "test", **report.to_json()}
 
 
 class RunTest(parameterized.TestCase):
@@ -115,7 +139,7 @@ class RunTest(parameterized.TestCase):
       command
       for name in _RUN
       for command in documents.commands(name)
-      if command.startswith("python ")
+      if command.startswith("python ") and _STORED not in command
     )
   )
   def test_command_does_what_it_says(self, command: str):
@@ -130,9 +154,16 @@ class RunTest(parameterized.TestCase):
     np.savez(folder / "weights.npz", **zeros)
     if program == "tools/emulate.py":  # of what another command has written
       (folder / "resnet8.tflite").write_bytes(int8_files.network())
-    if "--trained=resnet8.keras" in arguments:
-      child = predictor_lib.load("quickstart").child(resnet.resnet8(), "w4a4")
-      child.to_keras().save(folder / "resnet8.keras")
+    if program == "tools/rank.py":
+      table = json.dumps({"networks": [_trained(0.4), _trained(0.5)]})
+      (folder / "ranking.json").write_text(table)
+    for argument in arguments:
+      name, _, path = argument.partition("=")
+      if name == "--trained":
+        child = predictor_lib.load("quickstart").child(resnet.resnet8(), "w4a4")
+        child.to_keras().save(folder / path)
+      if name == "--target" and path.endswith(".json"):
+        files.write(folder / path, documents.blocks("docs/using.md", "json")[0])
     done = programs.run_python(
       *arguments, *_SMALL[program].split(), folder=folder
     )

@@ -6,7 +6,7 @@ One function per `Op`, called eagerly in topological order: an architecture that
 is run once is not worth a trace.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import functools
 from typing import Protocol
 
@@ -28,6 +28,8 @@ _raw = tf.raw_ops
 Params = Mapping[str, tf.Tensor]
 # Every operation's way back, by its node; None for the image.
 Pullbacks = list[functions.Pullback | None]
+# Is told what every node gives.
+Observer = Callable[[ops.Node, tf.Tensor], None]
 
 
 class Statistics(Protocol):
@@ -156,6 +158,7 @@ def run(
   noise_seed: tuple[int, int] | None = None,
   pullbacks: Pullbacks | None = None,
   output: int | None = None,
+  observe: Observer | None = None,
 ) -> tf.Tensor:
   """Returns the logits under given statistics; see `apply`.
 
@@ -168,6 +171,7 @@ def run(
     noise_seed: for noise instead of rounding; None to round.
     pullbacks: an empty list to fill, for `gradients.backward`.
     output: see `apply`.
+    observe: see `apply`.
 
   Raises:
     ValueError: images of another shape or that are not normalized, params that
@@ -227,6 +231,8 @@ def run(
           symmetric=grid.symmetric,
           noise_seed=seed(index, 1),
         )
+    if observe is not None:
+      observe(node, x)
     if index == output:
       return x
     outputs[index] = x
@@ -245,6 +251,7 @@ def apply(
   seed: tuple[int, int] | None = None,
   pullbacks: Pullbacks | None = None,
   output: int | None = None,
+  observe: Observer | None = None,
 ) -> tf.Tensor:
   """Returns the logits [B, classes] of a child.
 
@@ -262,6 +269,7 @@ def apply(
       `training`.
     output: index of a node, whose output is returned in place of the logits,
       and which nothing is run behind.
+    observe: called with every node and its output, one after the other.
 
   Raises:
     ValueError: images of another shape or that are not normalized, params that
@@ -277,4 +285,5 @@ def apply(
     noise_seed=seed if noisy else None,
     pullbacks=pullbacks,
     output=output,
+    observe=observe,
   )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a network classifies, in each of several settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import itertools
 import time
@@ -17,6 +17,7 @@ from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
 from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
+from ghn_tf.evaluation import proxies
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
@@ -34,6 +35,7 @@ class NetworkReport:
     macs: multiply-accumulates for one image.
     num_params: number of parameters.
     accuracy: top-1, by setting.
+    scores: by name, those of `settings.SCORES` that were asked for.
     tflite_bytes: size of the w8a8 file; None if none was made.
     seconds: what predicting, calibrating, converting and running took.
   """
@@ -44,6 +46,7 @@ class NetworkReport:
   macs: int
   num_params: int
   accuracy: Mapping[settings_lib.Setting, float]
+  scores: Mapping[str, float]
   tflite_bytes: int | None
   seconds: float
 
@@ -129,6 +132,7 @@ def evaluate_network(
     architecture.macs,
     architecture.num_params,
     found,
+    measured.scores(settings.scores),
     measured.tflite_bytes,
     time.monotonic() - start,
   )
@@ -151,6 +155,13 @@ class _Measurement:
     self._normalize = predictor.normalize
     self._train = dataset.train
     self.tflite_bytes: int | None = None
+
+  def scores(self, names: Sequence[str]) -> dict[str, float]:
+    """Returns scores of the network, for which nothing is predicted."""
+    images = self._normalize(self._train.images[: proxies.NASWOT_IMAGES])
+    return {
+      name: proxies.score(name, self._architecture, images) for name in names
+    }
 
   def accuracies(
     self, setting: settings_lib.Setting, child: predictor_lib.Child

@@ -1,25 +1,19 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Measures many networks, on any number of machines: an Apache Beam pipeline.
+"""Measures many networks, on any number of machines; see `work`.
 
 Networks go to the workers as JSON text, so that no module of a user's has to be
 there. Hypernetwork and images do not travel: every process loads them once, by
-their names. A worker writes what it measured of a network into a file of its
-own, so that a run that was stopped goes on where it was.
+their names.
 """
 
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Sequence
 import dataclasses
 import functools
 import hashlib
-import json
 import logging
 import pathlib
-import threading
-from typing import Any
 
-import apache_beam as beam
 from apache_beam.io import filesystems
 from apache_beam.options import pipeline_options
 import tensorflow as tf
@@ -31,15 +25,11 @@ from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks
 from ghn_tf.evaluation import settings as settings_lib
+from ghn_tf.evaluation import work
 from ghn_tf.ghn import checkpoint
-from ghn_tf.training import metrics
 
 # Of Python's own, whose levels Beam sets in its workers.
 _LOGGER = logging.getLogger(__name__)
-# A runner may give a process several threads. They would compete for the cores,
-# and TensorFlow 2.21 may crash where they meet an operation for the first time
-# (see `ghn_tf.training.children`).
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,45 +107,45 @@ def _dataset(
   )
 
 
-def folder(job: Job, parent: str) -> str:
+def folder(job: Job, parent: str, what: object = "evaluation") -> str:
   """Returns a folder for the records of a job, of a name that tells it.
 
   Args:
     job: `resolved`.
     parent: which the workers share with this machine.
+    what: is done with it, as far as the job does not tell.
   """
   path, _, _ = checkpoint.find(job.checkpoint)
-  digest = hashlib.sha256(repr((ghn_tf.__version__, job)).encode())
+  digest = hashlib.sha256(repr((ghn_tf.__version__, job, what)).encode())
   digest.update(pathlib.Path(path).read_bytes())
   return filesystems.FileSystems.join(
-    parent, f"evaluation-{digest.hexdigest()[:16]}"
+    parent, f"records-{digest.hexdigest()[:16]}"
   )
 
 
-class _Measure(beam.DoFn):
-  """From a network's number and JSON to a record of it in a folder."""
+@dataclasses.dataclass(frozen=True)
+class _Measure:
+  """From a network's number and JSON to a record of it; a `work.Task`."""
 
-  def __init__(self, job: Job, records: str, num_networks: int):
-    self._job = job
-    self._records = records
-    self._num_networks = num_networks
+  job: Job
+  num_networks: int
 
-  def setup(self) -> None:
-    with _ONE_AT_A_TIME:
-      self._predictor = self._job.predictor
+  def prepare(self) -> None:
+    """See `work.Task`."""
+    _ = self.job.predictor
 
-  def process(self, element: tuple[int, str]) -> None:
+  def record(self, element: tuple[int, str]) -> work.Record:
+    """See `work.Task`."""
     index, text = element
     architecture = serialization.from_json(text)
-    record: dict[str, Any] = {}
+    record: work.Record = {}
     try:
-      with _ONE_AT_A_TIME:
-        report = networks.evaluate_network(
-          self._predictor,
-          architecture,
-          self._job.images(architecture),
-          self._job.settings,
-        )
+      report = networks.evaluate_network(
+        self.job.predictor,
+        architecture,
+        self.job.images(architecture),
+        self.job.settings,
+      )
     except (ValueError, MemoryError, tf.errors.OpError) as error:
       # Of this network alone; an exception would end the others too.
       record["error"] = f"{architecture.name}: {error}"
@@ -166,12 +156,9 @@ class _Measure(beam.DoFn):
       result = (
         f"{setting.recipe} {100 * accuracy:.1f} %, {report.seconds:.1f} s"
       )
-    place = index + 1, self._num_networks
+    place = index + 1, self.num_networks
     _LOGGER.info("Network %d of %d, %s: %s.", *place, architecture.name, result)
-    path = _path(self._records, text)
-    with filesystems.FileSystems.create(f"{path}.part") as file:
-      file.write(json.dumps(record).encode())
-    filesystems.FileSystems.rename([f"{path}.part"], [path])
+    return record
 
 
 def run(
@@ -194,78 +181,25 @@ def run(
   Raises:
     FileNotFoundError: the workers do not share the folder.
   """
-  if not filesystems.FileSystems.exists(records):
-    filesystems.FileSystems.mkdirs(records)
   texts = [
     serialization.to_json(architecture) for architecture in architectures
   ]
-  elements = [
-    (index, text)
-    for index, text in enumerate(texts)
-    if "report" not in _read(records, text)
+  elements = {text: (index, text) for index, text in enumerate(texts)}
+  found = dict(
+    zip(
+      elements,
+      work.run(_Measure(job, len(texts)), elements, options, records),
+      strict=True,
+    )
+  )
+  return [
+    networks.NetworkReport.from_json(found[text]["report"])
+    if "report" in found[text]
+    else found[text]["error"]
+    for text in texts
   ]
-  with _bar(len(texts), len(elements), records):
-    with beam.Pipeline(options=options) as pipeline:
-      (
-        pipeline
-        | "Networks" >> beam.Create(elements, reshuffle=True)
-        | "Measure" >> beam.ParDo(_Measure(job, records, len(texts)))
-      )
-  result: list[networks.NetworkReport | str] = []
-  for text in texts:
-    record = _read(records, text)
-    if not record:
-      raise FileNotFoundError(
-        f"No worker wrote {_path(records, text)!r}: as the runner's option"
-        " temp_location, name a folder that the workers share with this"
-        " machine."
-      )
-    if "report" in record:
-      result.append(networks.NetworkReport.from_json(record["report"]))
-    else:
-      result.append(record["error"])
-  return result
 
 
 def remove(records: str) -> None:
   """Removes the records of a job that is done."""
   filesystems.FileSystems.delete([records])
-
-
-def _path(records: str, text: str) -> str:
-  """Returns the file of the record of a network."""
-  name = hashlib.sha256(text.encode()).hexdigest()[:24]
-  return filesystems.FileSystems.join(records, f"{name}.json")
-
-
-def _read(records: str, text: str) -> dict[str, Any]:
-  """Returns the record of a network, empty if there is none."""
-  path = _path(records, text)
-  if not filesystems.FileSystems.exists(path):
-    return {}
-  with filesystems.FileSystems.open(path) as file:
-    return json.loads(file.read())
-
-
-@contextlib.contextmanager
-def _bar(total: int, left: int, records: str) -> Iterator[None]:
-  """Shows on a terminal how many networks have a record."""
-  done = threading.Event()
-  with metrics.progress_bar(total, total - left) as bar:
-
-    def follow() -> None:
-      while not done.wait(1):
-        (found,) = filesystems.FileSystems.match(
-          [filesystems.FileSystems.join(records, "*.json")]
-        )
-        bar.update(len(found.metadata_list) - bar.n)
-
-    thread = threading.Thread(target=follow, daemon=True)
-    if not bar.disable:
-      thread.start()
-    try:
-      yield
-    finally:
-      done.set()
-      if thread.is_alive():
-        thread.join()

@@ -22,6 +22,10 @@ HEADS = (OWN, FITTED)
 STORED = "stored"
 BATCH = "batch"
 BATCH_NORMS = (STORED, BATCH)
+# By which networks are ranked without training any (`proxies`).
+SYNFLOW = "synflow"
+NASWOT = "naswot"
+SCORES = (SYNFLOW, NASWOT)
 # Stands for a recipe: the w8a8 file in the interpreter.
 FILE = "tflite_w8a8"
 
@@ -55,6 +59,7 @@ class Settings:
     batch_norms: of `BATCH_NORMS`.
     num_images: number of test images; all if None.
     range_rule: how far grids reach; each recipe's own rules if None.
+    scores: of `SCORES`, which are taken beside accuracies.
 
   Raises:
     ValueError: on construction, for a value that is none of those, or nothing
@@ -67,6 +72,7 @@ class Settings:
   batch_norms: tuple[str, ...] = (STORED,)
   num_images: int | None = None
   range_rule: recipe_lib.RangeRule | None = None
+  scores: tuple[str, ...] = ()
 
   @property
   def head(self) -> str:
@@ -81,15 +87,17 @@ class Settings:
     for name, choices in (
       ("heads", HEADS),
       ("batch_norms", BATCH_NORMS),
+      ("scores", SCORES),
     ):
       for value in getattr(self, name):
         if value not in choices:
           raise ValueError(
             f"{name} must be of {', '.join(choices)}; got {value!r}."
           )
-    for name in ("recipes", "methods", "heads", "batch_norms"):
+    for name in ("recipes", "methods", "heads", "batch_norms", "scores"):
       values = getattr(self, name)
-      if not values or len(set(values)) < len(values):
+      is_short = name != "scores" and not values
+      if is_short or len(set(values)) < len(values):
         raise ValueError(
           f"{name} must be at least one, none of them twice; got"
           f" {','.join(values)!r}."

@@ -87,7 +87,7 @@ def summary(table: Sequence[Row]) -> str:
     number = next(iter(by_recipe.values())).num_networks
     means = (_mean(by_recipe.get(recipe)) for recipe in recipes)
     cells.append([split, str(number), *where, *means])
-  return _markdown(cells, left=(0, 2, 3, 4))
+  return markdown(cells, left=(0, 2, 3, 4))
 
 
 def by_network(reports: Reports) -> str:
@@ -108,7 +108,7 @@ def by_network(reports: Reports) -> str:
         f"{report.seconds:.1f}",
       ]
     )
-  return _markdown(cells, left=(0,))
+  return markdown(cells, left=(0,))
 
 
 def to_json(table: Iterable[Row]) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def _label(setting: settings_lib.Setting) -> str:
   return ", ".join(names)
 
 
-def _markdown(cells: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+def markdown(cells: Sequence[Sequence[str]], left: Sequence[int]) -> str:
   """Returns a table, whose first line is its head, with aligned columns.
 
   Args:

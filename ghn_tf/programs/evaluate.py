@@ -26,6 +26,7 @@ import contextlib
 import itertools
 import json
 import logging as std_logging
+import math
 import os
 import tempfile
 import time
@@ -67,6 +68,20 @@ _NUM_ARCHITECTURES = flags.DEFINE_integer(
   "num_architectures",
   8,
   "Number of networks of each split; of predefined fewer if it has fewer.",
+  lower_bound=1,
+)
+_MIN_MACS = flags.DEFINE_integer(
+  "min_macs",
+  0,
+  "Least multiply-accumulates of the networks of splits; smaller ones among"
+  " the first --num_architectures are left out.",
+  lower_bound=0,
+)
+_MAX_MACS = flags.DEFINE_integer(
+  "max_macs",
+  None,
+  "Greatest multiply-accumulates of the networks of splits, in the same way;"
+  " any if None.",
   lower_bound=1,
 )
 _SPACE = flags.DEFINE_enum(
@@ -118,6 +133,12 @@ _RANGE_RULE = flags.DEFINE_enum_class(
   "How far the grids of kernels and activations reach, in place of the recipes'"
   " own rules: to the greatest value, or by least squared error.",
 )
+_SCORES = flags.DEFINE_list(
+  "scores",
+  [],
+  "Scores to take beside accuracies, by which people rank networks without"
+  f" training any: {', '.join(settings_lib.SCORES)}. ghn-rank compares all.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
 _OVERWRITE = flags.DEFINE_bool(
   "overwrite", False, "Whether to replace an output that exists."
@@ -136,7 +157,13 @@ def _settings() -> settings_lib.Settings:
     tuple(_BATCH_NORMS.value),
     _NUM_IMAGES.value,
     _RANGE_RULE.value,
+    tuple(_SCORES.value),
   )
+
+
+def _has_asked_size(network: Any) -> bool:
+  """Whether an architecture is within --min_macs and --max_macs."""
+  return _MIN_MACS.value <= network.macs <= (_MAX_MACS.value or math.inf)
 
 
 def _content(
@@ -275,8 +302,14 @@ def evaluate() -> None:
     for network in predictor.split(
       split, _NUM_ARCHITECTURES.value, _SPACE.value
     )
+    if _has_asked_size(network)
   ]
   networks += [("target", network) for network in own]
+  if not networks:
+    raise ValueError(
+      "No network of these splits is within --min_macs and --max_macs; relax"
+      " them, or give more --num_architectures."
+    )
   dataset = job.images(networks[0][1])
   with _folder_of_records(beam.temp_location(options)) as parent:
     records = pipeline.folder(job, parent)

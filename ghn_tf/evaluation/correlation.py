@@ -1,0 +1,92 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How well scores rank networks: Kendall's tau, with bootstrap intervals."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+_RESAMPLINGS = 1000
+_LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+  """A value, and between which two it lies with a probability of 95 %."""
+
+  value: float
+  low: float
+  high: float
+
+  def __str__(self) -> str:
+    return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def kendall_tau(truth: Sequence[float], score: Sequence[float]) -> float:
+  """Returns Kendall's tau-b of two rankings, from -1 to 1.
+
+  It is 0 where one of them ranks nothing, as all its values are equal.
+
+  Args:
+    truth: a value of each network.
+    score: another.
+
+  Raises:
+    ValueError: they are not as many, less than two, or not finite.
+  """
+  pair = np.asarray(truth, np.float64), np.asarray(score, np.float64)
+  if pair[0].shape != pair[1].shape or pair[0].ndim != 1 or len(pair[0]) < 2:
+    raise ValueError(
+      "Expected two values for each of at least two networks, got shapes"
+      f" {[list(values.shape) for values in pair]}."
+    )
+  if not np.isfinite(pair).all():
+    raise ValueError("Expected finite values to rank by, got others.")
+  return _tau(*pair)
+
+
+def _tau(truth: np.ndarray, score: np.ndarray) -> float:
+  if np.ptp(truth) == 0 or np.ptp(score) == 0:
+    return 0.0
+  return float(stats.kendalltau(truth, score).statistic)
+
+
+def tau(truth: Sequence[float], score: Sequence[float]) -> Interval:
+  """Returns `kendall_tau`, with a bootstrap interval over networks."""
+  kendall_tau(truth, score)  # which checks them
+  return _bootstrap(_tau, truth, score)
+
+
+def difference(
+  truth: Sequence[float], score: Sequence[float], other: Sequence[float]
+) -> Interval:
+  """Returns by how much a score ranks better than another one.
+
+  It is the difference of their `kendall_tau` with the truth. Both are taken of
+  the same networks in every resampling, so that what they have in common does
+  not widen the interval.
+  """
+  kendall_tau(truth, score)
+  kendall_tau(truth, other)
+  return _bootstrap(
+    lambda truth, score, other: _tau(truth, score) - _tau(truth, other),
+    truth,
+    score,
+    other,
+  )
+
+
+def _bootstrap(
+  statistic: Callable[..., float], *columns: Sequence[float]
+) -> Interval:
+  """Returns a statistic of columns, with percentiles over resampled rows."""
+  arrays = [np.asarray(column, np.float64) for column in columns]
+  rng = np.random.Generator(np.random.PCG64(0))
+  number = len(arrays[0])
+  values = [
+    statistic(*(array[rows] for array in arrays))
+    for rows in rng.integers(number, size=(_RESAMPLINGS, number))
+  ]
+  low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+  return Interval(statistic(*arrays), float(low), float(high))

@@ -1,0 +1,65 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Tells which score ranks networks best before they are trained.
+
+  python tools/evaluate.py --checkpoint=edge_cifar10 --splits=test \
+    --methods=predicted,random+5 --heads=own,fitted --recipes=float,w4a4 \
+    --scores=synflow,naswot --output=ranking.json
+  python tools/rank.py --table=ranking.json
+
+Of each setting in which networks were trained, Kendall's tau of their accuracy
+with each accuracy before training, with MACs, parameters, SynFlow, NASWOT and
+random numbers, with 95 % bootstrap intervals over networks.
+"""
+
+import json
+
+from absl import flags
+
+from ghn_tf import files
+from ghn_tf.programs import program
+
+_TABLE = flags.DEFINE_string(
+  "table", None, "JSON file that ghn-evaluate wrote.", required=True
+)
+_REFERENCE = flags.DEFINE_string(
+  "reference",
+  "macs",
+  "Score that the others are compared with, by its name in the output.",
+)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to write, if any.")
+_OVERWRITE = flags.DEFINE_bool(
+  "overwrite", False, "Whether to replace an output that exists."
+)
+
+
+def rank() -> None:
+  """Does what the flags ask for."""
+  if _OUTPUT.value:
+    files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
+  try:
+    with open(_TABLE.value, encoding="utf-8") as file:
+      content = json.load(file)
+  except ValueError as error:
+    raise ValueError(f"{_TABLE.value} is no JSON file: {error}") from error
+  program.import_silently("tensorflow")
+  from ghn_tf.evaluation import ranking
+
+  measured = ranking.reports(content)
+  rows = ranking.rank(measured, _REFERENCE.value)
+  print(
+    f"Kendall's tau of {len(measured)} networks.\n\n"
+    f"{ranking.markdown(rows, _REFERENCE.value)}"
+  )
+  if _OUTPUT.value:
+    fields = [
+      {**vars(row), "tau": row.tau._asdict(), "gain": row.gain._asdict()}
+      for row in rows
+    ]
+    files.write(_OUTPUT.value, json.dumps({"rows": fields}, indent=2) + "\n")
+    print(f"\nWritten to {_OUTPUT.value}.")
+
+
+def main() -> None:
+  """Runs the program."""
+  program.run(rank)

@@ -1,0 +1,108 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Where candidates come from: functions of an index, and of a parent."""
+
+from collections.abc import Sequence
+import dataclasses
+import functools
+from typing import Protocol
+
+import numpy as np
+
+from ghn_tf.arch import spec
+from ghn_tf.convnets250k import store
+from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import tape
+
+Numbers = Sequence[int]
+
+
+class Source(Protocol):
+  """Gives candidates; it travels to the workers."""
+
+  @property
+  def may_evolve(self) -> bool:
+    """Whether it gives relatives of candidates."""
+
+  def draw(self, index: int, parent: Numbers | None = None) -> tape.Drawn:
+    """Returns a candidate.
+
+    Args:
+      index: of the candidate.
+      parent: numbers of the one that it shall be a relative of; None for a
+        random one.
+
+    Raises:
+      ValueError: there is no such candidate.
+    """
+
+  def again(self, index: int, numbers: Numbers) -> spec.Architecture:
+    """Returns the network that `draw` gave with its numbers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FromSpace:
+  """Candidates of a search space, that of a network's variations among them.
+
+  Attributes:
+    space: it.
+    seed: another one gives others.
+  """
+
+  space: space_lib.SearchSpace
+  seed: int = 0
+
+  @property
+  def may_evolve(self) -> bool:
+    """See `Source`."""
+    return True
+
+  def draw(self, index: int, parent: Numbers | None = None) -> tape.Drawn:
+    """See `Source`."""
+    rng = np.random.Generator(np.random.PCG64([self.seed, index]))
+    if parent is None:
+      return tape.sample(self.space, rng, self._name(index))
+    return tape.relative(self.space, parent, rng, self._name(index))
+
+  def again(self, index: int, numbers: Numbers) -> spec.Architecture:
+    """See `Source`."""
+    return tape.again(self.space, numbers, self._name(index))
+
+  def _name(self, index: int) -> str:
+    return f"{self.space.name}-{self.seed}-{index}"
+
+
+@dataclasses.dataclass(frozen=True)
+class FromStore:
+  """Candidates of a split of a stored set, in their order.
+
+  Attributes:
+    directory: of the set, as `store.Store` takes it.
+    split: its name.
+  """
+
+  directory: str
+  split: str = "train"
+
+  @property
+  def may_evolve(self) -> bool:
+    """See `Source`."""
+    return False
+
+  def __len__(self) -> int:
+    return len(_stored(self.directory, self.split))
+
+  def draw(self, index: int, parent: Numbers | None = None) -> tape.Drawn:
+    """See `Source`; it has no relatives."""
+    del parent
+    return tape.Drawn(self.again(index, ()), ())
+
+  def again(self, index: int, numbers: Numbers) -> spec.Architecture:
+    """See `Source`."""
+    del numbers
+    return _stored(self.directory, self.split)[index]
+
+
+@functools.lru_cache(maxsize=1)
+def _stored(directory: str, split: str) -> store.Store:
+  return store.Store(directory, split)

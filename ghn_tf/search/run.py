@@ -1,0 +1,314 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A search: candidates are drawn, scored, refined, emulated; the best stay.
+
+Each step asks less candidates for more. What a step found of a candidate
+depends on the settings, the source and the index alone, and is kept as a record
+(`evaluation.work`), so that a search that was stopped finds the same.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import math
+from typing import Any
+
+from absl import logging
+from apache_beam.options import pipeline_options
+import numpy as np
+
+from ghn_tf.evaluation import pipeline
+from ghn_tf.evaluation import work
+from ghn_tf.search import candidates
+from ghn_tf.search import costs as costs_lib
+from ghn_tf.search import front
+from ghn_tf.search import scoring
+from ghn_tf.search import settings as settings_lib
+from ghn_tf.spaces import tape
+
+Row = dict[str, Any]
+
+# A parent is the best of so many that are chosen at random.
+_TOURNAMENT = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """What a search found.
+
+  Attributes:
+    rows: of all candidates, see `scoring.Draw`.
+    model: by which their costs were estimated.
+    confirmed: of the candidates that became files, their rows with `measured`,
+      the costs, and `accuracy`, `report`, `file` and `architecture`, see
+      `scoring.Emulate`.
+    front: those of `confirmed` that are within the limits and that no other of
+      them dominates, the most accurate first.
+    errors: why others became none.
+    curve: after each part of the candidates their number, and what share of
+      accuracy times cost, up to the limit, their front dominates; empty if
+      there are several objectives or the one has no limit.
+    seconds: of processors, that drawing and scoring took.
+  """
+
+  rows: Sequence[Row]
+  model: costs_lib.Model
+  confirmed: Sequence[Row]
+  front: Sequence[Row]
+  errors: Sequence[str]
+  curve: Sequence[tuple[int, float]]
+  seconds: float
+
+
+class Search:
+  """A search under way."""
+
+  def __init__(
+    self,
+    settings: settings_lib.Settings,
+    source: candidates.Source,
+    job: pipeline.Job,
+    options: pipeline_options.PipelineOptions,
+    folder: str,
+  ):
+    """Begins one, or goes on where it was.
+
+    Args:
+      settings: what is searched for.
+      source: of the candidates.
+      job: hypernetwork and images, `resolved`.
+      options: of Beam.
+      folder: for records, of these settings, source and job alone; see
+        `pipeline.folder`.
+
+    Raises:
+      ValueError: the source has no relatives, which evolution needs.
+    """
+    if settings.strategy == settings_lib.EVOLVED and not source.may_evolve:
+      raise ValueError(
+        "Stored networks have no relatives to evolve; sample them"
+        f" (--strategy={settings_lib.SAMPLED}), or search a space."
+      )
+    self._settings = settings
+    self._source = source
+    self._job = job
+    self._options = options
+    self._folder = folder
+
+  def _work(
+    self, name: str, task: work.Task, elements: Mapping[str, Any], each: int = 1
+  ) -> list[work.Record]:
+    folder = f"{self._folder}/{name}"
+    return work.run(task, elements, self._options, folder, each)
+
+  @property
+  def _task(self) -> tuple[pipeline.Job, candidates.Source, Any]:
+    return self._job, self._source, self._settings
+
+  def run(self) -> Result:
+    """Searches.
+
+    Raises:
+      ValueError: too few networks can be emulated, or none is within limits.
+    """
+    model = self._model()
+    rows, seconds, curve = self._draw(model)
+    best = self._refine(rows)
+    confirmed, errors = self._confirm(best)
+    within = [row for row in confirmed if not self._beyond(row["measured"])]
+    if not within:
+      raise ValueError(self._nothing(rows, confirmed, errors))
+    values = np.array([self._values(r, "accuracy", "measured") for r in within])
+    found = [within[i] for i in np.flatnonzero(front.front(values))]
+    found.sort(key=lambda row: -row["accuracy"])
+    return Result(rows, model, confirmed, found, errors, curve, seconds)
+
+  def _model(self) -> costs_lib.Model:
+    """Returns how costs follow from architectures; some are emulated."""
+    if not self._settings.estimated:
+      return costs_lib.Model({})
+    limit = self._settings.limits.get(settings_lib.MACS, math.inf)
+    drawn: dict[int, tape.Drawn] = {}
+    for index in range(self._settings.num_candidates):
+      if len(drawn) == self._settings.num_probes:
+        break
+      found = self._source.draw(index)
+      if found.architecture.macs <= limit:
+        drawn[index] = found
+    elements = {str(i): (i, found.numbers) for i, found in drawn.items()}
+    records = self._work("probes", scoring.Emulate(*self._task), elements)
+    networks, costs, errors = [], [], []
+    for found, record in zip(drawn.values(), records, strict=True):
+      if "error" in record:
+        errors.append(record["error"])
+        continue
+      networks.append(found.architecture)
+      names = self._settings.estimated
+      costs.append({name: record["costs"][name] for name in names})
+    try:
+      return costs_lib.fit(networks, costs)
+    except ValueError as error:
+      raise ValueError(" ".join([str(error), *errors[:3]])) from error
+
+  def _draw(
+    self, model: costs_lib.Model
+  ) -> tuple[list[Row], float, list[tuple[int, float]]]:
+    """Returns the rows of all candidates, the seconds, and the curve."""
+    settings = self._settings
+    task = scoring.Draw(*self._task, model)
+    rows: list[Row] = []
+    curve = []
+    seconds = 0.0
+    size = settings.num_candidates
+    if settings.strategy == settings_lib.EVOLVED:
+      size = settings.population
+    for start in range(0, settings.num_candidates, size):
+      indices = range(start, min(start + size, settings.num_candidates))
+      parents = self._parents(rows, indices)
+      places = list(zip(indices, parents, strict=True))
+      chunk = settings_lib.CHUNK
+      elements = {
+        str(places[first][0]): places[first : first + chunk]
+        for first in range(0, len(places), chunk)
+      }
+      for record in self._work("drawn", task, elements, chunk):
+        rows += record["rows"]
+        seconds += record["seconds"]
+      if (share := self._share(rows)) is not None:
+        curve.append((len(rows), share))
+      logging.info("%s", _told(rows))
+    return rows, seconds, curve
+
+  def _parents(
+    self, rows: Sequence[Row], indices: range
+  ) -> list[candidates.Numbers | None]:
+    """Returns the numbers of parents; None for candidates without one."""
+    best = self._best(_different(rows), self._settings.population)
+    if not best:
+      return [None] * len(indices)
+    result = []
+    for index in indices:
+      rng = np.random.Generator(np.random.PCG64([self._settings.seed, index]))
+      place = min(rng.integers(len(best), size=_TOURNAMENT))
+      result.append(best[place]["numbers"])
+    return result
+
+  def _values(self, row: Row, quality: str, costs: str) -> list[float]:
+    """Returns what of a candidate is to be small."""
+    names = self._settings.objectives
+    return [-row[quality], *(row[costs][name] for name in names)]
+
+  def _share(self, rows: Sequence[Row]) -> float | None:
+    settings = self._settings
+    limit = settings.limits.get(settings.objectives[0])
+    if len(settings.objectives) > 1 or limit is None:
+      return None
+    if settings.score != settings_lib.HYPERNETWORK:
+      return None
+    values = [
+      self._values(row, "score", "costs") for row in rows if "score" in row
+    ]
+    area = front.hypervolume(np.reshape(values, (-1, 2)), (0.0, limit))
+    return area / limit
+
+  def _best(self, rows: Sequence[Row], number: int) -> list[Row]:
+    """Returns rows of scored candidates, the best first.
+
+    Those within the limits by the estimate itself come before the others.
+    """
+    result: list[Row] = []
+    for are_beyond in (False, True):
+      own = [row for row in rows if self._beyond(row["costs"]) is are_beyond]
+      if own:
+        values = np.array([self._values(r, "score", "costs") for r in own])
+        order = front.order(values, number - len(result))
+        result += [own[index] for index in order]
+    return result
+
+  def _refine(self, rows: Sequence[Row]) -> list[Row]:
+    """Returns the best candidates, by more images if there are any."""
+    settings = self._settings
+    best = self._best(
+      _different(rows), max(settings.num_refined, settings.num_confirmed)
+    )
+    if (
+      settings.score == settings_lib.HYPERNETWORK
+      and settings.refined_images > settings.num_images
+      and settings.num_refined
+    ):
+      parts = [best[i : i + 8] for i in range(0, len(best), 8)]
+      elements = {
+        repr([row["index"] for row in part]): [
+          (row["index"], row["numbers"]) for row in part
+        ]
+        for part in parts
+      }
+      task = scoring.Refine(*self._task)
+      records = self._work("refined", task, elements, 8)
+      found = [score for record in records for score in record["scores"]]
+      best = [
+        {**row, "score": score}
+        for row, score in zip(best, found, strict=True)
+        if not isinstance(score, str)
+      ]
+    return self._best(best, settings.num_confirmed)
+
+  def _confirm(self, best: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Returns the rows of candidates that became files, and errors."""
+    elements = {
+      str(row["index"]): (row["index"], row["numbers"]) for row in best
+    }
+    task = scoring.Emulate(*self._task, self._settings.test_images)
+    confirmed, errors = [], []
+    for row, record in zip(
+      best, self._work("confirmed", task, elements), strict=True
+    ):
+      if "error" in record:
+        errors.append(record["error"])
+      else:
+        costs = {"measured": record.pop("costs")}
+        confirmed.append({**row, **costs, **record})
+    return confirmed, errors
+
+  def _beyond(self, costs: Mapping[str, float]) -> bool:
+    limits = self._settings.limits
+    return any(costs[name] > limit for name, limit in limits.items())
+
+  def _nothing(
+    self, rows: Sequence[Row], confirmed: Sequence[Row], errors: Sequence[str]
+  ) -> str:
+    """Returns why nothing was found, and by what limits."""
+    reasons = []
+    for name, limit in self._settings.limits.items():
+      over = [r["refused"][name] for r in rows if name in r.get("refused", {})]
+      over += [
+        row["measured"][name]
+        for row in confirmed
+        if row["measured"][name] > limit
+      ]
+      if over:
+        reasons.append(
+          f"{name} of at most {limit:,} refused {len(over)}, the least of which"
+          f" has {min(over):,.6g}"
+        )
+    errors = [*errors, *(row["error"] for row in rows if "error" in row)][:2]
+    told = "; ".join(reasons + errors)
+    return f"No candidate is within the limits: {told}. {_told(rows)}"
+
+
+def _different(rows: Sequence[Row]) -> list[Row]:
+  """Returns the scored candidates, of isomorphic ones the first."""
+  found: dict[str, Row] = {}
+  for row in rows:
+    if "score" in row:
+      found.setdefault(row["fingerprint"], row)
+  return [*found.values()]
+
+
+def _told(rows: Sequence[Row]) -> str:
+  refused = sum("refused" in row for row in rows)
+  scored = sum("score" in row for row in rows)
+  errors = len(rows) - refused - scored
+  return (
+    f"{len(rows):,} candidates: {refused:,} beyond the limits, {scored:,}"
+    f" scored, {errors:,} that cannot be."
+  )

@@ -1,0 +1,112 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is searched for and how, known before TensorFlow is there."""
+
+from collections.abc import Mapping
+import dataclasses
+
+from ghn_tf.quant import recipe as recipe_lib
+
+# How candidates come about.
+SAMPLED = "random"
+EVOLVED = "evolution"
+STRATEGIES = (SAMPLED, EVOLVED)
+# By what candidates are compared: accuracy with predicted params, or what
+# others rank networks by without training any.
+HYPERNETWORK = "hypernetwork"
+MACS = "macs"
+PARAMETERS = "parameters"
+SYNFLOW = "synflow"
+NASWOT = "naswot"
+RANDOM = "random"
+SCORES = (HYPERNETWORK, MACS, PARAMETERS, SYNFLOW, NASWOT, RANDOM)
+# What a network costs; all but the first are those of an `EdgeReport`.
+COSTS = (MACS, "arena_bytes", "flash_bytes", "latency_ms")
+# Where the classifier comes from, as `predictor` has it.
+HEADS = ("predict", "fit")
+# Candidates that one process draws and scores at a time.
+CHUNK = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """A search; two with the same settings and source find the same.
+
+  Attributes:
+    recipe: name of how candidates are rounded.
+    target: name of the emulated device.
+    limits: by names among `COSTS`, what the networks that are found cost at
+      most.
+    objectives: those of `COSTS` that are to be low where accuracy is to be
+      high.
+    num_candidates: how many are drawn.
+    strategy: one of `STRATEGIES`.
+    population: of evolution: how many are drawn at a time, and how many of the
+      best their parents are taken from.
+    score: one of `SCORES`.
+    head: one of `HEADS`.
+    num_images: validation images by which candidates are scored.
+    num_refined: so many of the best are scored anew, by `refined_images`.
+    refined_images: see there.
+    head_images: training images that classifiers are fitted to.
+    num_confirmed: so many of the best of these become files and are emulated.
+    num_probes: candidates that are emulated first, to estimate what others
+      cost.
+    test_images: by which the accuracy of files is measured.
+    seed: another one gives other candidates.
+
+  Raises:
+    ValueError: on construction, for a value that is none of those.
+  """
+
+  recipe: str = "w8a8"
+  target: str = "cortex_m4"
+  limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  objectives: tuple[str, ...] = ("latency_ms",)
+  num_candidates: int = 1000
+  strategy: str = SAMPLED
+  population: int = 128
+  score: str = HYPERNETWORK
+  head: str = HEADS[0]
+  num_images: int = 128
+  num_refined: int = 64
+  refined_images: int = 1000
+  head_images: int = 1024
+  num_confirmed: int = 16
+  num_probes: int = 12
+  test_images: int = 1000
+  seed: int = 0
+
+  def __post_init__(self):
+    if recipe_lib.get(self.recipe).is_float:
+      raise ValueError(
+        "The recipe float rounds nothing, so its networks have no integer files"
+        " to search among; choose one with bits, such as w8a8."
+      )
+    for name, choices in (
+      ("strategy", STRATEGIES),
+      ("score", SCORES),
+      ("head", HEADS),
+    ):
+      if (value := getattr(self, name)) not in choices:
+        raise ValueError(
+          f"{name} must be one of {', '.join(choices)}; got {value!r}."
+        )
+    for name in ("limits", "objectives"):
+      for cost in getattr(self, name):
+        if cost not in COSTS:
+          raise ValueError(
+            f"{name} must be of {', '.join(COSTS)}; got {cost!r}."
+          )
+    different = {*self.objectives}
+    if not different or len(different) < len(self.objectives):
+      raise ValueError(
+        "objectives must be at least one, none of them twice; got"
+        f" {','.join(self.objectives)!r}."
+      )
+
+  @property
+  def estimated(self) -> tuple[str, ...]:
+    """The costs that are asked for and that only a device tells."""
+    asked = {*self.limits, *self.objectives}
+    return tuple(name for name in COSTS[1:] if name in asked)

@@ -1,0 +1,72 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+from absl.testing import absltest
+
+from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import ranking
+from ghn_tf.evaluation import settings
+
+_BEFORE = settings.Setting("w4a4")
+_TRAINED = settings.Setting("w4a4", "random+5")
+_FILE = settings.Setting(settings.FILE)
+
+
+def _report(macs, before, trained, synflow):
+  accuracy = {_BEFORE: before, _FILE: before, _TRAINED: trained}
+  scores = {settings.SYNFLOW: synflow}
+  return networks.NetworkReport(
+    "n", True, None, macs, 100 - macs, accuracy, scores, None, 1.0
+  )
+
+
+_REPORTS = [
+  _report(1, 0.1, 0.5, 3),
+  _report(2, 0.2, 0.4, 2),
+  _report(3, 0.3, 0.6, 1),
+  _report(4, 0.4, 0.7, 0),
+]
+
+
+class RankTest(absltest.TestCase):
+  def test_taus_by_hand(self):
+    rows = {row.score: row for row in ranking.rank(_REPORTS)}
+    before = "w4a4, predicted, own, stored"
+    self.assertEqual(
+      [*rows], [before, "synflow", "macs", "parameters", "random"]
+    )
+    # Of the 6 pairs one is in the other order.
+    self.assertAlmostEqual(rows[before].tau.value, 4 / 6)
+    self.assertAlmostEqual(rows["synflow"].tau.value, -4 / 6)
+    self.assertAlmostEqual(rows["parameters"].gain.value, -8 / 6)
+    self.assertEqual(rows[before].gain, (0, 0, 0))  # as macs, in each sample
+    self.assertEqual(rows["macs"].truth, "w4a4, random+5, own, stored")
+
+  def test_the_best_stands_first(self):
+    lines = ranking.markdown(ranking.rank(_REPORTS)).splitlines()
+    self.assertRegex(lines[2], r"\| w4a4, predicted, own, stored \| +0\.67 \(")
+
+  def test_reads_what_evaluation_wrote(self):
+    content = {
+      "networks": [{"split": "val", **report.to_json()} for report in _REPORTS]
+    }
+    read = ranking.reports(json.loads(json.dumps(content)))
+    self.assertEqual(read, _REPORTS)
+
+  def test_what_cannot_be_ranked(self):
+    with self.assertRaisesRegex(ValueError, "two networks to rank, got 1"):
+      ranking.rank(_REPORTS[:1])
+    with self.assertRaisesRegex(ValueError, "no score 'mac'; there are .*macs"):
+      ranking.rank(_REPORTS, "mac")
+    untrained = networks.NetworkReport(
+      "n", True, None, 1, 1, {_BEFORE: 0.5}, {}, None, 1.0
+    )
+    with self.assertRaisesRegex(ValueError, "No network of the table was"):
+      ranking.rank([untrained] * 2)
+    with self.assertRaisesRegex(ValueError, "no table that ghn-evaluate"):
+      ranking.reports({"networks": [{"name": "n"}]})
+
+
+if __name__ == "__main__":
+  absltest.main()
