@@ -150,7 +150,12 @@ class Emulate(_Task):
     settings, predictor = self.settings, self.job.predictor
     dataset = self.job.images(architecture)
     content = _file(predictor, architecture, dataset, settings)
-    results = emulation.emulate(content, [settings.target])
+    number = max(1, self.num_images)
+    images = predictor.normalize(dataset.test.images[:number])
+    interpreter = tflite.Interpreter(content)
+    # What a device does hardly depends on the image.
+    codes = interpreter.quantize(images[:1])
+    results = emulation.emulate(content, [settings.target], codes)
     if results.errors:
       raise ValueError(results.failure)
     (report,) = results.reports
@@ -166,11 +171,7 @@ class Emulate(_Task):
         )
     if not self.num_images:
       return {"costs": costs}
-    test = dataset.test
-    images = predictor.normalize(test.images[: self.num_images])
-    top1 = tflite.Interpreter(content).accuracy(
-      images, test.labels[: self.num_images]
-    )
+    top1 = interpreter.accuracy(images, dataset.test.labels[:number])
     return {
       "costs": costs,
       "accuracy": top1,
