@@ -6,13 +6,15 @@ Quantization-aware training (Jacob et al., arXiv 1712.05877) by Keras, of the
 model that `Child.to_keras` gives: from predicted params, or from random ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 from typing import Any
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -22,6 +24,7 @@ from ghn_tf import files
 from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import preparation
+from ghn_tf.arch import spec
 from ghn_tf.child import keras_trained
 from ghn_tf.child import network
 from ghn_tf.child import sizes
@@ -48,7 +51,7 @@ class Config:
       deviation. A hypernetwork fills wide layers with copies of its filters,
       which without it would get equal gradients and stay copies.
     patience: epochs without a better validation accuracy until it ends, with
-      the weights of the best; None for all epochs.
+      the weights of the best, or of the start; None for all epochs.
     flip: whether half of the images are flipped, which of digits makes others.
     seed: of the noise, of the order of images and of how they are cropped and
       flipped.
@@ -122,21 +125,7 @@ def finetune(
     ValueError: the images do not fit, or what was learned is not finite.
   """
   architecture, split = child.architecture, dataset.train
-  for what, expected, got in (
-    ("images of shape", architecture.input_shape, dataset.image_shape),
-    ("a number of classes of", architecture.num_classes, dataset.num_classes),
-  ):
-    if expected != got:
-      raise ValueError(
-        f"Network {architecture.name!r} has {what} {expected}, but"
-        f" {dataset.name} {got}."
-      )
-  steps = len(split) // config.batch_size
-  if not steps:
-    raise ValueError(
-      f"{dataset.name} has {len(split)} training images, expected at least a"
-      f" batch of {config.batch_size}."
-    )
+  steps = _steps(architecture, dataset, config)
 
   def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     # Keras asks for them when training begins: the bar knows where.
@@ -155,29 +144,39 @@ def finetune(
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
   )
-  shape = (None, *dataset.image_shape)
-  signature = tf.TensorSpec(shape), tf.TensorSpec(shape[:1], tf.int32)
-  held_out = dataset.validation
-  validation = tf.data.Dataset.from_generator(
-    lambda: preparation.batches(
-      held_out.images, held_out.labels, predictor.normalize
-    ),
-    output_signature=signature,
+  own = dataset.validation
+  held_out = functools.partial(
+    preparation.batches, own.images, own.labels, predictor.normalize
   )
-  history = _History(workdir)
+  shape = (None, *dataset.image_shape)
+  train, validation = (
+    tf.data.Dataset.from_generator(
+      generator,
+      output_signature=(
+        tf.TensorSpec(shape),
+        tf.TensorSpec(shape[:1], tf.int32),
+      ),
+    ).prefetch(2)
+    for generator in (batches, held_out)
+  )
+  history = _History(config, workdir)
   if not history.rows:
     _, top1 = model.evaluate(validation, verbose=0)
-    history.add({"epoch": 0, "validation": top1})
+    history.begin(model, top1)
+  # What is kept of an epoch that was not backed up is made again. Last comes
+  # the bar, as it asks what the others have restored.
+  callbacks = [history, bar]
+  if workdir is not None:
+    callbacks[1:1] = [
+      keras.callbacks.BackupAndRestore(os.path.join(workdir, "backup")),
+      keras.callbacks.TensorBoard(os.path.join(workdir, "tensorboard")),
+    ]
   model.fit(
-    tf.data.Dataset.from_generator(
-      batches, output_signature=signature
-    ).prefetch(2),
+    train,
     epochs=config.epochs,
     steps_per_epoch=steps,
     validation_data=validation,
-    # The history is kept before the weights, whose epoch begins again if that
-    # is all. Last the bar, as it asks what the others have restored.
-    callbacks=[history, *_callbacks(config, workdir), bar],
+    callbacks=callbacks,
     verbose=0,
   )
   trained = predictor.child(
@@ -189,6 +188,33 @@ def finetune(
   return Finetuned(
     dataclasses.replace(trained, model=child.model), tuple(history.rows)
   )
+
+
+def _steps(
+  architecture: spec.Architecture, dataset: data.Dataset, config: Config
+) -> int:
+  """Returns the steps of an epoch.
+
+  Raises:
+    ValueError: the images do not fit a network, or are too few.
+  """
+  for what, expected, got in (
+    ("images of shape", architecture.input_shape, dataset.image_shape),
+    ("a number of classes of", architecture.num_classes, dataset.num_classes),
+  ):
+    if expected != got:
+      raise ValueError(
+        f"Network {architecture.name!r} has {what} {expected}, but"
+        f" {dataset.name} {got}; choose one that fits the other."
+      )
+  number = len(dataset.train)
+  if number < config.batch_size:
+    raise ValueError(
+      f"{dataset.name} has {number} training images, expected at least a batch"
+      f" of {config.batch_size}; give more, or a smaller batch_size"
+      " (--batch_size)."
+    )
+  return number // config.batch_size
 
 
 def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
@@ -224,57 +250,77 @@ def _jittered(params: network.Params, config: Config) -> network.Params:
   return result
 
 
-def _callbacks(
-  config: Config, workdir: str | os.PathLike[str] | None
-) -> list[keras.callbacks.Callback]:
-  callbacks: list[keras.callbacks.Callback] = []
-  if config.patience is not None:
-    callbacks.append(
-      keras.callbacks.EarlyStopping(
-        "val_accuracy",
-        patience=config.patience,
-        mode="max",
-        restore_best_weights=True,
-      )
-    )
-  if workdir is not None:
-    callbacks += [
-      keras.callbacks.BackupAndRestore(os.path.join(workdir, "backup")),
-      keras.callbacks.TensorBoard(os.path.join(workdir, "tensorboard")),
-    ]
-  return callbacks
-
-
 class _History(keras.callbacks.Callback):
-  """Keeps how a network learns, in a file if there is a folder for it.
+  """Keeps how a network learns, and ends that when it no longer does.
+
+  It keeps this, and with `patience` the best weights, in a folder if there is
+  one, from where it goes on.
 
   Attributes:
     rows: as `Finetuned.history`.
   """
 
-  def __init__(self, workdir: str | os.PathLike[str] | None):
+  def __init__(self, config: Config, workdir: str | os.PathLike[str] | None):
     super().__init__()
     self.rows: list[dict[str, Any]] = []
-    self._path = None
+    self._config = config
+    self._weights: list[np.ndarray] = []
+    self._path = self._best = None
     if workdir is not None:
       self._path = pathlib.Path(workdir) / "history.json"
+      self._best = self._path.with_name("best.weights.h5")
       if self._path.exists():
         self.rows = json.loads(self._path.read_text())
 
-  def add(self, row: dict[str, Any]) -> None:
-    """Adds a row, in place of those of its epoch and later ones."""
-    self.rows = [*self.rows[: row["epoch"]], row]
-    if self._path:
-      files.write(self._path, json.dumps(self.rows, indent=2) + "\n")
+  def begin(self, model: keras.Model, validation: float) -> None:
+    """Keeps the start, which may be the best, too."""
+    self.set_model(model)
+    self._add({"epoch": 0, "validation": validation})
 
   def on_epoch_end(self, epoch, logs=None):
-    self.add(
+    self._add(
       {
         "epoch": epoch + 1,
         "validation": logs["val_accuracy"],
         **{name: logs[name] for name in ("loss", "accuracy")},
       }
     )
+    logging.info(
+      "Epoch %d of %d: loss %.3f, top-1 %.1f %% in training, %.1f %% on"
+      " images that were held out.",
+      *(epoch + 1, self._config.epochs, logs["loss"]),
+      *(100 * logs[name] for name in ("accuracy", "val_accuracy")),
+    )
+    patience = self._config.patience
+    if patience and epoch + 1 - self._best_epoch(self.rows) >= patience:
+      self.model.stop_training = True
+
+  def on_train_end(self, logs=None):
+    if self._config.patience and self._best:
+      self.model.load_weights(self._best)
+    elif self._config.patience:
+      self.model.set_weights(self._weights)
+
+  def _add(self, row: dict[str, Any]) -> None:
+    """Adds a row, in place of those of its epoch and later ones."""
+    self.rows = [*self.rows[: row["epoch"]], row]
+    if self._config.patience and self._best_epoch(self.rows) == row["epoch"]:
+      self._keep_weights()
+    if self._path:
+      files.write(self._path, json.dumps(self.rows, indent=2) + "\n")
+
+  def _keep_weights(self) -> None:
+    if self._best is None:
+      self._weights = self.model.get_weights()
+      return
+    part = self._best.with_name("part.weights.h5")
+    self.model.save_weights(part)
+    part.rename(self._best)
+
+  @staticmethod
+  def _best_epoch(rows: Sequence[dict[str, Any]]) -> int:
+    """Returns the first of the best epochs."""
+    return max(rows, key=lambda row: row["validation"])["epoch"]
 
 
 class _Bar(keras.callbacks.Callback):

@@ -96,6 +96,36 @@ class FinetuneTest(parameterized.TestCase):
         resumed.child.params[spec.name], unbroken.child.params[spec.name]
       )
 
+  def test_what_gets_worse_ends_with_the_best_also_after_it_was_killed(self):
+    child = self.predictor.child(self.network, "float")
+    # At this rate it forgets all.
+    config = finetuning.Config(
+      epochs=4, learning_rate=50.0, clip_norm=1e3, jitter=0, patience=2
+    )
+    few = dataclasses.replace(
+      self.dataset,
+      train=data.Split(
+        self.dataset.train.images[:128], self.dataset.train.labels[:128]
+      ),
+    )
+    ended = finetuning.finetune(self.predictor, child, few, config)
+    workdir = self.create_tempdir().full_path
+    with (
+      mock.patch.object(
+        finetuning._History, "on_epoch_end", side_effect=OSError("killed")
+      ),
+      self.assertRaisesRegex(OSError, "killed"),
+    ):
+      finetuning.finetune(self.predictor, child, few, config, workdir)
+    resumed = finetuning.finetune(self.predictor, child, few, config, workdir)
+    self.assertEqual(resumed.history, ended.history)
+    self.assertEqual([row["epoch"] for row in ended.history], [0, 1, 2])
+    for done in (ended, resumed):
+      for name in (spec.name for spec in self.network.param_specs):
+        np.testing.assert_array_equal(
+          done.child.params[name], child.params[name]
+        )
+
   def test_copies_of_filters_part(self):
     child = self._child("float")
     params = dict(child.params)

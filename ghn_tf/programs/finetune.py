@@ -76,7 +76,7 @@ _PATIENCE = flags.DEFINE_integer(
   "patience",
   None,
   "Epochs without a better validation accuracy until it ends, with the best"
-  " weights.",
+  " weights, or those of the start; without it, all epochs.",
   lower_bound=1,
 )
 _FLIP = flags.DEFINE_bool(
@@ -118,7 +118,8 @@ def _check_start() -> None:
     )
   if is_model == bool(_TARGET.value):
     raise ValueError(
-      "Give either --target, or the model to go on with as --start."
+      "Give either --target, or the model to go on with as --start; got"
+      f" --target={_TARGET.value} and --start={_START.value}."
     )
   if is_model:
     child_lib.check_saved("start", ("recipe", "head", "image_size"))

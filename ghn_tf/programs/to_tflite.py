@@ -98,7 +98,8 @@ def _check_source() -> None:
   if bool(_TARGET.value) == bool(_TRAINED.value):
     raise ValueError(
       "Give either --target, a network to predict, or --trained, a model that"
-      " was trained on."
+      f" was trained on; got --target={_TARGET.value} and"
+      f" --trained={_TRAINED.value}."
     )
   if _TRAINED.value:
     child_lib.check_saved("trained", ("head", "image_size"))
