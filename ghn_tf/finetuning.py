@@ -6,9 +6,9 @@ Quantization-aware training (Jacob et al., arXiv 1712.05877) by Keras, of the
 model that `Child.to_keras` gives: from predicted params, or from random ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import dataclasses
-import functools
+import io
 import json
 import os
 import pathlib
@@ -25,6 +25,7 @@ from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import preparation
 from ghn_tf.arch import spec
+from ghn_tf.child import accuracy
 from ghn_tf.child import keras_trained
 from ghn_tf.child import network
 from ghn_tf.child import sizes
@@ -95,9 +96,9 @@ class Finetuned:
 
   Attributes:
     child: with what was learned, calibrated again.
-    history: for the start and each epoch the accuracy on validation images, by
-      the statistics that training keeps, and the loss and accuracy on those of
-      training: {"epoch": 1, "validation": 0.5, "loss": 1.4, "accuracy": 0.48}.
+    history: for the start and each epoch the accuracy on validation images,
+      calibrated, and the loss and accuracy in training:
+      {"epoch": 1, "validation": 0.5, "loss": 1.4, "accuracy": 0.48}.
   """
 
   child: predictor_lib.Child
@@ -144,25 +145,37 @@ def finetune(
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
   )
-  own = dataset.validation
-  held_out = functools.partial(
-    preparation.batches, own.images, own.labels, predictor.normalize
-  )
-  shape = (None, *dataset.image_shape)
-  train, validation = (
-    tf.data.Dataset.from_generator(
-      generator,
-      output_signature=(
-        tf.TensorSpec(shape),
-        tf.TensorSpec(shape[:1], tf.int32),
+  train = tf.data.Dataset.from_generator(
+    batches,
+    output_signature=(
+      tf.TensorSpec((None, *dataset.image_shape)),
+      tf.TensorSpec((None,), tf.int32),
+    ),
+  ).prefetch(2)
+
+  def calibrated() -> predictor_lib.Child:
+    trained = predictor.child(
+      architecture,
+      child.recipe,
+      calibration_images=split.images[: sizes.CALIBRATION_IMAGES],
+      params=keras_trained.parts(model).params,
+    )
+    return dataclasses.replace(trained, model=child.model)
+
+  def validate() -> float:
+    held_out = dataset.validation
+    return accuracy.top1(
+      architecture,
+      calibrated().params,
+      preparation.batches(
+        held_out.images, held_out.labels, predictor.normalize
       ),
-    ).prefetch(2)
-    for generator in (batches, held_out)
-  )
-  history = _History(config, workdir)
-  if not history.rows:
-    _, top1 = model.evaluate(validation, verbose=0)
-    history.begin(model, top1)
+      child.recipe,
+      training=False,
+    )
+
+  history = _History(config, validate, workdir)
+  history.begin(model)
   # What is kept of an epoch that was not backed up is made again. Last comes
   # the bar, as it asks what the others have restored.
   callbacks = [history, bar]
@@ -175,19 +188,10 @@ def finetune(
     train,
     epochs=config.epochs,
     steps_per_epoch=steps,
-    validation_data=validation,
     callbacks=callbacks,
     verbose=0,
   )
-  trained = predictor.child(
-    architecture,
-    child.recipe,
-    calibration_images=split.images[: sizes.CALIBRATION_IMAGES],
-    params=keras_trained.parts(model).params,
-  )
-  return Finetuned(
-    dataclasses.replace(trained, model=child.model), tuple(history.rows)
-  )
+  return Finetuned(calibrated(), tuple(history.rows))
 
 
 def _steps(
@@ -260,45 +264,50 @@ class _History(keras.callbacks.Callback):
     rows: as `Finetuned.history`.
   """
 
-  def __init__(self, config: Config, workdir: str | os.PathLike[str] | None):
+  def __init__(
+    self,
+    config: Config,
+    validate: Callable[[], float],
+    workdir: str | os.PathLike[str] | None,
+  ):
     super().__init__()
     self.rows: list[dict[str, Any]] = []
     self._config = config
+    self._validate = validate
     self._weights: list[np.ndarray] = []
     self._path = self._best = None
     if workdir is not None:
       self._path = pathlib.Path(workdir) / "history.json"
-      self._best = self._path.with_name("best.weights.h5")
+      self._best = self._path.with_name("best.npz")
       if self._path.exists():
         self.rows = json.loads(self._path.read_text())
 
-  def begin(self, model: keras.Model, validation: float) -> None:
-    """Keeps the start, which may be the best, too."""
-    self.set_model(model)
-    self._add({"epoch": 0, "validation": validation})
+  def begin(self, model: keras.Model) -> None:
+    """Keeps the start, which may be the best, if that was not done before."""
+    if not self.rows:
+      self.set_model(model)
+      self._add({"epoch": 0, "validation": self._validate()})
 
   def on_epoch_end(self, epoch, logs=None):
-    self._add(
-      {
-        "epoch": epoch + 1,
-        "validation": logs["val_accuracy"],
-        **{name: logs[name] for name in ("loss", "accuracy")},
-      }
-    )
+    # Not by the moving averages of Keras, which are far behind at a high rate
+    # or after few steps.
+    row = {"epoch": epoch + 1, "validation": self._validate()}
+    self._add({**row, **{name: logs[name] for name in ("loss", "accuracy")}})
     logging.info(
       "Epoch %d of %d: loss %.3f, top-1 %.1f %% in training, %.1f %% on"
       " images that were held out.",
       *(epoch + 1, self._config.epochs, logs["loss"]),
-      *(100 * logs[name] for name in ("accuracy", "val_accuracy")),
+      *(100 * logs["accuracy"], 100 * row["validation"]),
     )
     patience = self._config.patience
     if patience and epoch + 1 - self._best_epoch(self.rows) >= patience:
       self.model.stop_training = True
 
   def on_train_end(self, logs=None):
-    if self._config.patience and self._best:
-      self.model.load_weights(self._best)
-    elif self._config.patience:
+    if self._config.patience:
+      if self._best is not None:
+        with np.load(self._best, allow_pickle=False) as arrays:
+          self._weights = [arrays[name] for name in arrays.files]
       self.model.set_weights(self._weights)
 
   def _add(self, row: dict[str, Any]) -> None:
@@ -310,12 +319,11 @@ class _History(keras.callbacks.Callback):
       files.write(self._path, json.dumps(self.rows, indent=2) + "\n")
 
   def _keep_weights(self) -> None:
-    if self._best is None:
-      self._weights = self.model.get_weights()
-      return
-    part = self._best.with_name("part.weights.h5")
-    self.model.save_weights(part)
-    part.rename(self._best)
+    self._weights = self.model.get_weights()
+    if self._best is not None:
+      content = io.BytesIO()
+      np.savez(content, *self._weights)
+      files.write(self._best, content.getvalue())
 
   @staticmethod
   def _best_epoch(rows: Sequence[dict[str, Any]]) -> int:
