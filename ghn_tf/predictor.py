@@ -247,8 +247,8 @@ class Predictor:
       recipe: how it will be rounded, or the name of that, which may give
         layers bits of their own: "w4a4+stem=w8a8+logits=w8a8".
       calibration_images: some hundreds of those that the network will meet,
-        as `normalize` takes them; by default images of the embedded CIFAR-10
-        sample for a hypernetwork that was trained on CIFAR-10.
+        as `normalize` takes them; by default, for a hypernetwork that was
+        trained on CIFAR-10, of the embedded sample, resized.
       params: to calibrate in place of predicted ones; of any classes.
       head: "predict" for the predicted classifier; "fit" for the one, of any
         classes, that suits labelled images best, in closed form (`child.head`).
@@ -282,7 +282,7 @@ class Predictor:
     grids.of(architecture, recipe)  # which checks the recipe
     whose = "calibration_images have"
     if calibration_images is None:
-      calibration_images = self._default_images()
+      calibration_images = self._default_images(architecture.input_shape[:2])
       whose = f"images of {data.SAMPLE}, taken by default, have"
     calibration_images = image_checks.pixels(calibration_images)
     preparation.check_shape(architecture, calibration_images, whose)
@@ -375,14 +375,15 @@ class Predictor:
     """
     return self._drawn.is_unseen(architecture)
 
-  def _default_images(self) -> np.ndarray:
+  def _default_images(self, size: tuple[int, int]) -> np.ndarray:
     dataset = self.metadata["training"]["dataset"]
     if dataset not in ("cifar10", data.SAMPLE):
       raise ValueError(
         f"A hypernetwork trained on {dataset!r} needs calibration_images:"
         " some hundreds of its uint8 training images."
       )
-    return self.load_data(data.SAMPLE).train.images[: sizes.CALIBRATION_IMAGES]
+    sample = self.load_data(data.SAMPLE, shape=(*size, self.channels))
+    return sample.train.images[: sizes.CALIBRATION_IMAGES]
 
 
 def load(source: str | os.PathLike[str]) -> Predictor:

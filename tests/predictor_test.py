@@ -272,15 +272,13 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
         resnet.resnet8(num_classes=7), calibration_images=self.images
       )
 
-  def test_default_images_are_of_the_size_of_training(self):
-    path = small_run.make(self.create_tempdir().full_path, image_size=16)
-    small = predictor_lib.load(path)
-    (architecture,) = self.predictor.split("val", 1)
-    with self.assertRaisesRegex(
-      ValueError,
-      r"shape \[32, 32, 3\]; .* taken by default, have the shape \[16, 16, 3\]",
-    ):
-      small.child(architecture)
+  def test_default_images_are_resized_to_what_the_network_takes(self):
+    network = resnet.resnet8(input_shape=(24, 20, 3))
+    images = data.load(data.SAMPLE, image_size=(24, 20)).train.images
+    by_default = self.predictor.child(network)
+    given = self.predictor.child(network, calibration_images=images[:512])
+    for name, statistics in given.params.items():
+      self.assertAllEqual(by_default.params[name], statistics)
 
   def test_imported_weights_tell_their_image_size_by_the_shape(self):
     metadata = {
