@@ -36,6 +36,7 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   edge.tflite.Interpreter
   evaluation.networks.evaluate_network
   finetuning.Config
+  finetuning.Finetuned
   finetuning.finetune
   predictor.Child
   predictor.load

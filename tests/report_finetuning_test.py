@@ -24,7 +24,7 @@ class FinetuningTest(absltest.TestCase):
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
   def _write(
-    self, name: str, start: str, *top1: float, before: float, after: float
+    self, name: str, start: str, *top1: Any, before: float, after: float
   ) -> None:
     history = [
       {"epoch": epoch, "validation": value} for epoch, value in enumerate(top1)
@@ -71,7 +71,9 @@ class FinetuningTest(absltest.TestCase):
   def test_what_cannot_be_read_is_named(self):
     with self.assertRaisesRegex(ValueError, "has no .*finetuning.json"):
       finetuning.read_all(self.folder)
-    for text in ("{", "[]", '{"network": "small"}'):
+    self._write("d", "he", "much", before=0.1, after=0.2)
+    wrong = (self.folder / f"d{finetuning.SUFFIX}").read_text()
+    for text in ("{", "[]", '{"network": "small"}', wrong):
       (self.folder / f"d{finetuning.SUFFIX}").write_text(text)
       with self.assertRaisesRegex(ValueError, "d.finetuning.json is damaged"):
         finetuning.read_all(self.folder)

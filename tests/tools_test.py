@@ -82,6 +82,9 @@ class ToTfliteTest(absltest.TestCase):
     self.assertEqual((head["used"], head["num_images"]), ("predict", 900))
     # Nothing was learnt yet, but a classifier can be fitted to any trunk.
     self.assertGreater(head["top1"]["fit"], head["top1"]["predict"] + 0.05)
+    for name in ("fit", "predict"):
+      told = f"{100 * head['top1'][name]:.1f} % with --head={name}."
+      self.assertIn(told, done.stderr)
     sizes, edgetpu = described["reports"]
     self.assertEqual(sizes["flash_bytes"], len(content))
     # Packed kernels are not for that chip, but the same codes in bytes are.

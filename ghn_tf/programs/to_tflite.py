@@ -133,6 +133,11 @@ def _child(predictor: Any, target: Any) -> tuple[Any, data.Dataset, Any]:
     child = child_lib.make(predictor, target, recipe, dataset.train, head)
     number = child_lib.HEAD_IMAGES.value
     heads = export.compare_heads(predictor, child, head, dataset, number)
+    for name, top1 in sorted(heads["top1"].items()):
+      logging.info(
+        "%s, %s: top-1 %.1f %% with --head=%s.",
+        *(child.architecture.name, recipe.name, 100 * top1, name),
+      )
     return child, dataset, heads
   saved = child_lib.load("trained")
   is_rounded = not saved.recipe.is_float

@@ -5,13 +5,14 @@
 from collections.abc import Sequence
 import dataclasses
 import itertools
-import json
 import os
 import pathlib
 
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
 import numpy as np
+
+from ghn_tf.report import json_files
 
 SUFFIX = ".finetuning.json"
 # Okabe and Ito's.
@@ -63,22 +64,23 @@ def read_all(folder: str | os.PathLike[str]) -> list[Finetuning]:
 
 
 def _read(path: pathlib.Path) -> Finetuning:
-  try:
-    content = json.loads(path.read_text())
+  with json_files.opened(path, "finetune.py") as content:
+    kinds = dict.fromkeys(("network", "recipe", "start"), str)
+    json_files.check(content, {**kinds, "accuracy": dict, "history": list})
+    for row in content["history"]:
+      json_files.check(row, {"validation": json_files.NUMBER})
     top1 = content["accuracy"]
+    json_files.check(
+      top1, dict.fromkeys(("before", "after"), json_files.NUMBER)
+    )
     return Finetuning(
       content["network"],
       content["recipe"],
       content["start"],
-      float(top1["before"]),
-      float(top1["after"]),
-      tuple(float(row["validation"]) for row in content["history"]),
+      top1["before"],
+      top1["after"],
+      tuple(row["validation"] for row in content["history"]),
     )
-  except (KeyError, TypeError, ValueError) as error:
-    raise ValueError(
-      f"{path} is damaged, or of an older version ({error!r}); take it out, or"
-      " train anew."
-    ) from error
 
 
 def table(found: Sequence[Finetuning]) -> str:
