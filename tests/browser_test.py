@@ -40,7 +40,9 @@ def _page() -> str:
     folder = pathlib.Path(name)
     sections = [
       run_section.section([report_inputs.write_run(folder / "run")]),
-      table_section.section(report_inputs.write_table(folder / "table.json")),
+      *table_section.sections(
+        [report_inputs.write_table(folder / "table.json")]
+      ),
       edge_section.section(_LONG, [report], model),
       report_inputs.network("w4a4"),
     ]

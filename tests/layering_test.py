@@ -213,6 +213,7 @@ _LAYERS = {
   "ghn_tf.report.network_graph": _SHOWN_NETWORK,
   "ghn_tf.report.network_section": _SHOWN_NETWORK,
   "ghn_tf.report.page": Layer((), ("plotly",)),
+  "ghn_tf.report.search_section": Layer(_PAGE, (), ("plotly",)),
   "ghn_tf.report.table_section": Layer(_PAGE, (), ("plotly",)),
   # How good are they?
   "ghn_tf.evaluation": Layer(_ALL, (*_TENSORFLOW, "scipy"), _PREDICTED_WITH),

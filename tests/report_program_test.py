@@ -69,7 +69,7 @@ class ReportProgramTest(parameterized.TestCase):
     self.assertIn("lies outside of those", text)  # as it is so small
 
   @parameterized.parameters(
-    (["--output={}/a.html"], "give --run, --table, --edge or --network"),
+    (["--output={}/a.html"], "give one of --run, --table, --search"),
     (["--run={}/run", "--output={}/a.txt"], "must end in .html"),
     (["--run={}/none", "--output={}/a.html"], "none has no config.json"),
     (["--table={}/edge.json", "--output={}/a.html"], "edge.json is damaged"),

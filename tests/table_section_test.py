@@ -17,9 +17,19 @@ class TableSectionTest(absltest.TestCase):
     self.folder = pathlib.Path(self.create_tempdir().full_path)
 
   def _section(self, content: Any = report_inputs.TABLE) -> Any:
-    return table_section.section(
-      report_inputs.write_table(self.folder / "table.json", content)
-    )
+    path = report_inputs.write_table(self.folder / "table.json", content)
+    (section,) = table_section.sections([path])
+    return section
+
+  def test_tables_of_one_name_are_told_apart(self):
+    paths = []
+    for name in ("a", "b"):
+      (self.folder / name).mkdir()
+      path = self.folder / name / "table.json"
+      paths.append(report_inputs.write_table(path))
+    sections = table_section.sections(paths)
+    headings = [section.heading for section in sections]
+    self.assertEqual(headings, [f"Table: {path}" for path in paths])
 
   def test_means_are_bars_in_percent_with_their_errors(self):
     by_split, *_ = self._section().parts

@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-r"""Makes one HTML page of runs, tables, devices and a network, to look at.
+r"""Makes one HTML page of runs, tables, searches, devices and a network.
 
   python tools/report.py --run=runs/edge --table=runs/table.json \
     --network=models.resnet:resnet8 --checkpoint=runs/edge --recipe=w4a4 \
@@ -25,6 +25,7 @@ from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
 from ghn_tf.report import run_section
+from ghn_tf.report import search_section
 from ghn_tf.report import table_section
 
 flags.adopt_module_key_flags(child_lib)
@@ -40,6 +41,9 @@ _EDGE = flags.DEFINE_multi_string(
   [],
   "JSON file of ghn-emulate, or of ghn-to-tflite with --emulate; may be"
   " repeated.",
+)
+_SEARCH = flags.DEFINE_multi_string(
+  "search", [], "Folder that ghn-search wrote; may be repeated."
 )
 _NETWORK = flags.DEFINE_string(
   "network",
@@ -75,10 +79,10 @@ def _check() -> pathlib.Path:
   output = pathlib.Path(_OUTPUT.value)
   if output.suffix != ".html":
     raise ValueError(f"--output must end in .html, got {_OUTPUT.value!r}.")
-  if not (_RUN.value or _TABLE.value or _EDGE.value or _NETWORK.value):
-    raise ValueError(
-      "Nothing to show: give --run, --table, --edge or --network."
-    )
+  shown = (_RUN, _TABLE, _SEARCH, _EDGE, _NETWORK)
+  if not any(flag.value for flag in shown):
+    names = ", ".join(f"--{flag.name}" for flag in shown)
+    raise ValueError(f"Nothing to show: give one of {names}, or several.")
   if bool(_NETWORK.value) != bool(_CHECKPOINT.value):
     raise ValueError("--network and --checkpoint need each other.")
   if _NETWORK.value:
@@ -120,7 +124,8 @@ def report() -> None:
   sections = []
   if _RUN.value:
     sections.append(run_section.section(_RUN.value))
-  sections += map(table_section.section, _TABLE.value)
+  sections += table_section.sections(_TABLE.value)
+  sections += search_section.sections(_SEARCH.value)
   sections += edge_section.sections(_EDGE.value)
   if _NETWORK.value:
     sections.append(_network())

@@ -10,7 +10,6 @@ runs them. Below are the memory over time, and every figure with its source.
 from collections.abc import Mapping, Sequence
 import dataclasses
 import html
-import pathlib
 from typing import Any
 
 from ghn_tf.edge import model_file
@@ -77,12 +76,7 @@ def sections(paths: Sequence[str]) -> list[page.Section]:
     ValueError: one is none of these.
     OSError: one cannot be read.
   """
-  stems = [pathlib.Path(path).stem for path in paths]
-  are_names = len({*stems}) == len(stems)
-  found = [
-    _read(path, stem if are_names else path)
-    for path, stem in zip(paths, stems, strict=True)
-  ]
+  found = [*map(_read, paths, json_files.names(paths))]
   result = [section(own.name, own.reports) for own in found]
   return [_comparison(found), *result] if len(found) > 1 else result
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON files that programs have written, read back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import os
 import pathlib
@@ -13,6 +13,12 @@ from ghn_tf import strict_json
 
 NUMBER = int | float
 Kind = type | types.UnionType
+
+
+def names(paths: Sequence[str]) -> list[str]:
+  """Returns the names of files or folders, or their paths if two are equal."""
+  found = [pathlib.Path(path).name.removesuffix(".json") for path in paths]
+  return found if len({*found}) == len(found) else [*paths]
 
 
 @contextlib.contextmanager

@@ -3,8 +3,6 @@
 """Tables of ghn-evaluate on a page: accuracy by split, recipe and cost."""
 
 from collections.abc import Mapping, Sequence
-import os
-import pathlib
 from typing import Any
 
 from ghn_tf.report import json_files
@@ -44,20 +42,24 @@ _NETWORK = {
 Record = Mapping[str, Any]
 
 
-def section(path: str | os.PathLike[str]) -> page.Section:
-  """Returns what a table says.
+def sections(paths: Sequence[str]) -> list[page.Section]:
+  """Returns what tables say.
 
   Args:
-    path: the JSON file of ghn-evaluate.
+    paths: JSON files of ghn-evaluate.
 
   Raises:
-    ValueError: it is none.
-    OSError: it cannot be read.
+    ValueError: one is none.
+    OSError: one cannot be read.
   """
+  return [*map(_section, paths, json_files.names(paths))]
+
+
+def _section(path: str, name: str) -> page.Section:
   with json_files.opened(path, _WRITER) as content:
     _check(content)
     return page.Section(
-      f"Table: {pathlib.Path(path).stem}",
+      f"Table: {name}",
       f"Top-1 accuracy of {content['checkpoint']}, after"
       f" {content['steps']:,} steps, on {content['num_images']:,} test images"
       f" of {content['dataset']}. Error bars are standard errors over networks."

@@ -1,0 +1,264 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Searches of ghn-search on a page: accuracy against costs."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import os
+from typing import Any
+
+from ghn_tf.report import json_files
+from ghn_tf.report import page
+from ghn_tf.report import pareto
+from ghn_tf.report import parts
+
+_WRITER = "ghn-search"
+_FILE = "search.json"
+_TITLES = {
+  "macs": "multiply-accumulates",
+  "arena_bytes": "arena [bytes]",
+  "flash_bytes": "flash [bytes]",
+  "latency_ms": "latency [ms]",
+}
+# A score that is an accuracy; others have no place beside accuracies.
+_ACCURACY = "hypernetwork"
+# Browsers draw so many points in no time.
+_MAX_CANDIDATES = 3_000
+_CONTENT: dict[str, json_files.Kind] = {
+  **{"checkpoint": str, "dataset": str, "source": str, "settings": dict},
+  **{"summary": dict, "curve": list, "networks": list, "candidates": list},
+}
+_SETTINGS: dict[str, json_files.Kind] = {
+  **{"recipe": str, "target": str, "strategy": str, "score": str},
+  **{"limits": dict, "objectives": list, "test_images": int},
+}
+_SUMMARY = dict.fromkeys(("candidates", "refused", "scored", "failed"), int)
+_SCORED: dict[str, json_files.Kind] = {
+  **{"name": str, "macs": int, "num_params": int, "costs": dict},
+  "score": json_files.NUMBER,
+}
+_NETWORK: dict[str, json_files.Kind] = {
+  **_SCORED,
+  **{"measured": dict, "accuracy": json_files.NUMBER, "is_in_front": bool},
+}
+
+Record = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Search:
+  """A search, checked.
+
+  Attributes:
+    name: of its folder.
+    content: of its file.
+    scored: the candidates that have a score.
+    costs: that all its networks have, what they were weighed by first.
+  """
+
+  name: str
+  content: Record
+  scored: Sequence[Record]
+  costs: Sequence[str]
+
+
+def sections(folders: Sequence[str]) -> list[page.Section]:
+  """Returns what searches found, beside each other if they are several.
+
+  Args:
+    folders: outputs of ghn-search.
+
+  Raises:
+    ValueError: one is none.
+    OSError: one cannot be read.
+  """
+  names = json_files.names(folders)
+  found = [*map(_read, folders, names)]
+  result = [*map(_section, found)]
+  return [_comparison(found), *result] if len(found) > 1 else result
+
+
+def _read(folder: str, name: str) -> _Search:
+  with json_files.opened(os.path.join(folder, _FILE), _WRITER) as content:
+    json_files.check(content, _CONTENT)
+    json_files.check(content["settings"], _SETTINGS)
+    json_files.check(content["summary"], _SUMMARY)
+    scored = [own for own in content["candidates"] if "score" in own]
+    for record in scored:
+      json_files.check(record, _SCORED)
+      _check_numbers(record["costs"])
+    for record in content["networks"]:
+      json_files.check(record, _NETWORK)
+      _check_numbers(record["measured"])
+    objectives = content["settings"]["objectives"]
+    json_files.check(_TITLES, dict.fromkeys(objectives, str))
+    costs = [
+      name
+      for name in dict.fromkeys((*objectives, *_TITLES))
+      if all(name in own["measured"] for own in content["networks"])
+    ]
+    _check_numbers(content["settings"]["limits"])
+    _check_numbers(dict(content["curve"]))
+  return _Search(name, content, scored, costs)
+
+
+def _check_numbers(fields: Mapping[str, Any]) -> None:
+  json_files.check(fields, dict.fromkeys(fields, json_files.NUMBER))
+
+
+def _section(search: _Search) -> page.Section:
+  settings, summary = search.content["settings"], search.content["summary"]
+  limits = ", ".join(
+    f"{_TITLES.get(name, name)} at most {limit:,}"
+    for name, limit in settings["limits"].items()
+  )
+  text = (
+    f"{summary['candidates']:,} candidates of {search.content['source']} for"
+    f" {settings['target']} in {settings['recipe']}, {settings['strategy']}:"
+    f" {summary['refused']:,} beyond the limits ({limits or 'none'}),"
+    f" {summary['scored']:,} scored, {summary['failed']:,} that cannot be."
+    " Small points are candidates with estimated costs; large ones became"
+    " files and were emulated. Accuracy is without training, of files on"
+    f" {settings['test_images']:,} test images of {search.content['dataset']}."
+  )
+  charts = {_TITLES[cost]: [_against(search, cost)] for cost in search.costs}
+  return page.Section(
+    f"Search: {search.name}",
+    text,
+    [parts.Choice("cost", charts), _networks(search), _settings(settings)],
+  )
+
+
+def _against(search: _Search, cost: str) -> parts.Chart:
+  """Returns accuracies against a cost, and its limit."""
+  networks = search.content["networks"]
+  front = [own for own in networks if own["is_in_front"]]
+  others = [own for own in networks if not own["is_in_front"]]
+  traces = []
+  if search.content["settings"]["score"] == _ACCURACY:
+    scored = [own for own in search.scored if cost in own["costs"]]
+    shown = scored[:: 1 + len(scored) // _MAX_CANDIDATES]
+    traces.append(
+      _points("candidates, estimated", shown, "score", "costs", cost)
+    )
+    traces[-1]["marker"] = {"color": "var(--grey)", "size": 5, "opacity": 0.7}
+  traces.append(
+    pareto.line(
+      [own["measured"][cost] for own in front],
+      [100 * own["accuracy"] for own in front],
+    )
+  )
+  for name, own, color in (
+    ("files, emulated", others, "var(--sky)"),
+    ("front", front, "var(--vermilion)"),
+  ):
+    traces.append(_points(name, own, "accuracy", "measured", cost))
+    traces[-1]["marker"] = {"color": color, "size": 9}
+  layout: dict[str, Any] = {
+    "xaxis": parts.axis(_TITLES[cost], rangemode="tozero"),
+    "yaxis": parts.axis("accuracy, not trained [%]"),
+  }
+  limit = search.content["settings"]["limits"].get(cost)
+  if limit is not None:
+    layout["shapes"] = [
+      {
+        **{"type": "line", "x0": limit, "x1": limit, "yref": "paper"},
+        **{"y0": 0, "y1": 1},
+        "line": {"color": "var(--ink)", "dash": "dot", "width": 1},
+      }
+    ]
+  title = f"Accuracy against {_TITLES[cost]}"
+  return parts.Chart(title, traces, layout, height=460, is_wide=True)
+
+
+def _points(
+  name: str, networks: Sequence[Record], quality: str, costs: str, cost: str
+) -> dict[str, Any]:
+  return {
+    "name": name,
+    "x": [own[costs][cost] for own in networks],
+    "y": [100 * own[quality] for own in networks],
+    "mode": "markers",
+    "text": [
+      f"{parts.label(own['name'])}<br>{own['macs']:,} multiply-accumulates<br>"
+      f"{own['num_params']:,} parameters"
+      for own in networks
+    ],
+    "hovertemplate": "%{y:.1f} %, %{x:,.4~g}, %{text}<extra></extra>",
+  }
+
+
+def _networks(search: _Search) -> parts.Table:
+  header = ["network", "in front", "accuracy [%]", "score", "parameters"]
+  rows = [
+    [
+      *(own["name"], own["is_in_front"], 100 * own["accuracy"], own["score"]),
+      own["num_params"],
+      *(own["measured"][cost] for cost in search.costs),
+    ]
+    for own in search.content["networks"]
+  ]
+  header += [_TITLES[cost] for cost in search.costs]
+  return parts.Table("Files", header, rows)
+
+
+def _settings(settings: Record) -> parts.Table:
+  rows = [[name, str(value)] for name, value in settings.items()]
+  return parts.Table("Settings", ["setting", "value"], rows, is_folded=True)
+
+
+def _comparison(searches: Sequence[_Search]) -> page.Section:
+  """Returns the fronts of searches against costs, and how they were found."""
+  common = [
+    cost
+    for cost in searches[0].costs
+    if all(cost in search.costs for search in searches)
+  ]
+  charts = {_TITLES[cost]: [_fronts(searches, cost)] for cost in common}
+  found: list[page.Part] = [parts.Choice("cost", charts)] if charts else []
+  curves = [
+    {
+      "name": parts.label(search.name),
+      "x": [number for number, _ in search.content["curve"]],
+      "y": [100 * share for _, share in search.content["curve"]],
+      "mode": "lines+markers",
+      "line": {"color": parts.series(index), "width": 2},
+    }
+    for index, search in enumerate(searches)
+    if search.content["curve"]
+  ]
+  if curves:
+    layout = {
+      "xaxis": parts.axis("candidates", rangemode="tozero"),
+      "yaxis": parts.axis("accuracy, estimated [%]"),
+    }
+    title = (
+      "How fast: the best within a cost, mean of all costs up to the limit"
+    )
+    found.append(parts.Chart(title, curves, layout, is_wide=True))
+  return page.Section("Searches", "Their fronts beside each other.", found)
+
+
+def _fronts(searches: Sequence[_Search], cost: str) -> parts.Chart:
+  traces = []
+  for index, search in enumerate(searches):
+    front = [own for own in search.content["networks"] if own["is_in_front"]]
+    front.sort(key=lambda own: own["measured"][cost])
+    points = _points(
+      parts.label(search.name), front, "accuracy", "measured", cost
+    )
+    points |= {
+      "mode": "lines+markers",
+      "line": {"color": parts.series(index), "width": 2, "shape": "hv"},
+      "marker": {
+        "symbol": parts.SYMBOLS[index % len(parts.SYMBOLS)],
+        "size": 8,
+      },
+    }
+    traces.append(points)
+  layout = {
+    "xaxis": parts.axis(_TITLES[cost], rangemode="tozero"),
+    "yaxis": parts.axis("accuracy, not trained [%]"),
+  }
+  title = f"Fronts against {_TITLES[cost]}"
+  return parts.Chart(title, traces, layout, height=400, is_wide=True)

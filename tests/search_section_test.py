@@ -1,0 +1,160 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import copy
+import json
+import pathlib
+from typing import Any
+
+from absl.testing import absltest
+
+from ghn_tf.report import page
+from ghn_tf.report import search_section
+
+
+def _network(
+  name: str, latency_ms: float, accuracy: float, *, is_in_front: bool = True
+) -> dict[str, Any]:
+  return {
+    **{"index": 1, "name": name, "macs": 1000, "num_params": 100},
+    "costs": {"macs": 1000, "latency_ms": 1.5 * latency_ms},
+    **{"score": 0.5, "accuracy": accuracy, "is_in_front": is_in_front},
+    "measured": {"macs": 1000, "flash_bytes": 9, "latency_ms": latency_ms},
+  }
+
+
+def _content(**settings: Any) -> dict[str, Any]:
+  candidate = _network("<c>", 4.0, 0.0)
+  for name in ("accuracy", "is_in_front", "measured"):
+    del candidate[name]
+  return {
+    **{"checkpoint": "a", "steps": 1, "dataset": "cifar10", "source": "edge"},
+    "settings": {
+      **{"recipe": "w8a8", "target": "cortex_m4", "strategy": "random"},
+      **{"score": "hypernetwork", "test_images": 200},
+      **{"limits": {"latency_ms": 10.0}, "objectives": ["latency_ms"]},
+      **settings,
+    },
+    "summary": {"candidates": 4, "refused": 1, "scored": 2, "failed": 1},
+    "curve": [[2, 0.25], [4, 0.375]],
+    "networks": [
+      _network("good", 5.0, 0.75),
+      _network("worse", 6.0, 0.5, is_in_front=False),
+      _network("fast", 1.0, 0.25),
+    ],
+    "candidates": [
+      {"index": 0, "refused": {"latency_ms": 20.0}},
+      {"index": 2, "error": "too deep"},
+      candidate,
+    ],
+  }
+
+
+class SearchSectionTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def _sections(self, *contents: Any) -> list[Any]:
+    folders = []
+    for index, content in enumerate(contents):
+      folder = self.folder / f"found{index}"
+      folder.mkdir(exist_ok=True)
+      (folder / "search.json").write_text(json.dumps(content))
+      folders.append(str(folder))
+    return search_section.sections(folders)
+
+  def test_candidates_files_and_the_front_are_points_in_percent(self):
+    (section,) = self._sections(_content())
+    self.assertEqual(section.heading, "Search: found0")
+    self.assertIn("1 beyond the limits (latency [ms] at most 10", section.text)
+    choice, _, _ = section.parts
+    # What was weighed comes first; not all have an arena.
+    self.assertEqual(
+      [*choice.options],
+      ["latency [ms]", "multiply-accumulates", "flash [bytes]"],
+    )
+    (chart,) = choice.options["latency [ms]"]
+    candidates, line, files, front = chart.traces
+    self.assertEqual((candidates["x"], candidates["y"]), ([6], [50]))
+    self.assertStartsWith(candidates["text"][0], "&lt;c&gt;<br>")
+    self.assertEqual((line["x"], line["y"]), ([1, 5], [25, 75]))
+    self.assertEqual((files["x"], files["y"]), ([6], [50]))
+    self.assertEqual((front["x"], front["y"]), ([5, 1], [75, 25]))
+    (limit,) = chart.layout["shapes"]
+    self.assertEqual((limit["x0"], limit["x1"]), (10, 10))
+    (chart,) = choice.options["flash [bytes]"]
+    self.assertNotIn("shapes", chart.layout)
+    self.assertEqual(chart.traces[0]["x"], [])  # nobody estimated it
+
+  def test_a_score_that_is_no_accuracy_is_not_drawn_as_one(self):
+    (section,) = self._sections(_content(score="naswot"))
+    (chart,) = section.parts[0].options["latency [ms]"]
+    self.assertLen(chart.traces, 3)
+
+  def test_files_are_a_table(self):
+    (section,) = self._sections(_content())
+    _, table, _ = section.parts
+    self.assertEqual(
+      table.rows[1], ["worse", False, 50, 0.5, 100, 6.0, 1000, 9]
+    )
+
+  def test_several_are_compared(self):
+    compared, _, _ = self._sections(_content(), _content(strategy="evolution"))
+    choice, curve = compared.parts
+    (chart,) = choice.options["latency [ms]"]
+    one, _ = chart.traces
+    self.assertEqual(
+      (one["name"], one["x"], one["y"]), ("found0", [1, 5], [25, 75])
+    )
+    self.assertEqual(curve.traces[0]["x"], [2, 4])
+    self.assertEqual(curve.traces[0]["y"], [25, 37.5])
+
+  def test_another_folder_is_an_error_that_names_the_file(self):
+    contents: list[Any] = [[], {}, {"settings": {}}]
+    for content in contents:
+      with self.assertRaisesRegex(
+        ValueError, "found0/search.json is damaged, or not what ghn-search"
+      ):
+        self._sections(content)
+    with self.assertRaises(OSError):
+      search_section.sections([str(self.folder)])
+
+  def test_whatever_is_wrong_in_it_is_such_an_error(self):
+    """Each value is replaced by others; what is taken makes a page."""
+    whole = _content()
+    places = [
+      *((key,) for key in whole),
+      *(("settings", key) for key in whole["settings"]),
+      ("settings", "limits", "latency_ms"),
+      *(("networks", 0, key) for key in whole["networks"][0]),
+      ("networks", 0, "measured", "macs"),
+      *(("candidates", 2, key) for key in whole["candidates"][2]),
+      *(("candidates", 2), ("curve", 0)),
+    ]
+    for *way, last in places:
+      for value in (
+        None,
+        "text",
+        7,
+        10**400,
+        [],
+        {},
+        [1],
+        {"a": 1},
+        [[1], [2]],
+      ):
+        content: Any = copy.deepcopy(whole)
+        place = content
+        for key in way:
+          place = place[key]
+        place[last] = value
+        try:
+          sections = self._sections(content)
+        except ValueError as error:
+          self.assertIn("search.json", str(error))
+        else:
+          page.render("title", sections)
+
+
+if __name__ == "__main__":
+  absltest.main()
