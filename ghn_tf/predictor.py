@@ -209,9 +209,8 @@ class Predictor:
     if head != FIT and architecture.num_classes != expected:
       raise ValueError(
         f"Network {architecture.name!r} has {architecture.num_classes} classes,"
-        f" but this hypernetwork was trained for {expected}; choose one that"
-        " fits the other, or have the classifier fitted to labelled images,"
-        ' head="fit" (--head=fit).'
+        f" but this hypernetwork was trained for {expected}; have the head"
+        ' fitted to labelled images, head="fit" (--head=fit), or choose others.'
       )
     channels, expected = architecture.input_shape[2], self.channels
     if channels not in (1, expected):  # 1 is gray

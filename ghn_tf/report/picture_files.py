@@ -1,15 +1,22 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures as files: .png and .svg."""
+"""Pictures as files: .png and .svg.
+
+Programs check the name of a picture before they do anything slow, so that
+matplotlib is imported by the function that needs it.
+"""
+
+from __future__ import annotations
 
 import io
 import os
 import pathlib
-
-import matplotlib
-from matplotlib import figure as figure_lib
+import typing
 
 from ghn_tf import files
+
+if typing.TYPE_CHECKING:
+  from matplotlib import figure as figure_lib
 
 _DPI = 150
 
@@ -36,6 +43,8 @@ def encode(figure: figure_lib.Figure, format_name: str) -> bytes:
     figure: what to draw.
     format_name: as `file_format` returns it.
   """
+  import matplotlib
+
   content = io.BytesIO()
   # By default an SVG holds the date and random names.
   dateless = {"Date": None} if format_name == "svg" else None
