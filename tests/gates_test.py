@@ -256,6 +256,13 @@ class TargetsTest(parameterized.TestCase):
 
 
 class SavedTest(tf.test.TestCase):
+  def test_slopes_come_back_as_they_were(self):
+    # Keras makes 0.1 and 0.3 float32 numbers.
+    architecture = _ALL["leaky"]
+    params = twins.calibrated(architecture, _FLOAT)
+    again = keras_io.from_keras(keras_io.to_keras(architecture, params, _FLOAT))
+    self.assertEqual(again.fingerprint, architecture.fingerprint)
+
   def test_a_model_with_gates_is_loaded(self):
     for recipe in (_FLOAT, recipe_lib.get("w8a8")):
       architecture = _ALL["hard_swish"]

@@ -131,7 +131,9 @@ def relu(config: records.Config) -> list[steps.Step]:
 
 
 def _leaky(slope: float) -> steps.Step:
-  return steps.elementwise(ops.Op.LEAKY_RELU, slope=slope)
+  # Keras 2 and files hold 0.1 in float32, which tells 7 digits: it is what
+  # Keras 3 calls 0.1.
+  return steps.elementwise(ops.Op.LEAKY_RELU, slope=float(f"{slope:.7g}"))
 
 
 def leaky_relu(call: records.Call) -> list[steps.Step]:
