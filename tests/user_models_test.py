@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from ghn_tf.arch import ops
+from ghn_tf.arch import spec
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
 from ghn_tf.edge import tflite
@@ -135,6 +137,36 @@ class FilesOfModelsTest(parameterized.TestCase):
     pathlib.Path(path).write_bytes(tflite.convert(model))
     again = reading_lib.read(stored.network(path)).architecture
     self.assertEqual(again.fingerprint, architecture.fingerprint)
+
+  def test_the_file_of_squeeze_and_excitation_is_that_network(self):
+    # There a vector is multiplied, [1, C].
+    builder = spec.Builder((8, 8, 3))
+    x = builder.add(ops.Op.CONV, 0, filters=8, kernel=(3, 3), use_bias=True)
+    y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    y = builder.add(ops.Op.DENSE, y, filters=8, use_bias=True)
+    x = builder.add(ops.Op.MULTIPLY, x, builder.add(ops.Op.SIGMOID, y))
+    x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    builder.add(ops.Op.DENSE, x, filters=10, use_bias=True)
+    architecture = builder.build("squeezed")
+    params = twins.calibrated(architecture, _W8A8)
+    again = keras_io.from_keras(keras_io.to_keras(architecture, params, _FLOAT))
+    self.assertEqual(again.fingerprint, architecture.fingerprint)
+    model = keras_io.to_keras(architecture, params, _W8A8)
+    path = self._path("network.tflite")
+    pathlib.Path(path).write_bytes(tflite.convert(model))
+    again = reading_lib.read(stored.network(path)).architecture
+    self.assertEqual(again.fingerprint, architecture.fingerprint)
+
+  def test_a_function_takes_no_vector_for_a_pixel(self):
+    # It would multiply row n of all images by vector n.
+    image = keras.Input((5, 4, 8))
+    x = tf.multiply(image, keras.layers.GlobalAveragePooling2D()(image))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(10)(x))
+    with self.assertRaisesRegex(
+      ValueError, r"of the shapes \[\[5, 4, 8\], \[8\]"
+    ):
+      keras_io.from_keras(model)
 
 
 if __name__ == "__main__":

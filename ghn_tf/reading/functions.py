@@ -185,7 +185,8 @@ def all_kinds() -> dict[str, tuple[str, Reader]]:
     ),
     "multiply; with a constant as above": (
       "multiply",
-      arithmetic(gates.multiply(), power=1),
+      # Of batches [N, H, W, C] and [N, C] they take N for W.
+      arithmetic(gates.multiply(takes_vectors=False), power=1),
       ("tf.math.multiply", "ops.Multiply"),
     ),
     "with a constant as above": (

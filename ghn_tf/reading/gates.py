@@ -16,8 +16,12 @@ _RELU6_OF_IT = "the second part of a hard sigmoid"
 SIXTH = 1 / 6
 
 
-def multiply() -> steps.Step:
-  """Returns a product of tensors, of an image first where others are pixels."""
+def multiply(takes_vectors: bool) -> steps.Step:
+  """Returns a product of tensors, of an image first where others are pixels.
+
+  Args:
+    takes_vectors: whether an image may be multiplied by [C], as by [1, 1, C].
+  """
 
   def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
     # Factors of a whole channel are vectors to the architecture.
@@ -26,7 +30,10 @@ def multiply() -> steps.Step:
     shape = result.shape
     for other in others:
       is_pixel = math.prod(a.node_shape(other)) == other.shape[-1]
-      fits = other.shape[-1] == shape[-1] and len(other.shape) == len(shape)
+      is_vector = takes_vectors and len(other.shape) == 1
+      fits = other.shape[-1] == shape[-1] and (
+        len(other.shape) == len(shape) or is_vector
+      )
       ranks = [len(a.node_shape(value)) for value in (result, other)]
       if other.shape == shape and ranks[0] == ranks[1]:
         pass

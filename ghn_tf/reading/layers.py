@@ -230,9 +230,9 @@ def margins(op: ops.Op, key: str, dimensions: int) -> Reader:
 
 
 def multiply(call: records.Call) -> list[steps.Step]:
-  """Reads Multiply."""
+  """Reads Multiply, which gives vectors the axes that they lack."""
   del call
-  return [gates.multiply()]
+  return [gates.multiply(takes_vectors=True)]
 
 
 def merge(op: ops.Op) -> Reader:

@@ -229,6 +229,9 @@ def _layer(
         return "BatchNormalization", {"activation": activation}
       if calls[output.call].kind == "BatchNormalization":
         return "Activation", {"activation": activation}
+    if operator.name == _MULTIPLY and not constants:
+      # Of one image, so that [1, C] fits as [C] does in the layer.
+      return "Multiply", {"activation": operator.activation()}
   if operator.name in _LAYERS:
     return _LAYERS[operator.name](operator)
   _, custom, name = operator.name.partition(f"{tflite_schema.CUSTOM}:")
