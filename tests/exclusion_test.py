@@ -18,6 +18,9 @@ def _twins(first: str, second: str, filters: int) -> spec.Architecture:
   return builder.build("network")
 
 
+_SLOPED = (ops.Op.LEAKY_RELU, ops.Op.HARD_SIGMOID)
+
+
 def _block(
   *,
   use_bias: bool = False,
@@ -35,7 +38,10 @@ def _block(
   if norm:
     x = builder.add(ops.Op.BATCH_NORM, x)
   if activation is not None:
-    x = builder.add(activation, x)
+    slope = {"slope": 0.2} if activation in _SLOPED else {}
+    y = builder.add(activation, x, **slope)
+    is_gate = activation in (ops.Op.SIGMOID, ops.Op.HARD_SIGMOID)
+    x = builder.add(ops.Op.MULTIPLY, x, y) if is_gate else y
   y = builder.add(ops.Op.CONV, 0, filters=filters, kernel=(1, 1))
   if shortcut_norm:
     y = builder.add(ops.Op.BATCH_NORM, y)
@@ -57,6 +63,9 @@ class ExclusionTest(parameterized.TestCase):
     {"norm": False, "use_bias": True},
     {"shortcut_norm": True},
     {"activation": ops.Op.RELU6},
+    {"activation": ops.Op.LEAKY_RELU},
+    {"activation": ops.Op.SIGMOID},  # swish
+    {"activation": ops.Op.HARD_SIGMOID},  # hard swish
     {"activation": None},
   )
   def test_near_twins_are_excluded_where_asked(self, **style):

@@ -71,7 +71,7 @@ class MakeTest(parameterized.TestCase):
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertEmpty(done.stderr)
     self.assertStartsWith(done.stdout, "44 architectures")
-    path = f"{folder}/convnets250k/mine/1.0.0"
+    path = f"{folder}/convnets250k/mine/1.1.0"
     train = store.Store(path, "train")
     self.assertLen(train, 30)
     self.assertLessEqual(max(a.macs for a in train), 900_000)

@@ -96,8 +96,8 @@ class FlagsTest(parameterized.TestCase):
     ),
     (
       "tools/evaluate.py --checkpoint=c --splits=val,train",
-      "--splits must be of val, test, wide, deep, dense, bnfree, predefined;"
-      " got 'train'.",
+      "--splits must be of val, test, wide, deep, dense, bnfree, gated,"
+      " predefined; got 'train'.",
     ),
     ("tools/to_tflite.py --checkpoint=c --target=t --output=o", "in .tflite"),
     (

@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+import hashlib
 import itertools
 import pickle
 
@@ -16,7 +17,7 @@ from models import ds_cnn
 from models import mobilenet
 from models import resnet
 
-_SPLITS = ("val", "test", "wide", "deep", "dense", "bnfree")
+_SPLITS = ("val", "test", "wide", "deep", "dense", "bnfree", "gated")
 _TARGETS = {
   "resnet8": resnet.resnet8,
   "resnet20": resnet.resnet20,
@@ -62,6 +63,7 @@ class CollectionTest(parameterized.TestCase):
         "train": 250_000,
         **{"val": 500, "test": 500, "predefined": 6},
         **{"wide": 100, "deep": 100, "dense": 100, "bnfree": 100},
+        "gated": 100,
       },
     )
     for split, architectures in collection.evaluation.items():
@@ -149,14 +151,36 @@ class CollectionTest(parameterized.TestCase):
     operations = {n.op for a in found["bnfree"] for n in a.nodes}
     self.assertNotIn(ops.Op.BATCH_NORM, operations)
 
-  def test_every_fifth_network_is_of_a_family(self):
-    collection = splits.collection("edge")
-    for index in range(20):
+  @parameterized.parameters("edge", "convnets")
+  def test_every_fifth_network_is_of_a_family_every_seventh_gated(self, name):
+    collection = splits.collection(name)
+    for index in range(36):
       space = collection.families if index % 5 == 4 else collection.space
+      if index % 7 == 6:
+        space = collection.gated
       self.assertEqual(
         collection.train(index).fingerprint,
         space_lib.sample(space, 0, index).fingerprint,
       )
+
+  def test_validation_stays_as_it_was_before_there_were_gates(self):
+    # What is measured on it is compared to what was measured then.
+    digests = {"edge": "b71578a2bd497ff7", "convnets": "5be647b6c6d5de44"}
+    for name, digest in digests.items():
+      content = "".join(
+        architecture.fingerprint
+        for architecture in splits.collection(name).evaluation["val"]
+      )
+      found = hashlib.sha256(content.encode()).hexdigest()
+      self.assertEqual(found[:16], digest)
+
+  @parameterized.parameters("edge", "convnets")
+  def test_every_operation_occurs_in_training(self, name):
+    collection = splits.collection(name)
+    nodes = [node for i in range(300) for node in collection.train(i).nodes]
+    # Padding of its own is a part of targets alone, and so is cropping in edge.
+    lacks = {ops.Op.ZERO_PAD} | ({ops.Op.CROP} if name == "edge" else set())
+    self.assertEqual({node.op for node in nodes}, set(ops.Op) - lacks)
 
   def test_seeds_and_indices_are_functions_not_states(self):
     collection = _small()

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
@@ -41,6 +42,53 @@ class TraitsTest(tf.test.TestCase):
     actual = dict(zip(types[:-1], traits[:-1], strict=True))
     self.assertEqual(actual, expected)
     self.assertEqual(traits[-1], [0, 0, 0, 0, 0])  # of the classifier
+
+  def test_each_activation_is_told_by_the_node_before_it(self):
+    def told(gate: ops.Op | None, is_own: bool, **attributes: float) -> int:
+      """What a convolution tells of what is behind it."""
+      builder = spec.Builder((8, 8, 3))
+      x = y = builder.add(ops.Op.CONV, builder.input, filters=8)
+      if gate:
+        y = builder.add(gate, x, **attributes)
+      x = builder.add(ops.Op.MULTIPLY, x, y) if is_own else y
+      builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+      encoded = graph.encode([builder.build("network")])
+      return int(encoded.node_sets["op"]["traits"][1, 0])
+
+    self.assertEqual(told(None, False), 0)
+    self.assertEqual(told(ops.Op.RELU, False), 1)
+    self.assertEqual(told(ops.Op.RELU6, False), 2)
+    self.assertEqual(told(ops.Op.SIGMOID, False), 3)
+    self.assertEqual(told(ops.Op.HARD_SIGMOID, False, slope=1 / 6), 4)
+    self.assertEqual(told(ops.Op.SIGMOID, True), 5)  # swish
+    self.assertEqual(told(ops.Op.HARD_SIGMOID, True, slope=1 / 6), 6)
+    self.assertEqual(told(ops.Op.LEAKY_RELU, False, slope=0.1), 7)
+
+  def test_squeeze_and_excitation_is_a_node_of_two(self):
+    builder = spec.Builder((8, 8, 3))
+    x = builder.add(ops.Op.CONV, builder.input, filters=8)
+    y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    y = builder.add(ops.Op.SIGMOID, builder.add(ops.Op.DENSE, y, filters=8))
+    x = builder.add(ops.Op.MULTIPLY, x, y)
+    builder.add(ops.Op.GLOBAL_AVG_POOL, x)
+    encoded = graph.encode([builder.build("network")])
+    types = [graph.NODE_TYPES[i] for i in encoded.node_sets["op"]["type_id"]]
+    self.assertEqual(
+      types, ["input", "conv", "glob_avg", "conv", "cse", "glob_avg"]
+    )
+    # The sigmoid is behind the dense layer, not behind the image.
+    activations = encoded.node_sets["op"]["traits"].numpy()[:, 0].tolist()
+    self.assertEqual(activations, [0, 0, 0, 3, 0, 0])
+
+  def test_hypernetworks_of_before_take_other_activations_for_none(self):
+    # Their rows are zero in what comes with the package, and GHN-2's unused
+    # type of products too: nothing misleads a hypernetwork that goes on.
+    _, arrays, _ = checkpoint.find("edge_cifar10")
+    rows = arrays["ghn/encoder/trait_embedding"][3:8]
+    self.assertAllEqual(rows, np.zeros_like(rows))
+    cse = graph.NODE_TYPES.index("cse")
+    row = arrays["ghn/encoder/type_embedding"][cse]
+    self.assertLess(np.abs(row).max(), 1e-3)  # from 2, by weight decay
 
   def test_what_is_beyond_its_table_is_the_last(self):
     builder = spec.Builder((2048, 2048, 1))

@@ -8,10 +8,20 @@ from ghn_tf.arch import ops
 
 RELU = ops.Layer(ops.Op.RELU)
 RELU6 = ops.Layer(ops.Op.RELU6)
+SIGMOID = ops.Layer(ops.Op.SIGMOID)
+HARD_SIGMOID = ops.Layer(ops.Op.HARD_SIGMOID, slope=1 / 6)  # relu6(x + 3) / 6
 ADD = ops.Layer(ops.Op.ADD)
+MULTIPLY = ops.Layer(ops.Op.MULTIPLY)
 CONCAT = ops.Layer(ops.Op.CONCAT)
 FLATTEN = ops.Layer(ops.Op.FLATTEN)
 GLOBAL_AVG_POOL = ops.Layer(ops.Op.GLOBAL_AVG_POOL)
+GLOBAL_MAX_POOL = ops.Layer(ops.Op.GLOBAL_MAX_POOL)
+
+
+@functools.cache
+def leaky_relu(slope: float) -> ops.Layer:
+  """Returns a ReLU that multiplies what is below 0 by a slope."""
+  return ops.Layer(ops.Op.LEAKY_RELU, slope=slope)
 
 
 @functools.cache

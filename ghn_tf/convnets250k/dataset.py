@@ -88,8 +88,12 @@ class ConvNets250K(tfds.core.GeneratorBasedBuilder):
   """Builds ConvNets-250K."""
 
   name = "convnets250k"
-  VERSION = tfds.core.Version("1.0.0")
-  RELEASE_NOTES: Mapping[str, str] = {"1.0.0": "First version."}
+  VERSION = tfds.core.Version("1.1.0")
+  RELEASE_NOTES: Mapping[str, str] = {
+    "1.0.0": "First version.",
+    "1.1.0": "Every seventh network of train, and all of the new split gated,"
+    " have squeeze-and-excitation or other activations than ReLU.",
+  }
   BUILDER_CONFIGS = [
     Config(name=name, collection=splits.collection(name), description=text)
     for name, text in (

@@ -74,7 +74,7 @@ class Store(Sequence[spec.Architecture]):
 
     Args:
       directory: of one version of a data set of `dataset`, such as
-        `~/tensorflow_datasets/convnets250k/edge/1.0.0`.
+        `~/tensorflow_datasets/convnets250k/edge/1.1.0`.
       split: its name.
 
     Raises:

@@ -60,9 +60,9 @@ _CHECKPOINT = flags.DEFINE_string(
 _SPLITS = flags.DEFINE_list(
   "splits",
   ["val"],
-  "Networks that training held out: val and test are like those of training,"
-  " wide, deep, dense and bnfree lie beyond, predefined are those of models/;"
-  " none if empty.",
+  "Networks that training held out: val, test and gated are like those of"
+  " training, wide, deep, dense and bnfree lie beyond, predefined are those of"
+  " models/; none if empty.",
 )
 _NUM_ARCHITECTURES = flags.DEFINE_integer(
   "num_architectures",

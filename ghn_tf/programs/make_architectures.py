@@ -133,17 +133,15 @@ _DESCRIBED = 2000
 
 def _collection() -> splits.Collection:
   """Returns what the flags ask for: the published splits, or others."""
+  given = ",".join(_IMAGE_SHAPE.value)
   try:
     height, width, channels = map(int, _IMAGE_SHAPE.value)
   except ValueError:
     raise ValueError(
-      "--image_shape needs height, width and channels, got"
-      f" {','.join(_IMAGE_SHAPE.value)}."
+      f"--image_shape needs height, width and channels, got {given}."
     ) from None
   if min(height, width, channels) < 1:
-    raise ValueError(
-      f"--image_shape needs positive sizes, got {','.join(_IMAGE_SHAPE.value)}."
-    )
+    raise ValueError(f"--image_shape needs positive sizes, got {given}.")
   published = splits.collection(
     _SPACE.value, (height, width, channels), _NUM_CLASSES.value
   )
@@ -152,11 +150,12 @@ def _collection() -> splits.Collection:
   limits = {
     name: flag.value for name, flag in _LIMITS.items() if flag.value is not None
   }
-  families = published.families
+  families, gated = published.families, published.gated
   return dataclasses.replace(
     published,
     space=dataclasses.replace(published.space, **limits),
     families=families and dataclasses.replace(families, **limits),
+    gated=gated and dataclasses.replace(gated, **limits),
     beyond=(),
     num_train=_TRAIN.value,
     num_val=_VAL.value,

@@ -29,7 +29,7 @@ _COLORS = {
   "norm": "#f0e442",
   "activation": "#009e73",
   "pool": "#cc79a7",
-  "add": "#e69f00",
+  "add, multiply": "#e69f00",
   "concat": "#000000",
   "other": "#c8c8c8",
 }
@@ -45,8 +45,8 @@ _KINDS = {
   ops.Op.AVG_POOL: "pool",
   ops.Op.GLOBAL_AVG_POOL: "pool",
   ops.Op.GLOBAL_MAX_POOL: "pool",
-  ops.Op.ADD: "add",
-  ops.Op.MULTIPLY: "add",
+  ops.Op.ADD: "add, multiply",
+  ops.Op.MULTIPLY: "add, multiply",
   ops.Op.CONCAT: "concat",
 }
 _NAMES = {

@@ -13,6 +13,8 @@ from ghn_tf.arch import measures
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
+_WIDTH = 100  # of tables, in columns
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Statistics:
@@ -76,9 +78,9 @@ def occurring(statistics: Mapping[str, Statistics]) -> tuple[ops.Op, ...]:
 
 
 def table(statistics: Mapping[str, Statistics]) -> str:
-  """Returns the statistics as two tables in text, one split a row.
+  """Returns the statistics as tables in text, one split a row.
 
-  The first gives minimum, median and maximum of the sizes, the second the mean
+  The first gives minimum, median and maximum of the sizes, the others the mean
   number of nodes of each operation per network. They are at most 100 columns
   wide where the names of splits have at most 10 characters.
 
@@ -123,12 +125,19 @@ def _operations(statistics: Mapping[str, Statistics]) -> str:
   # One word a line, the last words in one line: names are wider than numbers.
   words = [["split"], *(op.value.split("_") for op in found)]
   height = max(map(len, words))
-  first, *heads = [[""] * (height - len(word)) + word for word in words]
-  columns = [[*first, *statistics]]
+  head, *heads = [[""] * (height - len(word)) + word for word in words]
+  first = [*head, *statistics]
+  tables = [[first]]
   for op, head in zip(found, heads, strict=True):
     means = [split.operations.get(op, 0.0) for split in statistics.values()]
-    columns.append(_right([*head, *_numbers(means)]))
-  return _text(columns, height, " ")
+    column = _right([*head, *_numbers(means)])
+    widths = [max(map(len, cells)) + 1 for cells in [*tables[-1], column]]
+    if sum(widths) > _WIDTH:
+      tables.append([first])
+    tables[-1].append(column)
+  # Names in a table may need fewer lines than in another.
+  texts = [_text(columns, height, " ").lstrip("\n") for columns in tables]
+  return "\n\n".join(texts)
 
 
 def _numbers(values: Sequence[float]) -> list[str]:

@@ -17,6 +17,7 @@ from ghn_tf.arch import layers
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.spaces import draws
+from ghn_tf.spaces import gates as gates_lib
 
 
 class Order(enum.StrEnum):
@@ -86,6 +87,7 @@ class EdgeGrammar:
     primitives: what a cell sums.
     cell_steps: numbers of sums in a cell.
     hidden_units: of the hidden dense layer.
+    gates: what there is beyond ReLU, if anything.
   """
 
   base_channels: draws.Weighted[int] = ((8, 2), (16, 6), (24, 3), (32, 1))
@@ -133,6 +135,7 @@ class EdgeGrammar:
   )
   cell_steps: tuple[int, ...] = (2, 3)
   hidden_units: draws.Weighted[int] = ((32, 1), (64, 1))
+  gates: gates_lib.Gates | None = None
 
   def draw(
     self,
@@ -151,6 +154,7 @@ class EdgeGrammar:
       if widens:
         wider = channels * draws.weighted(rng, self.widening)
         channels = min(_multiple_of_8(wider), max_channels)
+      drawing.style.enter_stage(stage)
       for block in range(draws.weighted(rng, self.blocks_per_stage)):
         x = drawing.block(x, channels, halves=widens and block == 0)
     drawing.head(x, channels, num_classes)
@@ -179,7 +183,8 @@ class _Drawing:
       rng, grammar.bias_share
     )
     relu6 = draws.chance(rng, grammar.relu6_share)
-    self._activation = layers.RELU6 if relu6 else layers.RELU
+    relu = layers.RELU6 if relu6 else layers.RELU
+    self.style = gates_lib.Style(self.builder, rng, relu, grammar.gates)
     self._norm_inside = draws.chance(rng, grammar.norm_inside_share)
     self._pool: ops.Op | None = None
     if draws.chance(rng, grammar.pooling_share):
@@ -195,7 +200,7 @@ class _Drawing:
     x = self.builder.place(self._conv(channels, 3, stride), 0)
     if self._order is not Order.NORM_RELU_CONV:
       x = self._norm(x)
-    return self._activate(x) if self._order is Order.CONV_NORM_RELU else x
+    return self.style.activate(x) if self._order is Order.CONV_NORM_RELU else x
 
   def block(self, x: int, channels: int, halves: bool) -> int:
     """Adds a random block that gives `channels`."""
@@ -207,9 +212,9 @@ class _Drawing:
         stride = 2
     match draws.one_of(self._rng, self._kinds):
       case Block.PLAIN:
-        return self._plain(x, channels, stride)
+        return self.style.squeeze(self._plain(x, channels, stride))
       case Block.SEPARABLE:
-        return self._separable(x, channels, stride)
+        return self.style.squeeze(self._separable(x, channels, stride))
       case Block.RESIDUAL:
         return self._residual(x, channels, stride)
       case Block.BOTTLENECK:
@@ -217,9 +222,9 @@ class _Drawing:
       case Block.INVERTED_RESIDUAL:
         return self._inverted_residual(x, channels, stride)
       case Block.BRANCHES:
-        return self._branches(x, channels, stride)
+        return self.style.squeeze(self._branches(x, channels, stride))
       case Block.CELL:
-        return self._cell(x, channels, stride)
+        return self.style.squeeze(self._cell(x, channels, stride))
 
   def head(self, x: int, channels: int, num_classes: int) -> None:
     """Adds what turns features into logits."""
@@ -227,7 +232,7 @@ class _Drawing:
     if draws.chance(rng, grammar.head_conv_share):
       x = self._unit(x, self._conv(2 * channels, 1))
     if self._order is Order.NORM_RELU_CONV:
-      x = self._activate(self._norm(x))
+      x = self.style.activate(self._norm(x))
     if draws.chance(rng, grammar.flatten_share):
       window = -(-min(self.builder.shape(x)[:2]) // 2)
       if window > 1:
@@ -235,11 +240,11 @@ class _Drawing:
         x = self.builder.place(layers.pool(op, window, window), x)
       x = self.builder.place(layers.FLATTEN, x)
     else:
-      x = self.builder.place(layers.GLOBAL_AVG_POOL, x)
+      x = self.builder.place(self.style.pool, x)
     if draws.chance(rng, grammar.hidden_share):
       units = draws.weighted(rng, grammar.hidden_units)
       x = self.builder.place(layers.dense(units), x)
-      x = self._activate(x)
+      x = self.style.activate(x)
     self.builder.place(layers.dense(num_classes), x)
 
   def _conv(self, filters: int, kernel: int, stride: int = 1) -> ops.Layer:
@@ -249,9 +254,6 @@ class _Drawing:
     if not self._normalizes:
       return x
     return self.builder.place(layers.batch_norm(), x)
-
-  def _activate(self, x: int) -> int:
-    return self.builder.place(self._activation, x)
 
   def _unit(
     self, x: int, *convolutions: ops.Layer, linear: bool = False
@@ -266,13 +268,13 @@ class _Drawing:
     if self._order is Order.NORM_RELU_CONV:
       x = self._norm(x)
     if self._order is not Order.CONV_NORM_RELU:
-      x = self._activate(x)
+      x = self.style.activate(x)
     for convolution in convolutions:
       x = self.builder.place(convolution, x)
     if self._order is not Order.NORM_RELU_CONV:
       x = self._norm(x)
     if self._order is Order.CONV_NORM_RELU and not linear:
-      x = self._activate(x)
+      x = self.style.activate(x)
     return x
 
   def _kernel(self) -> int:
@@ -300,8 +302,8 @@ class _Drawing:
     return self._unit(x, self._conv(channels, 1, stride), linear=True)
 
   def _sum(self, x: int, y: int) -> int:
-    x = self.builder.place(layers.ADD, x, y)
-    return self._activate(x) if self._order is Order.CONV_NORM_RELU else x
+    x = self.builder.place(layers.ADD, x, self.style.squeeze(y))
+    return self.style.activate(x) if self._order is Order.CONV_NORM_RELU else x
 
   def _residual(self, x: int, channels: int, stride: int) -> int:
     kernel = self._window()
@@ -323,7 +325,7 @@ class _Drawing:
     y = self._unit(
       y, layers.depthwise(self._window(), stride, 1, self._use_bias)
     )
-    y = self._unit(y, self._conv(channels, 1), linear=True)
+    y = self._unit(self.style.squeeze(y), self._conv(channels, 1), linear=True)
     if stride == 1 and input_channels == channels:
       return self.builder.place(layers.ADD, x, y)
     return y

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
-_LEFT_OUT = (ops.Op.BATCH_NORM, ops.Op.RELU, ops.Op.RELU6)
+_LEFT_OUT = (
+  ops.Op.BATCH_NORM,
+  ops.Op.RELU,
+  ops.Op.RELU6,
+  ops.Op.LEAKY_RELU,
+  ops.Op.SIGMOID,
+  ops.Op.HARD_SIGMOID,
+)
 
 
 class Exclusion:
@@ -60,7 +67,9 @@ def skeleton(architecture: spec.Architecture) -> spec.Architecture:
   places = [builder.input]
   for node in architecture.nodes[1:]:
     inputs = [places[i] for i in node.inputs]
-    if node.op in _LEFT_OUT:
+    # What is multiplied by its own sigmoid, as in swish, is activated by that.
+    is_gate = node.op is ops.Op.MULTIPLY and len(set(inputs)) == 1
+    if node.op in _LEFT_OUT or is_gate:
       places.append(inputs[0])
       continue
     layer = node.layer

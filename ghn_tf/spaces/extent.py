@@ -41,7 +41,7 @@ MEASURED: Mapping[str, Extent] = {
   },
   "convnets": {
     "depth": (4, 158),
-    "layers_without_batch_norm": (1, 34),
+    "layers_without_batch_norm": (1, 45),
     "channels": (16, 3072),
     "kernel_size": (3, 10),
   },

@@ -17,6 +17,7 @@ from ghn_tf.arch import layers
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.spaces import draws
+from ghn_tf.spaces import gates as gates_lib
 
 
 class Family(enum.StrEnum):
@@ -44,6 +45,8 @@ class FamilyGrammar:
     norm_free_share: of VGGs without BatchNorm; the other families have it.
     bias_share: of networks with a bias before BatchNorm, as MLPerf Tiny's.
     relu6_share: of networks with ReLU6 instead of ReLU.
+    gates: what there is beyond ReLU, if anything; with them, inverted residuals
+      are relatives of MobileNetV3 (1905.02244) and EfficientNet (1905.11946).
   """
 
   widths: draws.Weighted[int]
@@ -61,6 +64,7 @@ class FamilyGrammar:
   norm_free_share: float = 0.4
   bias_share: float = 0.3
   relu6_share: float = 0.3
+  gates: gates_lib.Gates | None = None
 
   def draw(
     self,
@@ -77,6 +81,7 @@ class FamilyGrammar:
     for stage in range(draws.weighted(rng, self.stages)):
       if stage:
         channels = 4 * round(channels * draws.weighted(rng, self.widening) / 4)
+      drawing.style.enter_stage(stage)
       x = drawing.stage(x, channels, halves=stage > 0)
     drawing.head(x, channels, num_classes)
     return drawing.builder.build(name)
@@ -103,7 +108,8 @@ class _Drawing:
       rng, grammar.bias_share
     )
     relu6 = draws.chance(rng, grammar.relu6_share)
-    self._activation = layers.RELU6 if relu6 else layers.RELU
+    relu = layers.RELU6 if relu6 else layers.RELU
+    self.style = gates_lib.Style(self.builder, rng, relu, grammar.gates)
     # MLPerf Tiny's ResNet-8 has no BatchNorm on its shortcuts.
     self._norms_shortcut = not draws.chance(rng, 0.3)
 
@@ -131,12 +137,13 @@ class _Drawing:
       stride = 2 if halves and not block else 1
       match self._family:
         case Family.VGG:
-          x = self._unit(x, self._conv(channels, 3))
+          x = self.style.squeeze(self._unit(x, self._conv(channels, 3)))
         case Family.RESIDUAL:
           x = self._residual(x, channels, stride)
         case Family.SEPARABLE:
           x = self._unit(x, self._depthwise(window, stride))
           x = self._unit(x, self._conv(channels, 1))
+          x = self.style.squeeze(x)
         case Family.INVERTED_RESIDUAL:
           x = self._inverted_residual(x, channels, stride, window, expansion)
     return x
@@ -153,9 +160,9 @@ class _Drawing:
       x = place(layers.FLATTEN, x)
       if draws.chance(self._rng, 0.5):
         x = place(layers.dense(draws.one_of(self._rng, (64, 128, 256))), x)
-        x = place(self._activation, x)
+        x = self.style.activate(x)
     else:
-      x = place(layers.GLOBAL_AVG_POOL, x)
+      x = place(self.style.pool, x)
     place(layers.dense(num_classes), x)
 
   def _conv(self, filters: int, kernel: int, stride: int = 1) -> ops.Layer:
@@ -171,7 +178,7 @@ class _Drawing:
     x = self.builder.place(convolution, x)
     if self._normalizes:
       x = self.builder.place(layers.batch_norm(), x)
-    return self.builder.place(self._activation, x) if activates else x
+    return self.style.activate(x) if activates else x
 
   def _residual(self, x: int, channels: int, stride: int) -> int:
     y = self._unit(x, self._conv(channels, 3, stride))
@@ -182,15 +189,15 @@ class _Drawing:
         x = self._unit(x, projection, activates=False)
       else:
         x = self.builder.place(projection, x)
-    x = self.builder.place(layers.ADD, x, y)
-    return self.builder.place(self._activation, x)
+    x = self.builder.place(layers.ADD, x, self.style.squeeze(y))
+    return self.style.activate(x)
 
   def _inverted_residual(
     self, x: int, channels: int, stride: int, window: int, expansion: int
   ) -> int:
     inputs = self.builder.shape(x)[-1]
     y = self._unit(x, self._conv(expansion * inputs, 1))
-    y = self._unit(y, self._depthwise(window, stride))
+    y = self.style.squeeze(self._unit(y, self._depthwise(window, stride)))
     y = self._unit(y, self._conv(channels, 1), activates=False)
     if stride == 1 and inputs == channels:
       return self.builder.place(layers.ADD, x, y)

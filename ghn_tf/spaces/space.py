@@ -15,6 +15,7 @@ import numpy as np
 
 from ghn_tf.arch import spec
 from ghn_tf.spaces import convnets as convnets_space
+from ghn_tf.spaces import draws
 from ghn_tf.spaces import edge as edge_space
 
 
@@ -29,6 +30,28 @@ class Grammar(Protocol):
     name: str,
   ) -> spec.Architecture | None:
     """Returns a random architecture, or None where a draw came to nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+  """A distribution that draws from several others alike.
+
+  Attributes:
+    grammars: the others.
+  """
+
+  grammars: tuple[Grammar, ...]
+
+  def draw(
+    self,
+    rng: np.random.Generator,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    name: str,
+  ) -> spec.Architecture | None:
+    """Returns what one of them draws."""
+    grammar = draws.one_of(rng, self.grammars)
+    return grammar.draw(rng, input_shape, num_classes, name)
 
 
 @dataclasses.dataclass(frozen=True)

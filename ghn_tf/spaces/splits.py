@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which architectures are for training and which for evaluation.
 
-A collection has a split `train`, two splits of the same distribution, `val` and
-`test`, four beyond it, `wide`, `deep`, `dense` and `bnfree`, and `predefined`,
-the targets of models/. No two architectures of the evaluation splits are
-isomorphic, and none of `train` is isomorphic to one of them, nor differs from
-a target only in BatchNorm, biases and activations. (The public
-generator of DeepNets-1M, arXiv 2110.13100, draws its test networks from the
-training stream.)
+A collection has a split `train`, two splits of the same distribution but for
+gates, `val` and `test`, one of networks with gates, `gated`, four beyond
+`train`, `wide`, `deep`, `dense` and `bnfree`, and `predefined`, the targets of
+models/. No two architectures of the evaluation splits are isomorphic, and none
+of `train` is isomorphic to one of them, nor differs from a target only in
+BatchNorm, biases and activations. (The public generator of DeepNets-1M, arXiv
+2110.13100, draws its test networks from the training stream.)
 
 Every architecture is a function of the collection, the split and an index, so
 that workers can draw any part of a split alone.
@@ -29,19 +29,23 @@ from ghn_tf.spaces import edge as edge_space
 from ghn_tf.spaces import exclusion as exclusion_lib
 from ghn_tf.spaces import extent as extent_lib
 from ghn_tf.spaces import families
+from ghn_tf.spaces import gates
 from ghn_tf.spaces import space as space_lib
 
 _PREDEFINED = pathlib.Path(__file__).parent / "predefined"
 SPLITS = (
   *("train", "val", "test"),
-  *("wide", "deep", "dense", "bnfree"),
+  *("wide", "deep", "dense", "bnfree", "gated"),
   "predefined",
 )
 EVALUATION_SPLITS = SPLITS[1:]
 _NOT_DRAWN = ("train", "predefined")
-_AS_TRAIN = ("val", "test")  # of the same distribution
+_WITHIN_TRAIN = ("val", "test", "gated")  # in the same limits
 # Every fifth architecture is one of `families`.
 FAMILY_EVERY = 5
+# Every seventh of `train` is one of `gated`. Those of `val` and `test` are not,
+# so that figures measured on them stay comparable to those of before.
+GATED_EVERY = 7
 # Evaluation splits count their seeds down from here; training seeds are below.
 _LAST_SEED = 2**32 - 1
 MAX_TRAIN_SEED = 2**31 - 1
@@ -55,20 +59,23 @@ class Collection:
     space: of `train`, `val` and `test`.
     families: the same limits with relatives of known networks, which every
       fifth architecture of these three is taken from; None for none.
-    beyond: spaces of the splits that differ from training.
+    gated: the same limits with what networks have beyond ReLU, which every
+      seventh architecture of `train` is taken from; None for none.
+    beyond: spaces of the splits that differ from `val`.
     num_beyond: number of architectures of each of those.
     num_train: number of architectures of `train`.
     num_val: number of architectures of `val` and of `test`.
     seed: of `train`.
     reserved: another collection, whose evaluation splits `train` leaves out as
       well.
-    max_macs: tighter limit of `train`, and of what `first` gives of `val` and
-      `test`; `evaluation` is the same whatever it is.
+    max_macs: tighter limit of `train`, and of what `first` gives of `val`,
+      `test` and `gated`; `evaluation` is the same whatever it is.
     max_params: the same for the number of parameters.
   """
 
   space: space_lib.SearchSpace
   families: space_lib.SearchSpace | None = None
+  gated: space_lib.SearchSpace | None = None
   beyond: tuple[tuple[str, space_lib.SearchSpace], ...] = ()
   num_beyond: int = 100
   num_train: int = 250_000
@@ -142,8 +149,8 @@ class Collection:
   def first(self, split: str, number: int) -> tuple[spec.Architecture, ...]:
     """Returns the first architectures of an evaluation split.
 
-    Those of `val` and `test` are within the tighter limits; `predefined` may
-    have fewer.
+    Those of `val`, `test` and `gated` are within the tighter limits;
+    `predefined` may have fewer.
 
     Raises:
       ValueError: another split has fewer, or there is no such split.
@@ -155,7 +162,7 @@ class Collection:
       )
     found = self.evaluation[split]
     limits = ""
-    if split in _AS_TRAIN:
+    if split in _WITHIN_TRAIN:
       found = tuple(
         a for a in found if not space_lib.violations(self._limited, a)
       )
@@ -191,6 +198,10 @@ class Collection:
   def _limited_families(self) -> space_lib.SearchSpace | None:
     return self._limit(self.families) if self.families else None
 
+  @functools.cached_property
+  def _limited_gated(self) -> space_lib.SearchSpace | None:
+    return self._limit(self.gated) if self.gated else None
+
   def _limit(self, space: space_lib.SearchSpace) -> space_lib.SearchSpace:
     return dataclasses.replace(
       space,
@@ -217,6 +228,9 @@ class Collection:
       space = self._limited
       if self._limited_families and index % FAMILY_EVERY == FAMILY_EVERY - 1:
         space = self._limited_families
+      if self._limited_gated and split == "train":
+        if index % GATED_EVERY == GATED_EVERY - 1:
+          space = self._limited_gated
     name = f"{self.space.name}-{split}-{index}"
     return space_lib.sample(space, seed, index, name=name, excluded=exclusion)
 
@@ -269,14 +283,22 @@ def _variant(
 
 def _edge(space: space_lib.SearchSpace) -> Collection:
   block = edge_space.Block
+  relatives = families.FamilyGrammar(
+    ((8, 3), (12, 2), (16, 6), (20, 2), (24, 3), (28, 1), (32, 2))
+  )
+  gated = dataclasses.replace(
+    space,
+    grammar=space_lib.Mixture(
+      (
+        dataclasses.replace(cast(Any, space.grammar), gates=gates.Gates()),
+        dataclasses.replace(relatives, gates=gates.Gates()),
+      )
+    ),
+  )
   return Collection(
     space,
-    dataclasses.replace(
-      space,
-      grammar=families.FamilyGrammar(
-        ((8, 3), (12, 2), (16, 6), (20, 2), (24, 3), (28, 1), (32, 2))
-      ),
-    ),
+    dataclasses.replace(space, grammar=relatives),
+    gated,
     (
       (
         "wide",
@@ -318,24 +340,29 @@ def _edge(space: space_lib.SearchSpace) -> Collection:
         ),
       ),
       ("bnfree", _variant(space, {"norm_free_share": 1.0})),
+      ("gated", gated),
     ),
   )
 
 
 def _convnets(space: space_lib.SearchSpace) -> Collection:
+  relatives = families.FamilyGrammar(
+    ((16, 2), (24, 2), (32, 4), (40, 1), (48, 2), (56, 1), (64, 3))
+  )
+  # DeepNets-1M's cells know no gates.
+  gated = dataclasses.replace(
+    space, grammar=dataclasses.replace(relatives, gates=gates.Gates())
+  )
   return Collection(
     space,
-    dataclasses.replace(
-      space,
-      grammar=families.FamilyGrammar(
-        ((16, 2), (24, 2), (32, 4), (40, 1), (48, 2), (56, 1), (64, 3))
-      ),
-    ),
+    dataclasses.replace(space, grammar=relatives),
+    gated,
     (
       ("wide", _variant(space, {"width_factor": 4}, max_params=160_000_000)),
       ("deep", _variant(space, {"cells": (10, 36)})),
       ("dense", _variant(space, {"steps": (2, 6, 10)})),
       ("bnfree", _variant(space, {"norm_free": True})),
+      ("gated", gated),
     ),
   )
 
