@@ -46,7 +46,14 @@ def describe(
   """
   interpreter = tflite.Interpreter(content)
   least, greatest = interpreter.code_limits
-  images = predictor.normalize(dataset.test.images)
+  test = dataset.test
+  images = predictor.normalize(test.images)
+  greatest_lsb, mean_lsb = interpreter.difference(
+    (batch, child.apply(batch))
+    for batch, _ in preparation.batches(
+      test.images, test.labels, predictor.normalize
+    )
+  )
   architecture = child.architecture
   mean, std = predictor.statistics(architecture.input_shape[2])
   return {
@@ -82,11 +89,13 @@ def describe(
     },
     "operators": tflite.operator_names(content),
     "accuracy": {
-      "top1": interpreter.accuracy(images, dataset.test.labels),
+      "top1": interpreter.accuracy(images, test.labels),
       "dataset": dataset.name,
       "split": "test",
-      "num_images": len(dataset.test),
+      "num_images": len(test),
     },
+    # From the network as the recipe rounds it, on the same images.
+    "difference": {"max_lsb": greatest_lsb, "mean_lsb": mean_lsb},
     "head": heads,
     "bytes": len(content),
     "sha256": hashlib.sha256(content).hexdigest(),

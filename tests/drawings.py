@@ -66,12 +66,12 @@ def model(
   return keras_io.to_keras(architecture, calibrated, recipe), calibrated
 
 
-def codes(interpreter: tflite.Interpreter, model: keras.Model) -> np.ndarray:
-  """The logits of a Keras model as codes of its file."""
+def difference(
+  interpreter: tflite.Interpreter, model: keras.Model
+) -> tuple[int, float]:
+  """How far the logits of a file are from its model's: greatest and mean."""
   logits = model(images(), training=False).numpy()
-  return (
-    np.round(logits / interpreter.output_scale) + interpreter.output_zero_point
-  )
+  return interpreter.difference([(images(), logits)])
 
 
 def conv(b: spec.Builder, x: int, **attributes) -> int:

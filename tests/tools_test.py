@@ -78,6 +78,8 @@ class ToTfliteTest(absltest.TestCase):
       described["input"]["scale"], tflite.Interpreter(content).input_scale
     )
     self.assertEqual(described["accuracy"]["num_images"], 500)
+    difference = described["difference"]
+    self.assertBetween(difference["mean_lsb"], 0, difference["max_lsb"])
     head = described["head"]
     self.assertEqual((head["used"], head["num_images"]), ("predict", 900))
     # Nothing was learnt yet, but a classifier can be fitted to any trunk.

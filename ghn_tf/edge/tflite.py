@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fully integer TFLite files: conversion, inspection and execution."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import importlib
 import re
 from typing import Any
@@ -284,6 +284,31 @@ class Interpreter:
       self._interpreter.invoke()
       results.append(self._interpreter.get_tensor(self._output["index"])[0])
     return np.stack(results)
+
+  def difference(
+    self, batches: Iterable[tuple[np.ndarray, np.ndarray]]
+  ) -> tuple[int, float]:
+    """Returns how far the file's logits are from given ones, in steps of them.
+
+    Args:
+      batches: images [B, H, W, C] as `quantize` takes them, and logits
+        [B, classes], which are rounded to the codes of the file.
+
+    Returns:
+      The greatest and the mean difference.
+
+    Raises:
+      ValueError: there are no images, or ones of another kind.
+    """
+    found = []
+    for images, logits in batches:
+      steps = np.floor(np.asarray(logits) / self.output_scale + 0.5)
+      codes = np.clip(steps + self.output_zero_point, *self.code_limits)
+      found.append(np.abs(self.run(images) - codes))
+    if not found:
+      raise ValueError("Expected at least one image to compare logits of.")
+    differences = np.concatenate(found)
+    return int(differences.max()), float(differences.mean())
 
   def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
     """Returns the share of images whose greatest logit is their label's.
