@@ -70,6 +70,35 @@ class EmulateTest(absltest.TestCase):
     written = {path.name for path in (self.folder / "all").iterdir()}
     self.assertEqual(written, {"one.json", "two.json"})
 
+  def test_a_folder_is_gone_on_with(self):
+    done = self._run("", output="all", targets="file", html=True)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEmpty(done.stderr)
+    folder = self.folder / "all"
+    names = {"one.json", "one.html", "two.json", "two.html"}
+    self.assertEqual({path.name for path in folder.iterdir()}, names)
+    self.assertLen(done.stdout.split("source"), 3)
+    (folder / "one.json").write_text("{}")
+    # Stopped between the page and the figures.
+    (folder / "two.json").unlink()
+    done = self._run("", output="all", targets="file", html=True)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    first, *_ = done.stdout.splitlines()
+    self.assertEqual(
+      first, f"1 of 2 are in {folder} already; --overwrite redoes"
+    )
+    self.assertEqual((folder / "one.json").read_text(), "{}")
+    self.assertLen(json.loads((folder / "two.json").read_text())["reports"], 1)
+    done = self._run("", output="all", targets="file", overwrite=True)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertLen(json.loads((folder / "one.json").read_text())["reports"], 1)
+
+  def test_an_empty_folder_is_an_error(self):
+    (self.folder / "none").mkdir()
+    done = self._run("none", output="all")
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("none of --model has no .tflite file", done.stderr)
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -236,6 +236,9 @@ _LAYERS = {
   "ghn_tf.programs.beam": Layer(
     ("ghn_tf.programs.program",), ("absl", "apache_beam")
   ),
+  "ghn_tf.programs.emulate": Layer(
+    (*_ALL, "ghn_tf.programs.program"), ("absl", "tqdm"), _STARTED_WITH
+  ),
   "ghn_tf.programs.evaluate": _BEAM_PROGRAM,
   "ghn_tf.programs.search": _BEAM_PROGRAM,
   "ghn_tf.programs.make_architectures": Layer(

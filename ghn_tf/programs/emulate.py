@@ -6,15 +6,17 @@ r"""Tells what integer TFLite files cost on devices, ours or somebody else's.
     --targets=tflm,ethos_u55_128 --output=report.json
 
 Prints a table and writes all figures as JSON, each with its tool and whether it
-is measured, simulated or estimated. Several files are divided among the cores.
+is measured, simulated or estimated. Several files are divided among the cores;
+started again, the same command goes on with those that it has not done.
 """
 
-from collections.abc import Sequence
 import concurrent.futures
 import os
 import pathlib
+import sys
 
 from absl import flags
+from tqdm import auto as tqdm
 
 from ghn_tf import files
 from ghn_tf.edge import emulation
@@ -25,7 +27,10 @@ from ghn_tf.report import edge_section
 from ghn_tf.report import page
 
 _MODEL = flags.DEFINE_multi_string(
-  "model", None, "Integer .tflite file; may be repeated.", required=True
+  "model",
+  None,
+  "Integer .tflite file, or a folder of them; may be repeated.",
+  required=True,
 )
 _TARGETS = flags.DEFINE_list(
   "targets", [*emulation.DEFAULT], f"Targets, by commas: {emulation.HELP}."
@@ -33,11 +38,14 @@ _TARGETS = flags.DEFINE_list(
 _OUTPUT = flags.DEFINE_string(
   "output",
   None,
-  "JSON file to write; of several models a folder for one of each.",
+  "JSON file to write; of several models, or a folder, a folder for one each.",
   required=True,
 )
 _OVERWRITE = flags.DEFINE_bool(
-  "overwrite", False, "Whether to replace an output that exists."
+  "overwrite",
+  False,
+  "Whether to replace an output that exists. Of several models, those that have"
+  " one are left out otherwise.",
 )
 _HTML = flags.DEFINE_bool(
   "html", False, "Whether to write a page to look at beside each JSON file."
@@ -56,25 +64,63 @@ _LABELS = flags.DEFINE_string(
 )
 
 
-def _outputs(models: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-  """Returns the file to write for each model, all of which may be.
+def _models() -> tuple[list[pathlib.Path], bool]:
+  """Returns the files of --model, and whether they are several, or may be.
+
+  Raises:
+    ValueError: a folder has none.
+  """
+  models: list[pathlib.Path] = []
+  paths = [*map(pathlib.Path, _MODEL.value)]
+  for path in paths:
+    found = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+    if not found:
+      raise ValueError(f"The folder {path} of --model has no .tflite file.")
+    models += found
+  return models, len(paths) > 1 or paths[0].is_dir()
+
+
+def _outputs() -> dict[pathlib.Path, pathlib.Path]:
+  """Returns the file to write for each model that is to be done.
 
   Raises:
     ValueError: two would be the same, or one is not named as JSON.
-    OSError: one cannot be written, or exists without --overwrite.
+    OSError: one cannot be written, or the only one exists without --overwrite.
   """
+  models, are_several = _models()
   output = pathlib.Path(_OUTPUT.value)
-  outputs = [output]
-  if len(models) > 1:
-    outputs = [output / f"{path.stem}.json" for path in models]
+  outputs = {path: output for path in models}
+  if are_several:
+    outputs = {path: output / f"{path.stem}.json" for path in models}
   elif output.suffix != ".json":
     raise ValueError(f"--output must end in .json, got {str(output)!r}.")
-  if len({*outputs}) < len(outputs):
+  if len({*outputs.values()}) < len(models):
     raise ValueError("Two of --model have the same name; rename one.")
-  pages = [path.with_suffix(".html") for path in outputs if _HTML.value]
-  for path in (*outputs, *pages):
+  if are_several and not _OVERWRITE.value:
+    # The page is written before, so what has JSON has all.
+    outputs = {m: path for m, path in outputs.items() if not path.exists()}
+  for path in outputs.values():
     files.check_writable(path, overwrite=_OVERWRITE.value)
+    if _HTML.value:
+      page = path.with_suffix(".html")
+      files.check_writable(page, overwrite=are_several or _OVERWRITE.value)
+  if left := len(models) - len(outputs):
+    print(
+      f"{left} of {len(models)} are in {output} already; --overwrite redoes"
+    )
   return outputs
+
+
+def _write(
+  path: pathlib.Path, output: pathlib.Path, results: emulation.Results
+) -> None:
+  """Writes what came of a model, the page first; see `_outputs`."""
+  if _HTML.value:
+    model = model_file.read(path.read_bytes())
+    section = edge_section.section(path.name, results.reports, model)
+    content = page.render(path.name, [section])
+    files.write(output.with_suffix(".html"), content)
+  files.write(output, report_lib.to_json(results.reports))
 
 
 def emulate() -> None:
@@ -85,8 +131,7 @@ def emulate() -> None:
       cannot be emulated.
   """
   targets = emulation.targets(_TARGETS.value)
-  models = [*map(pathlib.Path, _MODEL.value)]
-  outputs = _outputs(models)
+  outputs = _outputs()
   if _LABELS.value and not _INPUTS.value:
     raise ValueError("--labels are those of --inputs, which are missing.")
   inputs = emulation.load_codes(_INPUTS.value) if _INPUTS.value else None
@@ -97,25 +142,28 @@ def emulate() -> None:
 
   failures = []
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    jobs = [pool.submit(run, path) for path in models]
-    for path, output, job in zip(models, outputs, jobs, strict=True):
-      try:
-        results = job.result()
-      except (ValueError, OSError) as error:
-        failures.append(f"{path}: {error}")
-        continue
-      if results.errors:
-        failures.append(f"{path}: {results.failure}")
-      if results.reports:
-        files.write(output, report_lib.to_json(results.reports))
-        if _HTML.value:
-          model = model_file.read(path.read_bytes())
-          section = edge_section.section(path.name, results.reports, model)
-          content = page.render(path.name, [section])
-          files.write(output.with_suffix(".html"), content)
-        print(f"{path}\n{report_lib.tabulate(results.reports)}")
+    jobs = {pool.submit(run, path): path for path in outputs}
+    done = concurrent.futures.as_completed(jobs)
+    # Shown on a terminal alone.
+    bar = tqdm.tqdm(done, total=len(jobs), unit="file", disable=None)
+    try:
+      for job in bar:
+        path = jobs[job]
+        try:
+          results = job.result()
+        except (ValueError, OSError) as error:
+          failures.append(f"{path}: {error}")
+          continue
+        if results.errors:
+          failures.append(f"{path}: {results.failure}")
+        if results.reports:
+          _write(path, outputs[path], results)
+          table = report_lib.tabulate(results.reports)
+          bar.write(f"{path}\n{table}", file=sys.stdout)
+    finally:  # What has not begun does not, if this ends early.
+      pool.shutdown(wait=False, cancel_futures=True)
   if failures:
-    raise ValueError("\n".join(failures))
+    raise ValueError("\n".join(sorted(failures)))
 
 
 def main() -> None:
