@@ -47,10 +47,9 @@ def describe(
   interpreter = tflite.Interpreter(content)
   least, greatest = interpreter.code_limits
   test = dataset.test
-  images = predictor.normalize(test.images)
-  greatest_lsb, mean_lsb = interpreter.difference(
-    (batch, child.apply(batch))
-    for batch, _ in preparation.batches(
+  compared = interpreter.compare(
+    (images, labels, child.apply(images))
+    for images, labels in preparation.batches(
       test.images, test.labels, predictor.normalize
     )
   )
@@ -89,13 +88,13 @@ def describe(
     },
     "operators": tflite.operator_names(content),
     "accuracy": {
-      "top1": interpreter.accuracy(images, test.labels),
+      "top1": compared.accuracy,
       "dataset": dataset.name,
       "split": "test",
       "num_images": len(test),
     },
     # From the network as the recipe rounds it, on the same images.
-    "difference": {"max_lsb": greatest_lsb, "mean_lsb": mean_lsb},
+    "difference": {"max_lsb": compared.max_lsb, "mean_lsb": compared.mean_lsb},
     "head": heads,
     "bytes": len(content),
     "sha256": hashlib.sha256(content).hexdigest(),

@@ -71,7 +71,9 @@ def difference(
 ) -> tuple[int, float]:
   """How far the logits of a file are from its model's: greatest and mean."""
   logits = model(images(), training=False).numpy()
-  return interpreter.difference([(images(), logits)])
+  labels = logits.argmax(axis=-1)
+  compared = interpreter.compare([(images(), labels, logits)])
+  return compared.max_lsb, compared.mean_lsb
 
 
 def conv(b: spec.Builder, x: int, **attributes) -> int:

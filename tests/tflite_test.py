@@ -301,17 +301,18 @@ class InterpreterTest(parameterized.TestCase):
     interpreter, *_ = self._interpreter()
     images = drawings.images()[:8]
     labels = interpreter.run(images).argmax(axis=-1)
-    self.assertEqual(interpreter.accuracy(images, labels), 1)
     labels[:2] = (labels[:2] + 1) % drawings.CLASSES
     self.assertEqual(interpreter.accuracy(images, labels), 0.75)
 
-  def test_difference_is_in_steps_of_the_logits(self):
+  def test_files_are_compared_in_steps_of_the_logits(self):
     interpreter, *_ = self._interpreter()
     images = drawings.images()[:8]
     steps = interpreter.run(images) - float(interpreter.output_zero_point)
     steps[0, 0] += np.copysign(3.4, -steps[0, 0])  # rounded to 3
-    batches = [(images, steps * interpreter.output_scale)]
-    self.assertEqual(interpreter.difference(batches), (3, 3 / steps.size))
+    labels, logits = steps.argmax(axis=-1), steps * interpreter.output_scale
+    labels[1:3] = (labels[1:3] + 1) % drawings.CLASSES
+    compared = interpreter.compare([(images, labels, logits)])
+    self.assertEqual(compared, (0.75, 3, 3 / steps.size))
 
   def test_images_and_labels_of_another_kind_are_errors(self):
     interpreter, *_ = self._interpreter()

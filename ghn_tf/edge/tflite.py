@@ -5,7 +5,7 @@
 from collections.abc import Iterable, Sequence
 import importlib
 import re
-from typing import Any
+from typing import Any, NamedTuple
 import warnings
 
 from absl import logging
@@ -222,6 +222,20 @@ def _interpreter_class() -> Any:
   )
 
 
+class Comparison(NamedTuple):
+  """How a file compares with the network that it holds.
+
+  Attributes:
+    accuracy: the share of images whose greatest logit is their label's.
+    max_lsb: the greatest difference of a logit, in steps of the output.
+    mean_lsb: the mean one.
+  """
+
+  accuracy: float
+  max_lsb: int
+  mean_lsb: float
+
+
 class Interpreter:
   """Runs an integer file in the interpreter, image by image.
 
@@ -285,30 +299,34 @@ class Interpreter:
       results.append(self._interpreter.get_tensor(self._output["index"])[0])
     return np.stack(results)
 
-  def difference(
-    self, batches: Iterable[tuple[np.ndarray, np.ndarray]]
-  ) -> tuple[int, float]:
-    """Returns how far the file's logits are from given ones, in steps of them.
+  def compare(
+    self, batches: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
+  ) -> Comparison:
+    """Returns how well the file does, and how far it is from given logits.
 
     Args:
-      batches: images [B, H, W, C] as `quantize` takes them, and logits
-        [B, classes], which are rounded to the codes of the file.
-
-    Returns:
-      The greatest and the mean difference.
+      batches: images [B, H, W, C] and labels [B] as `accuracy` takes them, and
+        logits [B, classes], which are rounded to the codes of the file.
 
     Raises:
-      ValueError: there are no images, or ones of another kind.
+      ValueError: there are no images, or images or labels of another kind.
     """
-    found = []
-    for images, logits in batches:
+    differences, right = [], []
+    for images, labels, logits in batches:
       steps = np.floor(np.asarray(logits) / self.output_scale + 0.5)
-      codes = np.clip(steps + self.output_zero_point, *self.code_limits)
-      found.append(np.abs(self.run(images) - codes))
-    if not found:
+      expected = np.clip(steps + self.output_zero_point, *self.code_limits)
+      self._check_labels(images, labels)
+      codes = self.run(images)
+      differences.append(np.abs(codes - expected))
+      right.append(codes.argmax(axis=-1) == labels)
+    if not right:
       raise ValueError("Expected at least one image to compare logits of.")
-    differences = np.concatenate(found)
-    return int(differences.max()), float(differences.mean())
+    found = np.concatenate(differences)
+    return Comparison(
+      float(np.mean(np.concatenate(right))),
+      int(found.max()),
+      float(found.mean()),
+    )
 
   def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
     """Returns the share of images whose greatest logit is their label's.
@@ -320,6 +338,10 @@ class Interpreter:
     Raises:
       ValueError: images or labels of another kind.
     """
+    self._check_labels(images, labels)
+    return float(np.mean(self.run(images).argmax(axis=-1) == labels))
+
+  def _check_labels(self, images: np.ndarray, labels: np.ndarray) -> None:
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.shape != (len(images),):
       raise ValueError(
@@ -333,4 +355,3 @@ class Interpreter:
         f" {classes - 1}; {wrong.size} of {labels.size} are not, such as"
         f" {wrong[0]}."
       )
-    return float(np.mean(self.run(images).argmax(axis=-1) == labels))
