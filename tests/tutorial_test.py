@@ -16,10 +16,14 @@ _PAGE = "docs/tutorial.md"
 # Settings with which a command is done in seconds.
 _SMALL = {
   "draw_images.py": "",
+  "ghn_tf.train": (
+    "--ghn=edge --hidden_dim=8 --steps=1 --meta_batch_size=1"
+    " --image_batch_size=4 --evaluation_architectures=1 --evaluation_images=8"
+  ),
   "tools/emulate.py": "--targets=file",
   "tools/finetune.py": "--checkpoint=quickstart --epochs=2",
   "tools/make_architectures.py": "",
-  "tools/to_tflite.py": "--checkpoint=quickstart",
+  "tools/to_tflite.py": "",
 }
 
 
@@ -31,20 +35,21 @@ class TutorialTest(absltest.TestCase):
     (folder / "draw_images.py").write_text(draw)
     (folder / "my_network.py").write_text(network)
     for command in documents.commands(_PAGE):
-      python, name, *arguments = shlex.split(command)
+      python, *arguments = shlex.split(command)
       self.assertEqual(python, "python")
-      if name == "draw_images.py":
-        self.assertEqual(arguments, ["my_images", "200"])
-        arguments = ["my_images", "24"]
+      program = arguments[arguments[0] == "-m"]
+      if program == "draw_images.py":
+        self.assertEqual(arguments[1:], ["my_images", "200"])
+        arguments[2] = "24"
       done = programs.run_python(
-        name, *arguments, *_SMALL[name].split(), folder=folder
+        *arguments, *_SMALL[program].split(), folder=folder
       )
       self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-    fitted, trained, file, report = (
+    fitted, trained, file, report, predicted = (
       json.loads((folder / name).read_text())
       for name in (
         *("fitted.json", "shapes.finetuning.json"),
-        *("shapes.json", "shapes.report.json"),
+        *("shapes.json", "shapes.report.json", "predicted.json"),
       )
     )
     for description in (fitted, file):
@@ -59,6 +64,8 @@ class TutorialTest(absltest.TestCase):
       file["accuracy"]["top1"], trained["accuracy"]["after"], delta=0.05
     )
     self.assertTrue(report)
+    self.assertEqual(predicted["head"]["used"], "predict")
+    self.assertEqual(predicted["head"]["top1"].keys(), {"fit", "predict"})
 
 
 if __name__ == "__main__":
