@@ -276,7 +276,9 @@ def search() -> None:
   if os.path.isdir(checkpoint_path):
     # Training may go on, and all workers need the same checkpoint.
     checkpoint_path = path
-  options = beam.options(much_to_do=True)
+  # Processes begin anew with each population, for longer than one takes.
+  is_sampled = settings.strategy == settings_lib.SAMPLED
+  options = beam.options(much_to_do=is_sampled)
 
   program.import_silently("tensorflow")
   from ghn_tf.evaluation import pipeline
