@@ -91,7 +91,7 @@ def _on_a_pixel(
 ) -> assembly.Value:
   """Returns what a window makes of a vector that is a pixel to the model."""
   single = attributes["kernel"] == (1, 1)
-  if op is ops.Op.CONV and single and attributes.get("groups", 1) == 1:
+  if op is ops.Op.CONV and single:
     result = a.add(
       ops.Op.DENSE,
       [value],
