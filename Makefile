@@ -35,7 +35,7 @@ help:
 	@echo 'make clean          remove .venv, demo and what builds leave'
 
 demo: $(RUN_STAMP)
-	$(PY) tools/evaluate.py --checkpoint=edge_cifar10 \
+	$(PY) tools/evaluate.py --checkpoint=edge_cifar10_any \
 	  --num_architectures=4 --target=models.resnet:resnet8 \
 	  --output=demo/report.json --overwrite
 	$(PY) tools/to_tflite.py --checkpoint=edge_cifar10 \

@@ -3,6 +3,7 @@
 """The notebooks of docs/notebooks are run from their first cell to the last."""
 
 import os
+import sys
 from unittest import mock
 
 from absl.testing import absltest
@@ -40,7 +41,9 @@ class NotebooksTest(parameterized.TestCase):
       timeout=_SECONDS,
       resources={"metadata": {"path": self.create_tempdir().full_path}},
     )
-    with mock.patch.dict(os.environ, PYTHONPATH=paths):
+    # Where the commands are that the package brings.
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    with mock.patch.dict(os.environ, PYTHONPATH=paths, PATH=path):
       client.execute()
     for cell, before in zip(saved, kinds, strict=True):
       now = [o.output_type for o in cell.outputs if not _is_log(o)]

@@ -247,15 +247,15 @@ class BestRangeTest(parameterized.TestCase):
     self.assertLess(self._kernel_excess(tf.constant(x), 1, num_bits), bound)
 
   # The most is of a depthwise kernel with channels of one large tap, for which
-  # the range of 2 bits ends too early; all others have 1.08 and 1.24 at most.
-  @parameterized.parameters((2, 2.2), (4, 1.3))
+  # the range of 2 bits ends too early; all others have 1.14 and 1.33 at most.
+  @parameterized.parameters((2, 2.2), (4, 1.4))
   def test_of_predicted_kernels(self, num_bits, bound):
     excesses = [
       self._kernel_excess(kernel, axis, num_bits)
       for kernel, axis in _predicted_kernels()
     ]
     self.assertLess(np.max(excesses), bound)
-    self.assertLess(np.mean(excesses), 1.15)
+    self.assertLess(np.mean(excesses), 1.2)
 
   def _kernel_excess(
     self, kernel: tf.Tensor, axis: int | None, num_bits: int
