@@ -36,8 +36,8 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   edge.tflite.Interpreter
   evaluation.networks.evaluate_network
   finetuning.Config
-  finetuning.Finetuned
   finetuning.finetune
+  finetuning.Finetuned
   predictor.Child
   predictor.load
   predictor.Predictor

@@ -67,7 +67,7 @@ class EvaluateNetworkTest(absltest.TestCase):
       self.assertIs(predictor, self.predictor)
       self.assertIs(dataset, self.dataset)
       trained.append((child.recipe.name, config.epochs))
-      return child
+      return finetuning.Finetuned(child, ())
 
     trained: list[tuple[str, int]] = []
     with (

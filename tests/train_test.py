@@ -70,7 +70,8 @@ class MainTest(parameterized.TestCase):
     self.workdir = self.create_tempdir().full_path
     self.enter_context(tiny_run.small_space())
     self.enter_context(
-      mock.patch.object(data, "load", return_value=tiny_run.dataset())
+      mock.patch.object(data, "check"),
+      mock.patch.object(data, "load", return_value=tiny_run.dataset()),
     )
     # It can be set only before TensorFlow starts.
     self.enter_context(
@@ -294,7 +295,9 @@ class ProcessTest(absltest.TestCase):
     process = self._start(self.create_tempdir().full_path, "--recipe=w3a3")
     _, errors = process.communicate()
     self.assertNotEqual(process.returncode, 0)
-    self.assertIn("should be one of <float|w8a8|w4a8|w4a4|w2a2|any>", errors)
+    self.assertIn(
+      "should be one of <float|w8a16|w8a8|w4a8|w4a4|w2a2|any>", errors
+    )
     self.assertNotIn("Traceback", errors)
 
 
