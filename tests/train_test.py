@@ -69,9 +69,9 @@ class MainTest(parameterized.TestCase):
     super().setUp()
     self.workdir = self.create_tempdir().full_path
     self.enter_context(tiny_run.small_space())
+    self.enter_context(mock.patch.object(data, "check"))
     self.enter_context(
-      mock.patch.object(data, "check"),
-      mock.patch.object(data, "load", return_value=tiny_run.dataset()),
+      mock.patch.object(data, "load", return_value=tiny_run.dataset())
     )
     # It can be set only before TensorFlow starts.
     self.enter_context(
