@@ -81,7 +81,7 @@ class BrowserTest(parameterized.TestCase):
       const hidden = select.closest(".choice").querySelector("[hidden] .plot");
       const early = drawn(hidden);
       select.selectedIndex = 1;
-      select.dispatchEvent(new Event("change"));
+      select.dispatchEvent(new Event("change", { bubbles: true }));
       // On a busy machine the browser takes its time to find a width.
       for (let i = 0; i < 40 && !drawn(hidden); i++) await paint();
       return {

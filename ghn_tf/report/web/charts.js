@@ -69,6 +69,12 @@
     }
   });
   document.querySelectorAll(".plot").forEach((plot) => observer.observe(plot));
+  // A choice shows others at once, without waiting for the browser to notice.
+  document.addEventListener("change", () => {
+    for (const plot of document.querySelectorAll(".plot:not(.js-plotly-plot)")) {
+      if (plot.offsetWidth) draw(plot);
+    }
+  });
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", () =>
     document.querySelectorAll(".js-plotly-plot").forEach(draw),
