@@ -168,6 +168,28 @@ def fit_head(
   )
 
 
+def chosen(
+  train: data.Split,
+  *,
+  is_fitted: bool,
+  calibration_images: int = sizes.CALIBRATION_IMAGES,
+  head_images: int = sizes.HEAD_IMAGES,
+) -> dict[str, Any]:
+  """Returns the images that `Predictor.child` takes, by its arguments.
+
+  Args:
+    train: to choose from, the first.
+    is_fitted: whether the classifier is fitted, to labelled ones.
+    calibration_images: number of those to calibrate on.
+    head_images: number of those to fit to.
+  """
+  result = {"calibration_images": train.images[:calibration_images]}
+  if is_fitted:
+    result["images"] = train.images[:head_images]
+    result["labels"] = train.labels[:head_images]
+  return result
+
+
 def labelled(images: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
   """Returns pixels and their labels as arrays.
 

@@ -151,6 +151,13 @@ class JobTest(absltest.TestCase):
     small, large = _network("small", 4), _network("large", 8)
     self.assertIs(job.images(small), other.resolved().images(large))
 
+  def test_a_run_that_goes_on_is_named_by_its_newest_checkpoint(self):
+    folder = self.create_tempdir().full_path
+    path = small_run.make(folder, image_size=16)
+    job = pipeline.Job(folder).resolved()
+    self.assertEqual(job.checkpoint, path)
+    self.assertEqual(job.resolved(), job)
+
   def test_images_are_of_the_size_of_each_network(self):
     job = pipeline.Job("quickstart")
     for size in (16, 32, 16):

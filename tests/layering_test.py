@@ -107,7 +107,8 @@ _SHOWN_NETWORK = Layer(
   (*_TENSORFLOW, "plotly", "tensorflow_gnn"),
 )
 _BEAM_PROGRAM = Layer(
-  (*_ALL, *_FLAGS, "ghn_tf.programs.beam", "ghn_tf.programs.program"),
+  (*_ALL, *_FLAGS, "ghn_tf.programs.beam", "ghn_tf.programs.jobs")
+  + ("ghn_tf.programs.program",),
   ("absl",),
   _STARTED_WITH,
 )
@@ -236,10 +237,8 @@ _LAYERS = {
   "ghn_tf.programs.beam": Layer(
     ("ghn_tf.programs.program",), ("absl", "apache_beam")
   ),
-  "ghn_tf.programs.emulate": Layer(
-    (*_ALL, "ghn_tf.programs.program"), ("absl", "tqdm"), _STARTED_WITH
-  ),
   "ghn_tf.programs.evaluate": _BEAM_PROGRAM,
+  "ghn_tf.programs.jobs": _BEAM_PROGRAM,
   "ghn_tf.programs.search": _BEAM_PROGRAM,
   "ghn_tf.programs.make_architectures": Layer(
     (*_ALL, "ghn_tf.programs.beam", "ghn_tf.programs.program"),

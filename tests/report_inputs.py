@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small things to be shown on pages, with figures that are known by hand."""
 
+from collections.abc import Iterable, Iterator, Sequence
+import copy
 import functools
 import json
 import pathlib
@@ -143,3 +145,25 @@ def edge() -> tuple[model_file.ModelFile, report_lib.EdgeReport]:
   """Returns what a file says, and what it costs."""
   model = model_file.read(int8_files.network())
   return model, edgetpu.report(model, int8_files.inputs([1, 8, 8, 3]))
+
+
+def wrong(
+  whole: Any,
+  places: Iterable[Sequence[str | int]],
+  values: Sequence[Any],
+) -> Iterator[Any]:
+  """Yields copies of a content, with another value in one place each.
+
+  Args:
+    whole: objects and lists within each other.
+    places: ways to values, by keys and indices.
+    values: to be there instead.
+  """
+  for *way, last in places:
+    for value in values:
+      content = copy.deepcopy(whole)
+      place = content
+      for key in way:
+        place = place[key]
+      place[last] = value
+      yield content

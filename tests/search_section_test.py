@@ -1,6 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import copy
 import json
 import pathlib
 from typing import Any
@@ -9,6 +8,7 @@ from absl.testing import absltest
 
 from ghn_tf.report import page
 from ghn_tf.report import search_section
+from tests import report_inputs
 
 
 def _network(
@@ -131,29 +131,15 @@ class SearchSectionTest(absltest.TestCase):
       *(("candidates", 2, key) for key in whole["candidates"][2]),
       *(("candidates", 2), ("curve", 0)),
     ]
-    for *way, last in places:
-      for value in (
-        None,
-        "text",
-        7,
-        10**400,
-        [],
-        {},
-        [1],
-        {"a": 1},
-        [[1], [2]],
-      ):
-        content: Any = copy.deepcopy(whole)
-        place = content
-        for key in way:
-          place = place[key]
-        place[last] = value
-        try:
-          sections = self._sections(content)
-        except ValueError as error:
-          self.assertIn("search.json", str(error))
-        else:
-          page.render("title", sections)
+    values: list[Any] = [None, "text", 7, 10**400, [], {}, [1], {"a": 1}]
+    values.append([[1], [2]])
+    for content in report_inputs.wrong(whole, places, values):
+      try:
+        sections = self._sections(content)
+      except ValueError as error:
+        self.assertIn("search.json", str(error))
+      else:
+        page.render("title", sections)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-import copy
 import pathlib
 from typing import Any
 
@@ -90,19 +89,14 @@ class TableSectionTest(absltest.TestCase):
       *(("networks", 0, key) for key in report_inputs.TABLE["networks"][0]),
       *(("networks", 0, "accuracy", 0, key) for key in ("recipe", "top1")),
     ]
-    for *way, last in places:
-      for value in (None, "text", 7, -1.5, 10**400, [], {}, [1], {"a": 1}):
-        content: Any = copy.deepcopy(report_inputs.TABLE)
-        place = content
-        for key in way:
-          place = place[key]
-        place[last] = value
-        try:
-          section = self._section(content)
-        except ValueError as error:
-          self.assertIn("table.json", str(error))
-        else:
-          page.render("title", [section])
+    values: list[Any] = [None, "text", 7, -1.5, 10**400, [], {}, [1], {"a": 1}]
+    for content in report_inputs.wrong(report_inputs.TABLE, places, values):
+      try:
+        section = self._section(content)
+      except ValueError as error:
+        self.assertIn("table.json", str(error))
+      else:
+        page.render("title", [section])
 
 
 if __name__ == "__main__":

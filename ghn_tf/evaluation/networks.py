@@ -93,12 +93,9 @@ def evaluate_network(
   start = time.monotonic()
   measured = _Measurement(predictor, architecture, dataset, settings)
   found: dict[settings_lib.Setting, float] = {}
-  labelled = {}
-  if settings.head == predictor_lib.FIT:
-    labelled = {
-      "images": dataset.train.images[: sizes.HEAD_IMAGES],
-      "labels": dataset.train.labels[: sizes.HEAD_IMAGES],
-    }
+  images_of_training = preparation.chosen(
+    dataset.train, is_fitted=settings.head == predictor_lib.FIT
+  )
   for method in settings.methods:
     start_of, epochs = settings_lib.parse_method(method)
     params = None
@@ -108,10 +105,9 @@ def evaluate_network(
       child = predictor.child(
         architecture,
         recipe_lib.get(recipe, range_rule=settings.range_rule),
-        calibration_images=dataset.train.images[: sizes.CALIBRATION_IMAGES],
         params=params,
         head=settings.head,
-        **labelled,
+        **images_of_training,
       )
       if epochs:
         child = finetuning.finetune(
@@ -158,6 +154,8 @@ class _Measurement:
 
   def scores(self, names: Sequence[str]) -> dict[str, float]:
     """Returns scores of the network, for which nothing is predicted."""
+    if not names:
+      return {}
     images = self._normalize(self._train.images[: proxies.NASWOT_IMAGES])
     return {
       name: proxies.score(name, self._architecture, images) for name in names

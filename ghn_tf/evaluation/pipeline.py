@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import logging
+import os
 import pathlib
 
 from apache_beam.io import filesystems
@@ -69,7 +70,7 @@ class Job:
     """
     return _dataset(
       self.checkpoint,
-      self.resolved().dataset,
+      self._dataset_name,
       self.data_dir,
       self.download,
       network.input_shape,
@@ -77,11 +78,25 @@ class Job:
     )
 
   def resolved(self) -> "Job":
-    """Returns the job with the name of its images, if it lacks that."""
-    name = self.dataset or _predictor(self.checkpoint).own_dataset(
+    """Returns the job with names that go on to mean what they mean now.
+
+    Training may go on in a workdir, so it is named by its checkpoint; images
+    that were not named are those of training, which others may not have.
+
+    Raises:
+      CheckpointError: there is no such checkpoint, or it is damaged.
+    """
+    job = self
+    if os.path.isdir(self.checkpoint):
+      path, _, _ = checkpoint.find(self.checkpoint)
+      job = dataclasses.replace(self, checkpoint=path)
+    return dataclasses.replace(job, dataset=job._dataset_name)
+
+  @property
+  def _dataset_name(self) -> str:
+    return self.dataset or self.predictor.own_dataset(
       self.data_dir, download=self.download
     )
-    return dataclasses.replace(self, dataset=name)
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ import numpy as np
 from ghn_tf.evaluation import correlation
 from ghn_tf.evaluation import networks
 from ghn_tf.evaluation import settings as settings_lib
-from ghn_tf.evaluation import table
+from ghn_tf.report import markdown as markdown_lib
 
 MACS = "macs"
 PARAMETERS = "parameters"
@@ -126,4 +126,4 @@ def markdown(rows: Sequence[Row], reference: str = MACS) -> str:
       [row.truth, row.score, str(row.tau), str(row.gain)]
       for row in sorted(own, key=lambda row: -row.tau.value)
     ]
-  return table.markdown(cells, left=(0, 1))
+  return markdown_lib.table(cells, left=(0, 1))

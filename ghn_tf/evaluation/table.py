@@ -10,6 +10,7 @@ from typing import Any
 
 from ghn_tf.evaluation import networks
 from ghn_tf.evaluation import settings as settings_lib
+from ghn_tf.report import markdown
 
 Reports = Sequence[networks.NetworkReport]
 
@@ -87,7 +88,7 @@ def summary(table: Sequence[Row]) -> str:
     number = next(iter(by_recipe.values())).num_networks
     means = (_mean(by_recipe.get(recipe)) for recipe in recipes)
     cells.append([split, str(number), *where, *means])
-  return markdown(cells, left=(0, 2, 3, 4))
+  return markdown.table(cells, left=(0, 2, 3, 4))
 
 
 def by_network(reports: Reports) -> str:
@@ -108,7 +109,7 @@ def by_network(reports: Reports) -> str:
         f"{report.seconds:.1f}",
       ]
     )
-  return markdown(cells, left=(0,))
+  return markdown.table(cells, left=(0,))
 
 
 def to_json(table: Iterable[Row]) -> list[dict[str, Any]]:
@@ -132,27 +133,3 @@ def _label(setting: settings_lib.Setting) -> str:
     if (value := getattr(setting, field)) != getattr(usual, field):
       names.append(value)
   return ", ".join(names)
-
-
-def markdown(cells: Sequence[Sequence[str]], left: Sequence[int]) -> str:
-  """Returns a table, whose first line is its head, with aligned columns.
-
-  Args:
-    cells: of each line.
-    left: the columns that are aligned to the left.
-  """
-  widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
-  lines = [
-    [
-      cell.ljust(width) if column in left else cell.rjust(width)
-      for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-    ]
-    for line in cells
-  ]
-  rule = [
-    "-" * width if column in left else "-" * (width - 1) + ":"
-    for column, width in enumerate(widths)
-  ]
-  return "\n".join(
-    f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]]
-  )

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import logging as std_logging
 import os
 from typing import Any
 
@@ -58,6 +59,8 @@ def options(*, much_to_do: bool = False) -> Any:
       f" {_RUNNER.value} the number of its workers with --runner_option."
     )
   chosen += _OPTIONS.value
+  # It tells every step it takes.
+  std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
   program.import_silently("apache_beam")
   import apache_beam as beam
   from apache_beam.options import pipeline_options

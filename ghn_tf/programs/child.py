@@ -131,18 +131,14 @@ def make(
   Raises:
     ValueError: see `Predictor.child`.
   """
-  labelled = {}
-  if head == "fit":
-    number = HEAD_IMAGES.value
-    labelled = {
-      "images": train.images[:number],
-      "labels": train.labels[:number],
-    }
+  from ghn_tf import preparation
+
+  images_of_training = preparation.chosen(
+    train,
+    is_fitted=head == "fit",
+    calibration_images=CALIBRATION_IMAGES.value,
+    head_images=HEAD_IMAGES.value,
+  )
   return predictor.child(
-    architecture,
-    recipe,
-    calibration_images=train.images[: CALIBRATION_IMAGES.value],
-    params=params,
-    head=head,
-    **labelled,
+    architecture, recipe, params=params, head=head, **images_of_training
   )

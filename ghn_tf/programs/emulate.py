@@ -16,7 +16,6 @@ import pathlib
 import sys
 
 from absl import flags
-from tqdm import auto as tqdm
 
 from ghn_tf import files
 from ghn_tf.edge import emulation
@@ -25,6 +24,7 @@ from ghn_tf.edge import report as report_lib
 from ghn_tf.programs import program
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
+from ghn_tf.training import metrics
 
 _MODEL = flags.DEFINE_multi_string(
   "model",
@@ -144,10 +144,10 @@ def emulate() -> None:
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     jobs = {pool.submit(run, path): path for path in outputs}
     done = concurrent.futures.as_completed(jobs)
-    # Shown on a terminal alone.
-    bar = tqdm.tqdm(done, total=len(jobs), unit="file", disable=None)
+    bar = metrics.progress_bar(len(jobs), 0, " files")
     try:
-      for job in bar:
+      for job in done:
+        bar.update()
         path = jobs[job]
         try:
           results = job.result()
@@ -161,6 +161,7 @@ def emulate() -> None:
           table = report_lib.tabulate(results.reports)
           bar.write(f"{path}\n{table}", file=sys.stdout)
     finally:  # What has not begun does not, if this ends early.
+      bar.close()
       pool.shutdown(wait=False, cancel_futures=True)
   if failures:
     raise ValueError("\n".join(sorted(failures)))

@@ -25,7 +25,6 @@ from collections.abc import Iterator, Mapping
 import contextlib
 import itertools
 import json
-import logging as std_logging
 import math
 import os
 import tempfile
@@ -41,22 +40,15 @@ from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import beam
 from ghn_tf.programs import images
+from ghn_tf.programs import jobs
 from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import extent
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import splits
 
-flags.adopt_module_key_flags(beam)
-flags.adopt_module_key_flags(images)
+flags.adopt_module_key_flags(jobs)
 
-_CHECKPOINT = flags.DEFINE_string(
-  "checkpoint",
-  None,
-  "Hypernetwork: a checkpoint file, a training workdir, or the name of a"
-  " pretrained one.",
-  required=True,
-)
 _SPLITS = flags.DEFINE_list(
   "splits",
   ["val"],
@@ -172,7 +164,7 @@ def _content(
   """Returns what the JSON file says of a whole evaluation."""
   trained = metadata.get("seconds", 0.0)  # imported weights: none
   return {
-    "checkpoint": _CHECKPOINT.value,
+    "checkpoint": jobs.CHECKPOINT.value,
     "seconds": trained + seconds,
     "training_seconds": trained,
     "evaluation_seconds": seconds,
@@ -256,8 +248,6 @@ def _folder_of_records(temp_location: str | None) -> Iterator[str]:
 def evaluate() -> None:
   """Measures what the flags ask for."""
   start = time.monotonic()
-  # Beam tells every step it takes.
-  std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
   settings = _settings()
   for split in _SPLITS.value:
     if split not in splits.EVALUATION_SPLITS:
@@ -273,11 +263,7 @@ def evaluate() -> None:
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   images.check()
-  source = _CHECKPOINT.value
-  path, _, _ = checkpoint.find(source)
-  if os.path.isdir(source):
-    # Training may go on, and all workers need the same checkpoint.
-    source = path
+  checkpoint.find(jobs.CHECKPOINT.value)
   options = beam.options(much_to_do=expected > _FEW)
   with program.importing():
     own = [targets.load(target) for target in _TARGET.value]
@@ -286,13 +272,7 @@ def evaluate() -> None:
   program.import_silently("tensorflow")
   from ghn_tf.evaluation import pipeline
 
-  job = pipeline.Job(
-    checkpoint=source,
-    dataset=images.DATASET.value,
-    data_dir=images.DATA_DIR.value,
-    download=images.DOWNLOAD.value,
-    settings=settings,
-  ).resolved()  # here and now: workers may not find the same
+  job = jobs.resolved(settings=settings)
   predictor = job.predictor
   for network in own:
     predictor.check_network(network, settings.head)

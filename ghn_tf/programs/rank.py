@@ -18,6 +18,7 @@ from absl import flags
 
 from ghn_tf import files
 from ghn_tf.programs import program
+from ghn_tf.report import json_files
 
 _TABLE = flags.DEFINE_string(
   "table", None, "JSON file that ghn-evaluate wrote.", required=True
@@ -37,15 +38,11 @@ def rank() -> None:
   """Does what the flags ask for."""
   if _OUTPUT.value:
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
-  try:
-    with open(_TABLE.value, encoding="utf-8") as file:
-      content = json.load(file)
-  except ValueError as error:
-    raise ValueError(f"{_TABLE.value} is no JSON file: {error}") from error
-  program.import_silently("tensorflow")
-  from ghn_tf.evaluation import ranking
+  with json_files.opened(_TABLE.value, "ghn-evaluate") as content:
+    program.import_silently("tensorflow")
+    from ghn_tf.evaluation import ranking
 
-  measured = ranking.reports(content)
+    measured = ranking.reports(content)
   rows = ranking.rank(measured, _REFERENCE.value)
   print(
     f"Kendall's tau of {len(measured)} networks.\n\n"

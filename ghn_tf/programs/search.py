@@ -17,7 +17,6 @@ machines of a cluster (--runner).
 """
 
 import dataclasses
-import logging as std_logging
 import os
 import pathlib
 import time
@@ -32,23 +31,16 @@ from ghn_tf.edge import emulation
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import beam
 from ghn_tf.programs import images
+from ghn_tf.programs import jobs
 from ghn_tf.programs import program
 from ghn_tf.search import settings as settings_lib
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import variations
 
-flags.adopt_module_key_flags(beam)
-flags.adopt_module_key_flags(images)
+flags.adopt_module_key_flags(jobs)
 
 _DEFAULTS = settings_lib.Settings()
 
-_CHECKPOINT = flags.DEFINE_string(
-  "checkpoint",
-  None,
-  "Hypernetwork: a checkpoint file, a training workdir, or the name of a"
-  " pretrained one.",
-  required=True,
-)
 _SPACE = flags.DEFINE_enum(
   "space",
   None,
@@ -263,19 +255,13 @@ def _source(space: space_lib.SearchSpace | None, job: Any) -> Any:
 def search() -> None:
   """Does what the flags ask for."""
   start = time.monotonic()
-  # Beam tells every step it takes.
-  std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
   settings = _settings()
   images.check()
   space = _space()
   folder = pathlib.Path(_OUTPUT.value)
   files.check_writable(folder / "search.json", overwrite=_OVERWRITE.value)
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
-  checkpoint_path = _CHECKPOINT.value
-  path, _, metadata = checkpoint.find(checkpoint_path)
-  if os.path.isdir(checkpoint_path):
-    # Training may go on, and all workers need the same checkpoint.
-    checkpoint_path = path
+  checkpoint.find(jobs.CHECKPOINT.value)
   # Processes begin anew with each population, for longer than one takes.
   is_sampled = settings.strategy == settings_lib.SAMPLED
   options = beam.options(much_to_do=is_sampled)
@@ -285,20 +271,15 @@ def search() -> None:
   from ghn_tf.search import output
   from ghn_tf.search import run as run_lib
 
-  job = pipeline.Job(
-    checkpoint=checkpoint_path,
-    dataset=images.DATASET.value,
-    data_dir=images.DATA_DIR.value,
-    download=images.DOWNLOAD.value,
-  ).resolved()  # here and now: workers may not find the same
+  job = jobs.resolved()
   source = _source(space, job)
   parent = beam.temp_location(options) or os.path.abspath(folder)
   records = pipeline.folder(job, parent, (settings, source))
   with beam.telling():
     result = run_lib.Search(settings, source, job, options, records).run()
   content = {
-    "checkpoint": _CHECKPOINT.value,
-    "steps": metadata.get("step", 0),
+    "checkpoint": jobs.CHECKPOINT.value,
+    "steps": job.predictor.metadata.get("step", 0),
     "dataset": job.dataset,
     "source": _SPACE.value or _ARCHITECTURES.value or _NETWORK.value,
     "seconds": time.monotonic() - start,

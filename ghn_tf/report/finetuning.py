@@ -12,11 +12,12 @@ from matplotlib import figure as figure_lib
 from matplotlib import ticker
 import numpy as np
 
+from ghn_tf.report import axes
 from ghn_tf.report import json_files
+from ghn_tf.report import markdown
 
 SUFFIX = ".finetuning.json"
-# Okabe and Ito's.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_COLORS = axes.COLORS[:6]  # without black
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +103,7 @@ def table(found: Sequence[Finetuning]) -> str:
       cells.append(_cell(reached))
     cells.append(_cell([one.after for one in own]))
     rows.append([*kind, str(len(own)), *cells])
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  rows.insert(1, [f"{'-' * (width - 1)}:" for width in widths])
-  return "\n".join(
-    f"| {' | '.join(map(str.rjust, row, widths))} |" for row in rows
-  )
+  return markdown.table(rows)
 
 
 def _cell(values: Sequence[float]) -> str:
@@ -147,8 +144,6 @@ def figure(found: Sequence[Finetuning]) -> figure_lib.Figure:
   panel.set_ylabel("accuracy on held-out images [%]")
   panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
   panel.set_xlim(left=0)
-  panel.grid(color="#e4e4e4", lw=0.6)
-  panel.set_axisbelow(True)
-  panel.spines[["top", "right"]].set_visible(False)
+  axes.tidy(panel)
   panel.legend(loc="lower right", frameon=False)
   return result

@@ -7,6 +7,8 @@ import dataclasses
 
 from matplotlib import figure as figure_lib
 
+from ghn_tf.report import axes
+
 # Of Okabe and Ito's colours, and greys.
 _CANDIDATE, _CONFIRMED, _FRONT, _LIMIT = "#c8c8c8", "#56b4e9", "#d55e00", "#222"
 # The most names that are written beside the networks of a front.
@@ -95,9 +97,7 @@ def figure(
       panel.axvline(limits[cost] / unit, color=_LIMIT, lw=0.8, ls="dotted")
     panel.set_xlabel(label)
     panel.set_xlim(left=0)
-    panel.grid(color="#e4e4e4", lw=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    axes.tidy(panel)
   panels[0].set_ylabel("accuracy, not trained [%]")
   handles, labels = panels[0].get_legend_handles_labels()
   result.legend(handles, labels, loc="outside right upper", frameon=False)

@@ -13,14 +13,11 @@ from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
 
+from ghn_tf.report import axes
+from ghn_tf.report import markdown
 from ghn_tf.training import metrics
 
 _PREFIX, _SUFFIX = "validation/", "_accuracy"
-# Okabe and Ito's, without their yellow, which is too light for lines.
-_COLORS = (
-  *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
-  "#000000",
-)
 _MARKERS = "osD^"
 # As many as a run with all recipes evaluates; the last has dashes of 3 and 1.
 _LINES = ("solid", "dashed", "dotted", "dashdot", (0, (3, 1, 1, 1, 1, 1)))
@@ -225,16 +222,10 @@ def table(curve: Curve) -> str:
         *("-" if a is None else f"{100 * a:.1f}" for a in accuracies),
       ]
     )
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  rows.insert(1, ["-" * (width - 1) + ":" for width in widths])
-  lines = [
-    f"| {' | '.join(map(str.rjust, row, widths))} |"  # as Markdown aligns them
-    for row in rows
-  ]
   memory = "not recorded"
   if curve.memory is not None:
     memory = "{:.1f} to {:.1f}".format(*(size / 1e9 for size in curve.memory))
-  return "\n".join([curve.name, "", *lines, "", f"memory, GB: {memory}"])
+  return f"{curve.name}\n\n{markdown.table(rows)}\n\nmemory, GB: {memory}"
 
 
 def figure(curves: Sequence[Curve]) -> figure_lib.Figure:
@@ -274,13 +265,11 @@ def _lines(panel: axes_lib.Axes, curves: Sequence[Curve], cost: str) -> None:
       panel.plot(
         *zip(*points, strict=True),
         label=f"{curve.name}, {recipe}" if len(recipes) > 1 else curve.name,
-        color=_COLORS[index % len(_COLORS)],
-        marker=_MARKERS[index // len(_COLORS) % len(_MARKERS)],
+        color=axes.COLORS[index % len(axes.COLORS)],
+        marker=_MARKERS[index // len(axes.COLORS) % len(_MARKERS)],
         linestyle=_LINES[recipes.index(recipe) % len(_LINES)],
         lw=1.5,
         ms=4,
       )
   panel.set_xlim(left=0)
-  panel.grid(color="#e4e4e4", lw=0.6)
-  panel.set_axisbelow(True)
-  panel.spines[["top", "right"]].set_visible(False)
+  axes.tidy(panel)

@@ -188,6 +188,23 @@ def shown(value: Cell) -> str:
   return value
 
 
+def symbol(index: int) -> str:
+  """Returns the symbol of the points of a line."""
+  return SYMBOLS[index % len(SYMBOLS)]
+
+
+def network(record: Mapping[str, Any]) -> str:
+  """Returns what a chart tells of a network: its name and sizes.
+
+  Args:
+    record: with "name", "macs" and "num_params".
+  """
+  return (
+    f"{label(record['name'])}<br>{record['macs']:,}"
+    f" multiply-accumulates<br>{record['num_params']:,} parameters"
+  )
+
+
 def label(text: str) -> str:
   """Returns a name as a chart takes it, which would read markup in it."""
   return html.escape(text, quote=False)

@@ -128,7 +128,7 @@ def _evaluated(
             "width": 2,
           },
           "marker": {
-            "symbol": parts.SYMBOLS[index % len(parts.SYMBOLS)],
+            "symbol": parts.symbol(index),
             "size": 6,
           },
           "text": [f"step {own.step:,}" for own in found],

@@ -179,11 +179,7 @@ def _points(
     "x": [own[costs][cost] for own in networks],
     "y": [100 * own[quality] for own in networks],
     "mode": "markers",
-    "text": [
-      f"{parts.label(own['name'])}<br>{own['macs']:,} multiply-accumulates<br>"
-      f"{own['num_params']:,} parameters"
-      for own in networks
-    ],
+    "text": [*map(parts.network, networks)],
     "hovertemplate": "%{y:.1f} %, %{x:,.4~g}, %{text}<extra></extra>",
   }
 
@@ -251,7 +247,7 @@ def _fronts(searches: Sequence[_Search], cost: str) -> parts.Chart:
       "mode": "lines+markers",
       "line": {"color": parts.series(index), "width": 2, "shape": "hv"},
       "marker": {
-        "symbol": parts.SYMBOLS[index % len(parts.SYMBOLS)],
+        "symbol": parts.symbol(index),
         "size": 8,
       },
     }

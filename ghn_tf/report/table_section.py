@@ -189,21 +189,14 @@ def _points(
         "mode": "markers",
         "marker": {
           "color": parts.series(index),
-          "symbol": parts.SYMBOLS[index % len(parts.SYMBOLS)],
+          "symbol": parts.symbol(index),
           "size": 8,
         },
-        "text": [_told(network) for network, _ in own],
+        "text": [parts.network(network) for network, _ in own],
         "hovertemplate": "%{y:.1f} %, %{text}<extra>%{fullData.name}</extra>",
       }
     )
   return traces
-
-
-def _told(network: Record) -> str:
-  return (
-    f"{parts.label(network['name'])}<br>{network['macs']:,}"
-    f" multiply-accumulates<br>{network['num_params']:,} parameters"
-  )
 
 
 def _rows(rows: Sequence[Record]) -> parts.Table:

@@ -10,8 +10,8 @@ import pathlib
 from typing import Any
 
 from ghn_tf import files
-from ghn_tf.evaluation import table
 from ghn_tf.report import front as front_picture
+from ghn_tf.report import markdown as markdown_lib
 from ghn_tf.report import picture_files
 from ghn_tf.search import run as run_lib
 from ghn_tf.search import settings as settings_lib
@@ -44,7 +44,7 @@ def markdown(result: run_lib.Result, score: str) -> str:
         *(_number(row["measured"][name]) for name in costs),
       ]
     )
-  return table.markdown(cells, left=(0,))
+  return markdown_lib.table(cells, left=(0,))
 
 
 def _measured(rows: Sequence[run_lib.Row]) -> set[str]:
@@ -58,16 +58,13 @@ def _number(value: float) -> str:
 
 def summary(result: run_lib.Result) -> dict[str, Any]:
   """Returns how many candidates there were, and how fast."""
-  scored = sum("score" in row for row in result.rows)
-  refused = sum("refused" in row for row in result.rows)
+  counts = run_lib.counts(result.rows)
+  seconds = max(result.seconds, 1e-9)
   return {
-    "candidates": len(result.rows),
-    "refused": refused,
-    "scored": scored,
-    "failed": len(result.rows) - refused - scored,
+    **counts,
     "processor_seconds": result.seconds,
-    "candidates_per_core_second": len(result.rows) / max(result.seconds, 1e-9),
-    "scored_per_core_second": scored / max(result.seconds, 1e-9),
+    "candidates_per_core_second": counts["candidates"] / seconds,
+    "scored_per_core_second": counts["scored"] / seconds,
   }
 
 

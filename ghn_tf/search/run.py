@@ -304,11 +304,20 @@ def _different(rows: Sequence[Row]) -> list[Row]:
   return [*found.values()]
 
 
-def _told(rows: Sequence[Row]) -> str:
+def counts(rows: Sequence[Row]) -> dict[str, int]:
+  """Returns how many candidates there are, and what became of them."""
   refused = sum("refused" in row for row in rows)
   scored = sum("score" in row for row in rows)
-  errors = len(rows) - refused - scored
+  return {
+    "candidates": len(rows),
+    "refused": refused,
+    "scored": scored,
+    "failed": len(rows) - refused - scored,
+  }
+
+
+def _told(rows: Sequence[Row]) -> str:
   return (
-    f"{len(rows):,} candidates: {refused:,} beyond the limits, {scored:,}"
-    f" scored, {errors:,} that cannot be."
-  )
+    "{candidates:,} candidates: {refused:,} beyond the limits, {scored:,}"
+    " scored, {failed:,} that cannot be."
+  ).format(**counts(rows))

@@ -19,7 +19,6 @@ from ghn_tf.arch import spec
 from ghn_tf.arch import variants
 from ghn_tf.child import accuracy
 from ghn_tf.child import network
-from ghn_tf.child import sizes
 from ghn_tf.edge import emulation
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import tflite
@@ -199,19 +198,12 @@ def _file(
   settings: settings_lib.Settings,
 ) -> bytes:
   """Returns the integer file of a network with predicted params."""
-  train = dataset.train
-  labelled: dict[str, Any] = {}
-  if settings.head == predictor_lib.FIT:
-    labelled = {
-      "images": train.images[: sizes.HEAD_IMAGES],
-      "labels": train.labels[: sizes.HEAD_IMAGES],
-    }
+  is_fitted = settings.head == predictor_lib.FIT
   return predictor.child(
     architecture,
     settings.recipe,
-    calibration_images=train.images[: sizes.CALIBRATION_IMAGES],
     head=settings.head,
-    **labelled,
+    **preparation.chosen(dataset.train, is_fitted=is_fitted),
   ).to_tflite()
 
 
