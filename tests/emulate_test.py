@@ -8,6 +8,7 @@ import pathlib
 from absl.testing import absltest
 import numpy as np
 
+from ghn_tf.edge.cortexm import emulator
 from tests import int8_files
 from tests import micro
 from tests import programs
@@ -92,6 +93,21 @@ class EmulateTest(absltest.TestCase):
     done = self._run("", output="all", targets="file", overwrite=True)
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertLen(json.loads((folder / "one.json").read_text())["reports"], 1)
+
+  @absltest.skipUnless(emulator.is_installed(), emulator.MISSING)
+  def test_firmware_is_kept_once(self):
+    flags = {
+      "output": "one.json",
+      "targets": "cortex_m4",
+      "keep_firmware": True,
+    }
+    done = self._run("one.tflite", **flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    names = {path.name for path in (self.folder / "one.cortex_m4").iterdir()}
+    self.assertContainsSubset({"Makefile", "README.md", "network.c"}, names)
+    done = self._run("one.tflite", overwrite=True, **flags)
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("one.cortex_m4, where --keep_firmware would", done.stderr)
 
   def test_an_empty_folder_is_an_error(self):
     (self.folder / "none").mkdir()

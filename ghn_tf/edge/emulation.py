@@ -8,6 +8,7 @@ Each file is read and run in a process of its own with limits; see `isolated`.
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import functools
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,7 @@ def emulate(
   names: Sequence[str],
   inputs: np.ndarray | None = None,
   labels: np.ndarray | None = None,
+  firmware: pathlib.Path | None = None,
 ) -> Results:
   """Runs a file through targets, in a process of its own.
 
@@ -226,6 +228,8 @@ def emulate(
     inputs: codes [B, ...] of its input to run it on; some random ones by
       default.
     labels: [B], to measure accuracy with.
+    firmware: where to keep the C projects of Cortex-M targets, with the first
+      of the inputs: folders of this name and `.<target>`, which are made.
 
   Raises:
     ValueError: it is no integer file with one input and output, or inputs and
@@ -258,9 +262,27 @@ def emulate(
       try:
         record, _ = worker.call(f"{__name__}:run", target, arrays)
         reports.append(report_lib.from_record(record))
+        if firmware and target in cores.CORES:
+          folder = str(firmware_folder(firmware, target))
+          worker.call(f"{__name__}:keep", [target, folder], arrays)
       except (ValueError, ModuleNotFoundError) as error:
         errors[target] = str(error)
   return Results(reports, errors)
+
+
+def firmware_folder(firmware: pathlib.Path, core: str) -> pathlib.Path:
+  """Returns where `emulate` keeps the C project for a core."""
+  return firmware.with_name(f"{firmware.name}.{core}")
+
+
+def keep(
+  place: Sequence[str], arrays: isolated.Arrays
+) -> tuple[Any, isolated.Arrays]:
+  """Keeps the C project for a core in a folder, at the end of `emulate`."""
+  core, folder = place
+  chip = program.Chip(arrays["content"].tobytes(), core)
+  chip.save(folder, arrays["inputs"][:1])
+  return None, {}
 
 
 # The latest, as the targets of one file come after each other.

@@ -21,6 +21,7 @@ from ghn_tf import files
 from ghn_tf.edge import emulation
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
+from ghn_tf.edge.cortexm import cores
 from ghn_tf.programs import program
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
@@ -49,6 +50,12 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 _HTML = flags.DEFINE_bool(
   "html", False, "Whether to write a page to look at beside each JSON file."
+)
+_KEEP_FIRMWARE = flags.DEFINE_bool(
+  "keep_firmware",
+  False,
+  "Whether to keep the C project of every Cortex-M target beside the JSON file,"
+  " in a folder <name>.<target>.",
 )
 _INPUTS = flags.DEFINE_string(
   "inputs",
@@ -85,7 +92,8 @@ def _outputs() -> dict[pathlib.Path, pathlib.Path]:
 
   Raises:
     ValueError: two would be the same, or one is not named as JSON.
-    OSError: one cannot be written, or the only one exists without --overwrite.
+    OSError: one cannot be written, the only one exists without --overwrite, or
+      there is something where firmware would be kept.
   """
   models, are_several = _models()
   output = pathlib.Path(_OUTPUT.value)
@@ -104,6 +112,12 @@ def _outputs() -> dict[pathlib.Path, pathlib.Path]:
     if _HTML.value:
       page = path.with_suffix(".html")
       files.check_writable(page, overwrite=are_several or _OVERWRITE.value)
+    for core in cores.CORES:
+      folder = emulation.firmware_folder(path.with_suffix(""), core)
+      if _KEEP_FIRMWARE.value and folder.exists():
+        raise FileExistsError(
+          f"{folder}, where --keep_firmware would write, exists; move it."
+        )
   if left := len(models) - len(outputs):
     print(
       f"{left} of {len(models)} are in {output} already; --overwrite redoes"
@@ -138,7 +152,10 @@ def emulate() -> None:
   labels = emulation.load_labels(_LABELS.value) if _LABELS.value else None
 
   def run(path: pathlib.Path) -> emulation.Results:
-    return emulation.emulate(path.read_bytes(), targets, inputs, labels)
+    name = outputs[path].with_suffix("")
+    firmware = name if _KEEP_FIRMWARE.value else None
+    content = path.read_bytes()
+    return emulation.emulate(content, targets, inputs, labels, firmware)
 
   failures = []
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
