@@ -5,7 +5,9 @@
 Each file is read and run in a process of its own with limits; see `isolated`.
 """
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
+import concurrent.futures
 import dataclasses
 import functools
 import pathlib
@@ -219,8 +221,9 @@ def emulate(
   inputs: np.ndarray | None = None,
   labels: np.ndarray | None = None,
   firmware: pathlib.Path | None = None,
+  num_processes: int = 1,
 ) -> Results:
-  """Runs a file through targets, in a process of its own.
+  """Runs a file through targets, in a process of its own, or several.
 
   Args:
     content: of the file.
@@ -230,6 +233,7 @@ def emulate(
     labels: [B], to measure accuracy with.
     firmware: where to keep the C projects of Cortex-M targets, with the first
       of the inputs: folders of this name and `.<target>`, which are made.
+    num_processes: among which the targets are divided.
 
   Raises:
     ValueError: it is no integer file with one input and output, or inputs and
@@ -255,19 +259,33 @@ def emulate(
   arrays = {"content": np.frombuffer(content, np.uint8), "inputs": inputs}
   if labels is not None:
     arrays["labels"] = labels
-  reports: list[report_lib.EdgeReport] = []
+  waiting = collections.deque(names)
+  reports: dict[str, report_lib.EdgeReport] = {}
   errors: dict[str, str] = {}
-  with isolated.Worker(_SECONDS, _MEMORY_BYTES) as worker:
-    for target in names:
-      try:
-        record, _ = worker.call(f"{__name__}:run", target, arrays)
-        reports.append(report_lib.from_record(record))
-        if firmware and target in cores.CORES:
-          folder = str(firmware_folder(firmware, target))
-          worker.call(f"{__name__}:keep", [target, folder], arrays)
-      except (ValueError, ModuleNotFoundError) as error:
-        errors[target] = str(error)
-  return Results(reports, errors)
+
+  def work() -> None:
+    with isolated.Worker(_SECONDS, _MEMORY_BYTES) as worker:
+      while waiting:
+        try:
+          target = waiting.popleft()
+        except IndexError:  # another was faster
+          return
+        try:
+          record, _ = worker.call(f"{__name__}:run", target, arrays)
+          reports[target] = report_lib.from_record(record)
+          if firmware and target in cores.CORES:
+            folder = str(firmware_folder(firmware, target))
+            worker.call(f"{__name__}:keep", [target, folder], arrays)
+        except (ValueError, ModuleNotFoundError) as error:
+          errors[target] = str(error)
+
+  with concurrent.futures.ThreadPoolExecutor(num_processes) as pool:
+    for job in [pool.submit(work) for _ in range(num_processes)]:
+      job.result()
+  return Results(
+    [reports[name] for name in names if name in reports],
+    {name: errors[name] for name in names if name in errors},
+  )
 
 
 def firmware_folder(firmware: pathlib.Path, core: str) -> pathlib.Path:

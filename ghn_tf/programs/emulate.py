@@ -155,10 +155,15 @@ def emulate() -> None:
     name = outputs[path].with_suffix("")
     firmware = name if _KEEP_FIRMWARE.value else None
     content = path.read_bytes()
-    return emulation.emulate(content, targets, inputs, labels, firmware)
+    return emulation.emulate(
+      content, targets, inputs, labels, firmware, num_processes
+    )
 
   failures = []
-  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  num_cores = os.cpu_count() or 1
+  # A core for each file, or all for the only one.
+  num_processes = num_cores if len(outputs) == 1 else 1
+  with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
     jobs = {pool.submit(run, path): path for path in outputs}
     done = concurrent.futures.as_completed(jobs)
     bar = metrics.progress_bar(len(jobs), 0, " files")
