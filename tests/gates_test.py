@@ -15,6 +15,7 @@ from ghn_tf.arch import spec
 from ghn_tf.child import gradients
 from ghn_tf.child import grids
 from ghn_tf.child import keras_io
+from ghn_tf.child import keras_trained
 from ghn_tf.child import network
 from ghn_tf.convnets250k import records
 from ghn_tf.edge import emulation
@@ -99,6 +100,15 @@ _BOUNDS = {
 
 
 class GatesTest(tf.test.TestCase, parameterized.TestCase):
+  @parameterized.product(name=[*_ALL], recipe=("float", "w8a8"))
+  def test_a_keras_model_gives_its_network_back(self, name, recipe):
+    architecture, chosen = _ALL[name], recipe_lib.get(recipe)
+    params = twins.calibrated(architecture, chosen)
+    model = keras_io.to_keras(architecture, params, chosen)
+    found = keras_trained.parts(model)
+    self.assertEqual(found.architecture, architecture)
+    self.assertEqual(found.recipe, chosen)
+
   @parameterized.named_parameters(*_EACH)
   def test_gradients_are_those_of_a_tape(self, architecture):
     params = {
