@@ -90,6 +90,13 @@ def depthwise(b: spec.Builder) -> int:
   return conv(b, b.add(_Op.BATCH_NORM, x))
 
 
+def two_dilated(b: spec.Builder) -> int:
+  # TensorFlow takes the same tensor apart for both.
+  window = {"kernel": (3, 3), "dilation": 2, "use_bias": True}
+  left, right = (b.add(_Op.DEPTHWISE_CONV, 0, **window) for _ in range(2))
+  return b.add(_Op.ADD, b.add(_Op.RELU, left), conv(b, right))
+
+
 def average(b: spec.Builder, x: int) -> int:
   return b.add(_Op.AVG_POOL, x, kernel=(2, 2), strides=(2, 2))
 

@@ -56,6 +56,7 @@ class ConvertTest(parameterized.TestCase):
       drawings.average_relu,
       ["CONV_2D", "AVERAGE_POOL_2D", "CONV_2D"],
     ),
+    ("two_dilated", drawings.two_dilated, None),
     ("dense_bn", drawings.dense_bn, None),
     ("pad_crop", drawings.pad_crop, None),
   )
@@ -73,6 +74,7 @@ class ConvertTest(parameterized.TestCase):
     draw=(
       drawings.conv_bn_relu,
       drawings.depthwise,
+      drawings.two_dilated,
       drawings.average_relu,
       drawings.average_two_relus,
       drawings.average_relu_concat,

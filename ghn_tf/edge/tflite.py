@@ -15,6 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 import tf_keras as keras
 
 from ghn_tf import image_checks
+from ghn_tf.edge import dilations
 from ghn_tf.edge import kernel_ranges
 from ghn_tf.edge import tidying
 
@@ -68,10 +69,10 @@ def convert(model: keras.Model) -> bytes:
       f"{model.name!r} has no input shape; convert a model that"
       " keras_io.to_keras or predictor.Predictor.predict built."
     )
-  # Only a static batch of 1 lets the converter fuse dilated convolutions.
   signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
   function = tf.function(lambda image: model(image, training=False))
-  concrete = function.get_concrete_function(signature)
+  with dilations.whole(model):
+    concrete = function.get_concrete_function(signature)
   roundings = [
     operation
     for operation in concrete.graph.get_operations()
