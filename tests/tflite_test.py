@@ -96,26 +96,6 @@ class ConvertTest(parameterized.TestCase):
     self.assertLessEqual(greatest, 5)
     self.assertLess(mean, 1.5)
 
-  @parameterized.parameters(
-    # The codes end at 6, and beyond.
-    (drawings.relu6, ["RELU"]),
-    (drawings.relu6_concat, ["RELU", "RELU6"]),
-  )
-  def test_only_a_relu_rescales_what_a_relu6_reads(self, draw, expected):
-    content = tflite.convert(drawings.model(drawings.network(draw), "w8a8")[0])
-    names = tflite.operator_names(content)
-    self.assertEqual([n for n in names if n.startswith("RELU")], expected)
-
-  @parameterized.parameters(drawings.conv_bn_relu, drawings.relu6)
-  def test_a_file_lists_the_operators_that_it_has(self, draw):
-    content = tflite.convert(drawings.model(drawings.network(draw), "w8a8")[0])
-    model, _ = tflite._main_graph(content)
-    names = {v: k for k, v in vars(tflite.schema.BuiltinOperator).items()}
-    self.assertCountEqual(
-      [names[code.builtinCode] for code in model.operatorCodes],
-      set(tflite.operator_names(content)),
-    )
-
   def test_a_bias_that_is_cut_off_is_an_error_that_names_it(self):
     def build(b: spec.Builder) -> int:
       return drawings.conv(b, b.input, name="tiny", use_bias=True)

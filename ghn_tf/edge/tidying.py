@@ -12,6 +12,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 # Operators whose third input is a bias, and their first versions that read one
 # of 64 bits. The converter asks for later ones, which read it with 32 as well.
 _WITH_BIAS = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 7}
+# By which TFLite's signature runner takes and gives them.
+_IMAGE, _LOGITS = "image", "logits"
 
 
 def tidied(content: bytes) -> bytes:
@@ -21,6 +23,7 @@ def tidied(content: bytes) -> bytes:
     _rescale_before_relu6(model, graph)
     _widen_biases(model, graph)
   _drop_unused_codes(model)
+  _name_ends(model)
   return flatbuffer_utils.convert_object_to_bytearray(model)
 
 
@@ -113,6 +116,29 @@ def _drop_unused_codes(model: Any) -> None:
   for operator in operators:
     operator.opcodeIndex = used.index(operator.opcodeIndex)
   model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
+def _name_ends(model: Any) -> None:
+  """Names image and logits, and gives the file a signature of these names.
+
+  The converter names a tensor after all that it fused, and what it converts
+  from a function gets no signature.
+  """
+  (graph,) = model.subgraphs
+  signature = schema.SignatureDefT()
+  signature.signatureKey = "serving_default"
+  signature.inputs = _named(graph, _IMAGE, graph.inputs)
+  signature.outputs = _named(graph, _LOGITS, graph.outputs)
+  model.signatureDefs = [signature]
+
+
+def _named(graph: Any, name: str, indices: Any) -> list[Any]:
+  """Returns the entry of a signature for the one tensor, which it names."""
+  (index,) = indices
+  graph.tensors[index].name = name.encode()
+  entry = schema.TensorMapT()
+  entry.name, entry.tensorIndex = name.encode(), index
+  return [entry]
 
 
 def operator_name(model: Any, operator: Any) -> str:
