@@ -24,7 +24,7 @@ def _figures(report: report_lib.EdgeReport) -> dict[str, Any]:
 def _report(content: bytes, **options: Any) -> report_lib.EdgeReport:
   model = model_file.read(content)
   shape = model.tensors[model.inputs[0]].shape
-  return edgetpu.report(model, int8_files.inputs(shape), **options)
+  return edgetpu.report(content, model, int8_files.inputs(shape), **options)
 
 
 def _of(name: str, before, after, constant=None, **options) -> bytes:
@@ -194,6 +194,30 @@ class ReportTest(absltest.TestCase):
     self.assertBetween(report.max_lsb_difference, 1, 5)
     for variant in ("double", "single", "float32"):
       self.assertBetween(figures[f"{variant}_rounding_accuracy"], 0, 1)
+
+  def test_each_figure_says_where_it_comes_from(self):
+    report = _report(int8_files.network())
+    self.assertEqual(
+      report.sources,
+      "estimated; flash_bytes measured; max_lsb_difference simulated",
+    )
+    self.assertEqual(report.placed, "5/5")
+
+  def test_packed_kernels_have_a_byte_each_on_the_chip(self):
+    b = int8_files.Builder()
+    image = b.tensor([1, 4])
+    codes = np.arange(8, dtype=np.uint8)  # two to a byte
+    kernel = b.tensor([4, 4], (0.5, 0), codes, "INT4")
+    output = b.operator("FULLY_CONNECTED", [image, kernel], b.tensor([1, 4]))
+    report = _report(b.build([image], [output]))
+    self.assertEqual(report.placed, "1/1")
+    self.assertTrue(_figures(report)["is_unpacked_before"])
+    self.assertEqual(_figures(report)["cached_parameter_bytes"], 16)
+
+  def test_what_the_chip_does_not_run_has_no_difference(self):
+    report = _report(_of("CEIL", [1, 4, 4, 2], [1, 4, 4, 2]))
+    self.assertEqual(report.placed, "0/1")
+    self.assertIsNone(report.max_lsb_difference)
 
   def test_parameters_that_do_not_fit_are_streamed(self):
     b = int8_files.Builder()

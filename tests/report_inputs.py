@@ -143,8 +143,10 @@ def network(recipe_name: str) -> page.Section:
 
 def edge() -> tuple[model_file.ModelFile, report_lib.EdgeReport]:
   """Returns what a file says, and what it costs."""
-  model = model_file.read(int8_files.network())
-  return model, edgetpu.report(model, int8_files.inputs([1, 8, 8, 3]))
+  content = int8_files.network()
+  model = model_file.read(content)
+  inputs = int8_files.inputs([1, 8, 8, 3])
+  return model, edgetpu.report(content, model, inputs)
 
 
 def wrong(

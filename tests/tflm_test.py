@@ -53,7 +53,7 @@ class TflmTest(absltest.TestCase):
     outputs = tflm.Interpreter(content, model).run(inputs)
     np.testing.assert_array_equal(outputs, np.clip(inputs, 0, 60))
     report = runtimes.report(content, model, inputs)
-    self.assertEqual(report.max_lsb_difference, 60)
+    self.assertEqual(report.max_lsb_difference, 0)
     self.assertEqual(report.operators[0].max_lsb_difference, 60)
     (figure,) = [
       f for f in report.figures if f.name == "litert_reference_max_lsb"

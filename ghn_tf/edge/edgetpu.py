@@ -17,6 +17,7 @@ import ghn_tf
 from ghn_tf.edge import edgetpu_rules
 from ghn_tf.edge import integer_kernels
 from ghn_tf.edge import model_file
+from ghn_tf.edge import packing
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import rounding
 from ghn_tf.edge import sizes
@@ -91,6 +92,11 @@ def _execution(
     By how many steps each tensor differs at most, and figures. No tensors where
     the file has an operator that is not emulated.
   """
+  if all(reasons):
+    note = "not executed: no operator is on the chip"
+    return {}, [
+      report_lib.Figure("max_lsb_difference", None, "simulated", tool, note)
+    ]
   steps: dict[int, int] = {}
   figures = []
   exact: dict[int, np.ndarray] = {}
@@ -117,10 +123,21 @@ def _execution(
       figures.append(
         report_lib.Figure(f"{name}_accuracy", value, "simulated", tool, note)
       )
+  (output,) = model.outputs
+  figures.append(
+    report_lib.Figure(
+      "max_lsb_difference",
+      steps[output],
+      "simulated",
+      tool,
+      "the greatest of the three",
+    )
+  )
   return steps, figures
 
 
 def report(
+  content: bytes,
   model: model_file.ModelFile,
   inputs: np.ndarray,
   labels: np.ndarray | None = None,
@@ -128,18 +145,23 @@ def report(
   """Returns what can be told of a file on the Edge TPU.
 
   Args:
+    content: of the file.
     model: what the file says.
     inputs: codes [B, ...] of its one input.
     labels: [B], to measure accuracy with.
   """
   tool = f"ghn_tf {ghn_tf.__version__}"
+  # The chip has no INT4; kernels with a byte per code are the same to it.
+  is_packed = packing.is_packed(model)
+  if is_packed:
+    model = model_file.read(packing.unpacked(content))
   reasons = edgetpu_rules.reasons(model)
   mapped = reasons.count("")
   layers = _layers(model)
   steps, execution = _execution(model, reasons, inputs, labels, tool)
   return report_lib.EdgeReport(
     target=TARGET,
-    source="simulated",
+    source="estimated",
     tool=tool,
     arena_bytes=sizes.arena_bytes(model),
     flash_bytes=model.num_bytes,
@@ -147,7 +169,18 @@ def report(
     max_lsb_difference=steps.get(model.outputs[0]),
     operators=_operators(model, reasons, layers, steps),
     figures=[
+      report_lib.Figure("is_unpacked_before", is_packed, "measured", tool),
       report_lib.Figure("mapped_operators", mapped, "estimated", tool),
+      report_lib.Figure(
+        "arena_bytes",
+        sizes.arena_bytes(model),
+        "estimated",
+        tool,
+        "activations that live at one time, on the chip and off it",
+      ),
+      report_lib.Figure(
+        "flash_bytes", model.num_bytes, "measured", tool, "the host's file"
+      ),
       *_memory(model, mapped, tool),
       *_array(model, layers, mapped, tool),
       *execution,

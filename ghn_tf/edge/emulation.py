@@ -55,14 +55,16 @@ class Task:
     """Returns the codes of the output that TFLite Micro gives."""
     return tflm.Interpreter(self.content, self.model).run(self.inputs)
 
-  def accuracy(self, outputs: np.ndarray, tool: str) -> list[report_lib.Figure]:
+  def accuracy(
+    self, outputs: np.ndarray, source: str, tool: str
+  ) -> list[report_lib.Figure]:
     """Returns the share of outputs that are greatest at their label, if any."""
     if self.labels is None:
       return []
     flat = outputs.reshape(len(outputs), -1)
     value = float(np.mean(flat.argmax(axis=-1) == self.labels))
     note = f"top-1, {len(outputs)} images"
-    return [report_lib.Figure("accuracy", value, "simulated", tool, note)]
+    return [report_lib.Figure("accuracy", value, source, tool, note)]
 
 
 def _file(task: Task) -> report_lib.EdgeReport:
@@ -71,7 +73,7 @@ def _file(task: Task) -> report_lib.EdgeReport:
 
 def _tflm(task: Task) -> report_lib.EdgeReport:
   report = runtimes.report(task.content, task.model, task.inputs)
-  accuracy = task.accuracy(task.expected, report.tool)
+  accuracy = task.accuracy(task.expected, report.source, report.tool)
   return dataclasses.replace(report, figures=[*report.figures, *accuracy])
 
 
@@ -80,7 +82,7 @@ def _vela(accelerator: vela.Accelerator, task: Task) -> report_lib.EdgeReport:
 
 
 def _edgetpu(task: Task) -> report_lib.EdgeReport:
-  return edgetpu.report(task.model, task.inputs, task.labels)
+  return edgetpu.report(task.content, task.model, task.inputs, task.labels)
 
 
 def _cortex_m(core: str, task: Task) -> report_lib.EdgeReport:
@@ -91,7 +93,10 @@ def _cortex_m(core: str, task: Task) -> report_lib.EdgeReport:
   return dataclasses.replace(
     report,
     max_lsb_difference=int(steps),
-    figures=[*report.figures, *task.accuracy(outputs, report.tool)],
+    figures=[
+      *report.figures,
+      *task.accuracy(outputs, report.source, report.tool),
+    ],
   )
 
 

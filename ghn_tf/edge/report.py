@@ -102,6 +102,25 @@ class EdgeReport:
   def __post_init__(self):
     _check_source(self.target, self.source)
 
+  @property
+  def sources(self) -> str:
+    """Returns where the figures come from, those apart by their names."""
+    fields = {field.name for field in dataclasses.fields(self)}
+    apart = [
+      f"{figure.name} {figure.source}"
+      for figure in self.figures
+      if figure.name in fields and figure.source != self.source
+    ]
+    return "; ".join([self.source, *apart])
+
+  @property
+  def placed(self) -> str:
+    """Returns how many operators an accelerator runs; "-" without one."""
+    for figure in self.figures:
+      if figure.name == "mapped_operators":
+        return f"{figure.value}/{len(self.operators)}"
+    return "-"
+
 
 def _check_source(name: str, source: str) -> None:
   if source not in SOURCES:
@@ -136,8 +155,10 @@ def to_json(reports: Sequence[EdgeReport]) -> str:
 
 def tabulate(reports: Sequence[EdgeReport]) -> str:
   """Returns a table for a terminal, one line per target."""
-  header = ("target", "ms", "arena", "flash", "MMACs", "Minsn", "LSB", "source")
-  rows = [header]
+  rows = [
+    ("target", "ms", "arena", "flash", "MMACs", "Minsn", "LSB", "mapped")
+    + ("source, tool",)
+  ]
   for report in reports:
     rows.append(
       (
@@ -148,7 +169,8 @@ def tabulate(reports: Sequence[EdgeReport]) -> str:
         _number(report.macs, 10**6),
         _number(report.instructions, 10**6),
         _number(report.max_lsb_difference, 1),
-        f"{report.source}, {report.tool}",
+        report.placed,
+        f"{report.sources}, {report.tool}",
       )
     )
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -62,6 +62,15 @@ def report(model: model_file.ModelFile) -> report_lib.EdgeReport:
     ),
   }
   figures = [
+    report_lib.Figure(
+      "arena_bytes",
+      arena_bytes(model),
+      "measured",
+      tool,
+      "activations that live at one time; no plan takes less",
+    )
+  ]
+  figures += [
     report_lib.Figure(name, value, "measured", tool, note)
     for name, (value, note) in totals.items()
   ]

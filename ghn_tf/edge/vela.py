@@ -111,12 +111,15 @@ def report(
     "system": accelerator.system,
     "memory_mode": accelerator.memory,
     "clock_mhz": float(summary["core_clock"]) / 1e6,
-    "npu_operators": len(operators) - on_cpu,
+    "mapped_operators": len(operators) - on_cpu,
     "cpu_operators": on_cpu,
     "npu_latency_ms": latency,
     "dram_bytes": sizes["dram"],
     **{ours: float(summary[own]) for own, ours in _FIGURES.items()},
   }
+  notes = {"dram_bytes": "constants are there"} if sizes["dram"] else {}
+  if on_cpu:
+    notes |= dict.fromkeys(_FIGURES.values(), "of what is on the NPU")
   return report_lib.EdgeReport(
     target=accelerator.target,
     source="estimated",
@@ -129,7 +132,7 @@ def report(
     macs=model.macs,
     operators=operators,
     figures=[
-      report_lib.Figure(name, value, "estimated", tool)
+      report_lib.Figure(name, value, "estimated", tool, notes.get(name, ""))
       for name, value in values.items()
     ],
   )

@@ -21,7 +21,7 @@ from ghn_tf.report import parts
 
 _WRITER = "ghn-emulate or ghn-to-tflite --emulate"
 _ROW, _BOX, _LANE = 24, 190, 10
-_BAR = 110
+_BAR, _ABREAST = 110, 5
 _COLORS = {
   "npu": "var(--blue)",
   "edgetpu": "var(--green)",
@@ -30,7 +30,7 @@ _COLORS = {
 _OTHER_COLOR = "var(--grey)"
 _HEADER = (
   *("target", "latency [ms]", "arena [bytes]", "flash [bytes]"),
-  *("MACs", "instructions", "LSB", "source", "tool"),
+  *("MACs", "instructions", "LSB", "mapped", "source", "tool"),
 )
 
 _NUMBER = json_files.NUMBER | None
@@ -177,14 +177,18 @@ def section(
   )
   found: list[page.Part] = [
     parts.Table("Targets", _HEADER, _summary(reports)),
-    parts.Drawing("Operators", _operators(model, reports)),
   ]
+  # A few targets at a time, so that the operators' names stay in sight.
+  for first in range(0, len(reports), _ABREAST):
+    some = reports[first : first + _ABREAST]
+    title = f"Operators on {', '.join(report.target for report in some)}"
+    found.append(parts.Drawing(title, _operators(model, some)))
   if model:
     text = (
       f"{len(model.operators)} operators, {model.macs:,} multiply-accumulates,"
       f" {model.num_bytes:,} bytes. {text} Activations that must be there while"
-      " each operator runs, planned into one arena, need at least the highest"
-      " bar of memory."
+      " each operator runs are drawn below; a plan of one arena needs at least"
+      " the highest bar, and those of the targets may need more."
     )
     title = "Memory over time [bytes]"
     found.append(parts.Drawing(title, _memory(model)))
@@ -204,7 +208,8 @@ def _summary(
       report.macs,
       report.instructions,
       report.max_lsb_difference,
-      report.source,
+      report.placed,
+      report.sources,
       report.tool,
     ]
     for report in reports

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 
+import ghn_tf
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge.cortexm import cores
@@ -192,7 +193,7 @@ class Chip:
     latency_ms = total / clock_mhz / 1000
     machine = qemu if self.core.has_vectors else emulator
     tool = f"{machine.version()}, {toolchain.version()}"
-    model = "ghn_tf.edge.cortexm.cycles"
+    model = f"ghn_tf {ghn_tf.__version__}"
     return report_lib.EdgeReport(
       self.core.name,
       "simulated",
