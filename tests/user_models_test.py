@@ -54,6 +54,11 @@ class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(other.macs, architecture.macs)
     self.assertEqual(other.num_params, architecture.num_params)
 
+  def test_rows_that_become_a_vector_are_a_gray_image(self):
+    # As those of MNIST, in TensorFlow's tutorial for beginners.
+    architecture = keras_io.from_keras(user_models.UNDERSTOOD["mlp"](keras))
+    self.assertEqual(architecture.input_shape, (12, 12, 1))
+
   @parameterized.named_parameters(
     item for item in _EACH if item[0] in ("nested", "noise", "one_dimension")
   )

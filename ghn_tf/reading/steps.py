@@ -240,6 +240,9 @@ def reshape(target: Sequence[int] | None) -> Step:
     if value.is_image and len(new) > 1:
       return value._replace(shape=new)
     if len(new) == 1:
+      if value.is_image and len(value.shape) == 2:
+        # [H, W], as of MNIST: all of it alike, so that it is a gray image.
+        value = value._replace(shape=(*value.shape, 1))
       return a.flat(value)
     node_shape = a.node_shape(value)
     is_pixel = new == (*[1] * (len(new) - 1), node_shape[-1])
