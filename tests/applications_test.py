@@ -91,6 +91,24 @@ class WholeApplicationsTest(_Applications):
   def test_is_read(self, name):
     self.check(name)
 
+  @parameterized.parameters(
+    *("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0"),
+    *("ResNet50", "DenseNet121", "NASNetMobile", "Xception"),
+  )
+  def test_goes_from_model_to_file(self, name):
+    images = tf.image.resize(
+      data.load(data.SAMPLE).train.images[:64], _SHAPE[:2]
+    )
+    child = predictor.load("edge_cifar10").child(
+      _build(name),
+      "w8a8",
+      calibration_images=tf.cast(images, tf.uint8).numpy(),
+    )
+    content = child.to_tflite()
+    self.assertEmpty(tflite.float_operators(content))
+    # A byte for each weight, and operators and scales beside them.
+    self.assertGreater(len(content), child.architecture.num_params)
+
 
 class MlperfTinyTest(parameterized.TestCase):
   @parameterized.parameters(

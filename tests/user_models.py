@@ -62,6 +62,45 @@ def _mlp(keras: Any) -> Any:
   )
 
 
+def _cnn(keras: Any) -> Any:
+  """That of TensorFlow's tutorial on convolutional networks."""
+  layers = keras.layers
+  return keras.Sequential(
+    [
+      keras.Input((32, 32, 3)),
+      layers.Conv2D(32, (3, 3), activation="relu"),
+      layers.MaxPooling2D((2, 2)),
+      layers.Conv2D(64, (3, 3), activation="relu"),
+      layers.MaxPooling2D((2, 2)),
+      layers.Conv2D(64, (3, 3), activation="relu"),
+      layers.Flatten(),
+      layers.Dense(64, activation="relu"),
+      layers.Dense(10),
+    ],
+    name="cnn",
+  )
+
+
+def _keyword_spotting(keras: Any) -> Any:
+  """MLPerf Tiny's, DS-CNN (arXiv 1711.07128), for spectrograms."""
+  layers = keras.layers
+
+  def unit(convolution: Any, x: Any) -> Any:
+    x = layers.BatchNormalization()(convolution(x))
+    return layers.Activation("relu")(x)
+
+  image = keras.Input((49, 10, 1))
+  window = {"strides": (2, 2), "padding": "same"}
+  x = unit(layers.Conv2D(64, (10, 4), **window), image)
+  x = layers.Dropout(0.2)(x)
+  for _ in range(4):
+    x = unit(layers.DepthwiseConv2D((3, 3), padding="same"), x)
+    x = unit(layers.Conv2D(64, (1, 1), padding="same"), x)
+  x = layers.AveragePooling2D((25, 5))(layers.Dropout(0.4)(x))
+  x = layers.Dense(12, activation="softmax")(layers.Flatten()(x))
+  return keras.Model(image, x, name="keyword_spotting")
+
+
 def _noise(keras: Any) -> Any:
   layers = keras.layers
   image = keras.Input(IMAGE)
@@ -245,6 +284,8 @@ def _squeeze_and_excitation(keras: Any) -> Any:
 UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "tutorial": _tutorial,
   "mlp": _mlp,
+  "cnn": _cnn,
+  "keyword_spotting": _keyword_spotting,
   "noise": _noise,
   "nested": _nested,
   "shared": _shared,

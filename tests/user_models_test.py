@@ -93,8 +93,10 @@ class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
     steps = np.round(expected / interpreter.output_scale)
     codes = interpreter.run(x.numpy()).astype(int)
     codes -= interpreter.output_zero_point
-    # At most 2 was measured; other CPUs may round another code up.
-    self.assertLessEqual(np.abs(codes - steps).max(), 3)
+    # At most 2 was measured, and 5 through nine convolutions one behind the
+    # other; other CPUs may round another code up.
+    bound = 6 if architecture.name == "keyword_spotting" else 3
+    self.assertLessEqual(np.abs(codes - steps).max(), bound)
 
 
 class FilesOfModelsTest(parameterized.TestCase):
