@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Products, sigmoids, leaky ReLUs and maxima."""
+"""Products, sigmoids, leaky ReLUs, maxima and grouped convolutions."""
 
 import unittest
 
@@ -80,12 +80,34 @@ def _leaky() -> spec.Architecture:
   return builder.build("leaky")
 
 
+def _grouped() -> spec.Architecture:
+  builder = spec.Builder((9, 9, 4))
+  window = {"kernel": (3, 3)}
+  # One range for both images of the sum: with a bias, and behind a BatchNorm.
+  x = builder.add(
+    *(_Op.GROUPED_CONV, 0), filters=8, groups=2, use_bias=True, **window
+  )
+  x = builder.add(_Op.RELU, x)
+  y = builder.add(
+    _Op.GROUPED_CONV, x, filters=12, groups=4, strides=(2, 2), **window
+  )
+  y = builder.add(_Op.RELU6, builder.add(_Op.BATCH_NORM, y))
+  # Each channel a group of its own, with two filters.
+  x = builder.add(
+    *(_Op.GROUPED_CONV, y), filters=24, groups=12, dilation=2, **window
+  )
+  x = builder.add(_Op.GLOBAL_AVG_POOL, x)
+  builder.add(_Op.DENSE, x, filters=5, use_bias=True)
+  return builder.build("grouped")
+
+
 _ALL = {
   "sigmoid": _squeezed(_Op.SIGMOID),
   "hard_sigmoid": _squeezed(_Op.HARD_SIGMOID),
   "swish": _swish(_Op.SIGMOID),
   "hard_swish": _swish(_Op.HARD_SIGMOID),
   "leaky": _leaky(),
+  "grouped": _grouped(),
 }
 _EACH = _ALL.items()
 # By how many steps the logits of a file in w8a8 and in w4a8 may differ: none
@@ -96,6 +118,7 @@ _BOUNDS = {
   "swish": (3, 3),
   "hard_swish": (3, 3),
   "leaky": (5, 5),
+  "grouped": (3, 3),
 }
 
 
@@ -216,6 +239,28 @@ class GatesTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "slope above 0 up to 1"):
       builder.add(op, 0, slope=slope)
 
+  @parameterized.parameters((1, 8), (3, 8), (2, 9))
+  def test_groups_divide_channels_and_filters(self, groups, filters):
+    builder = spec.Builder((4, 4, 4))
+    with self.assertRaisesRegex(ValueError, "groups.* divide"):
+      builder.add(_Op.GROUPED_CONV, 0, filters=filters, groups=groups)
+    with self.assertRaisesRegex(ValueError, "has no attribute 'groups'"):
+      builder.add(_Op.CONV, 0, filters=8, groups=2)
+
+  def test_filters_see_the_channels_of_their_group(self):
+    builder = spec.Builder((1, 1, 4))
+    x = builder.add(_Op.GROUPED_CONV, 0, filters=2, groups=2)
+    builder.add(_Op.FLATTEN, x)
+    kernel = tf.constant([[1.0, 10.0], [2.0, 20.0]])  # [c_in, c_out]
+    actual = network.apply(
+      builder.build("one"),
+      {"grouped_conv_1/kernel": tf.reshape(kernel, (1, 1, 2, 2))},
+      tf.constant([1.0, -1.0, 2.0, 1.0], shape=(1, 1, 1, 4)),
+      recipe=_FLOAT,
+      training=True,
+    )
+    self.assertAllEqual(actual, [[-1.0, 40.0]])
+
   def test_factors_have_the_shape_of_the_image_or_of_its_channels(self):
     builder = spec.Builder((4, 4, 3))
     mean = builder.add(_Op.GLOBAL_AVG_POOL, 0)
@@ -240,7 +285,7 @@ class GatesConformanceTest(conformance.Conformance):
 
 @unittest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
 class TargetsTest(parameterized.TestCase):
-  @parameterized.parameters("sigmoid", "hard_swish", "leaky")
+  @parameterized.parameters("sigmoid", "hard_swish", "leaky", "grouped")
   def test_every_target_takes_the_file(self, name):
     for tool in (toolchain, emulator):
       if not tool.is_installed():

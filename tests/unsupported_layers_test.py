@@ -51,11 +51,6 @@ class UnsupportedTest(parameterized.TestCase):
       r"'code' \(Lambda\): it holds Python code.*; write its function",
     ),
     (
-      "groups",
-      lambda: _layers.Conv2D(4, 1, groups=2, name="conv"),
-      r"'conv' \(Conv2D\): groups=2 is not supported, only 1",
-    ),
-    (
       "unequal_dilation",
       lambda: _layers.Conv2D(4, 3, dilation_rate=(1, 2), name="conv"),
       r"'conv'.*dilation_rate=\(1, 2\) is not supported, only equal rates",

@@ -280,6 +280,18 @@ def _squeeze_and_excitation(keras: Any) -> Any:
   return keras.Model(image, x, name="gated")
 
 
+def _grouped(keras: Any) -> Any:
+  """As in ResNeXt (arXiv 1611.05431), and groups of one channel."""
+  layers = keras.layers
+  image = keras.Input(IMAGE)
+  x = layers.Conv2D(8, 3, activation="relu")(image)
+  y = layers.Conv2D(8, 3, groups=4, padding="same", use_bias=False)(x)
+  x = layers.Add()([x, layers.ReLU()(layers.BatchNormalization()(y))])
+  x = layers.Conv2D(8, 3, groups=8, activation="relu")(x)
+  x = layers.Conv2D(16, 1, groups=8)(x)
+  return _model(keras, image, layers.GlobalAveragePooling2D()(x))
+
+
 # What becomes of each is an architecture.
 UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "tutorial": _tutorial,
@@ -299,4 +311,5 @@ UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "flat_series": _flat_series,
   "resized": _resized,
   "gated": _squeeze_and_excitation,
+  "grouped": _grouped,
 }

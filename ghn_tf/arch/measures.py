@@ -5,8 +5,7 @@
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 
-_CONVOLUTIONS = frozenset((ops.Op.CONV, ops.Op.DEPTHWISE_CONV))
-_WITH_KERNEL = _CONVOLUTIONS | {ops.Op.DENSE}
+_WITH_KERNEL = frozenset((*ops.CONVOLUTIONS, ops.Op.DENSE))
 
 
 def depth(architecture: spec.Architecture) -> int:
@@ -55,7 +54,7 @@ def measure(architecture: spec.Architecture) -> dict[str, int]:
   windows = [
     max(node.layer.kernel)
     for node in architecture.nodes
-    if node.op in _CONVOLUTIONS
+    if node.op in ops.CONVOLUTIONS
   ]
   return {
     "image_height": height,

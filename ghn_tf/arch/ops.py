@@ -15,6 +15,7 @@ class Op(enum.StrEnum):
 
   INPUT = "input"  # InputLayer
   CONV = "conv"  # Conv2D
+  GROUPED_CONV = "grouped_conv"  # Conv2D(groups=...)
   DEPTHWISE_CONV = "depthwise_conv"  # DepthwiseConv2D, depth_multiplier=1
   DENSE = "dense"  # Dense
   BATCH_NORM = "batch_norm"  # BatchNormalization
@@ -42,7 +43,7 @@ class Layer(NamedTuple):
 
   Attributes:
     op: the operation.
-    filters: output channels of CONV and units of DENSE.
+    filters: output channels of CONV and GROUPED_CONV, and units of DENSE.
     kernel: window height and width of convolutions and pools.
     strides: vertical and horizontal stride of convolutions and pools.
     dilation: dilation rate of convolutions, the same in both directions.
@@ -51,6 +52,8 @@ class Layer(NamedTuple):
     epsilon: added to the variance by BATCH_NORM.
     margins: top, bottom, left, right rows and columns of ZERO_PAD and CROP.
     slope: of LEAKY_RELU below 0, and of HARD_SIGMOID in the middle.
+    groups: of GROUPED_CONV, each of as many input channels and filters; more
+      than 1.
   """
 
   op: Op
@@ -63,6 +66,7 @@ class Layer(NamedTuple):
   epsilon: float = 1e-3
   margins: tuple[int, int, int, int] = (0, 0, 0, 0)
   slope: float = 0.0
+  groups: int = 1
 
   def attributes(self) -> tuple[Any, ...]:
     """Returns everything that decides what the layer computes."""
@@ -95,6 +99,7 @@ _WINDOW = ("kernel", "strides", "padding")
 ATTRIBUTES: Mapping[Op, tuple[str, ...]] = {
   Op.INPUT: (),
   Op.CONV: ("filters", *_WINDOW, "dilation", "use_bias"),
+  Op.GROUPED_CONV: ("filters", *_WINDOW, "dilation", "use_bias", "groups"),
   Op.DEPTHWISE_CONV: (*_WINDOW, "dilation", "use_bias"),
   Op.DENSE: ("filters", "use_bias"),
   Op.BATCH_NORM: ("epsilon",),
@@ -120,12 +125,12 @@ _LACKING = {
   op: tuple((name, DEFAULTS[name]) for name in DEFAULTS if name not in has)
   for op, has in ATTRIBUTES.items()
 }
+CONVOLUTIONS = (Op.CONV, Op.GROUPED_CONV, Op.DEPTHWISE_CONV)
 # Operations of two inputs whose order is of no matter.
 PAIRS = (Op.ADD, Op.MULTIPLY)
 _SPATIAL_OPS = frozenset(
   (
-    Op.CONV,
-    Op.DEPTHWISE_CONV,
+    *CONVOLUTIONS,
     Op.MAX_POOL,
     Op.AVG_POOL,
     Op.GLOBAL_AVG_POOL,
@@ -173,10 +178,17 @@ def output_shape(
   if layer.op in _SPATIAL_OPS and len(shape) != 3:
     raise ValueError(f"needs an input of shape [H, W, C], got {list(shape)}.")
   match layer.op:
-    case Op.CONV | Op.DEPTHWISE_CONV | Op.MAX_POOL | Op.AVG_POOL:
+    case (
+      Op.CONV | Op.GROUPED_CONV | Op.DEPTHWISE_CONV | Op.MAX_POOL | Op.AVG_POOL
+    ):
       padded = [_padded_size(shape[axis], layer, axis) for axis in (0, 1)]
       bounds.check_values("pad its input to", [*padded, shape[2]])
-      channels = layer.filters if layer.op is Op.CONV else shape[2]
+      if shape[2] % layer.groups:
+        raise ValueError(
+          f"has {layer.groups} groups, which do not divide its {shape[2]} input"
+          " channels."
+        )
+      channels = layer.filters or shape[2]
       result: tuple[int, ...] = (
         _window_size(shape[0], layer, 0),
         _window_size(shape[1], layer, 1),
@@ -271,8 +283,15 @@ def check_layer(layer: Layer, arity: int) -> None:
       raise ValueError(
         f"has no attribute {name!r}, got {getattr(layer, name)!r}."
       )
-  if layer.op in (Op.CONV, Op.DENSE) and layer.filters < 1:
+  if "filters" in ATTRIBUTES[layer.op] and layer.filters < 1:
     raise ValueError(f"needs filters >= 1, got {layer.filters}.")
+  if layer.op is Op.GROUPED_CONV and (
+    layer.groups < 2 or layer.filters % layer.groups
+  ):
+    raise ValueError(
+      f"needs 2 groups or more that divide its {layer.filters} filters, got"
+      f" {layer.groups}."
+    )
   window = (*layer.kernel, *layer.strides, layer.dilation)
   if not 1 <= min(window) <= max(window) <= bounds.MAX_WINDOW:
     raise ValueError(

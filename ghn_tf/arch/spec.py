@@ -27,7 +27,7 @@ from ghn_tf.arch import ops
 class ParamKind(enum.StrEnum):
   """What a parameter tensor does; the decoder has one rule for each."""
 
-  CONV_KERNEL = "conv_kernel"  # [kh, kw, c_in, c_out]
+  CONV_KERNEL = "conv_kernel"  # [kh, kw, c_in / groups, c_out]
   DEPTHWISE_KERNEL = "depthwise_kernel"  # [kh, kw, c, 1]
   DENSE_KERNEL = "dense_kernel"  # [c_in, c_out]
   BIAS = "bias"  # [c_out], of a convolution or dense layer
@@ -253,8 +253,8 @@ def _layer_facts(layer: ops.Layer, *inputs: tuple[int, ...]) -> _Facts:
   c_in, c_out = inputs[0][-1], shape[-1]
   params: list[tuple[str, ParamKind, tuple[int, ...]]] = []
   match layer.op:
-    case ops.Op.CONV:
-      kernel = (*layer.kernel, c_in, c_out)
+    case ops.Op.CONV | ops.Op.GROUPED_CONV:
+      kernel = (*layer.kernel, c_in // layer.groups, c_out)
       params.append(("kernel", ParamKind.CONV_KERNEL, kernel))
     case ops.Op.DEPTHWISE_CONV:
       kernel = (*layer.kernel, c_in, 1)

@@ -56,7 +56,7 @@ def _window(layer: ops.Layer) -> dict[str, Any]:
     "strides": [1, *layer.strides, 1],
     "padding": layer.padding.upper(),
   }
-  if layer.op in (ops.Op.CONV, ops.Op.DEPTHWISE_CONV):
+  if layer.op in ops.CONVOLUTIONS:
     window["dilations"] = [1, layer.dilation, layer.dilation, 1]
   else:
     window["ksize"] = [1, *layer.kernel, 1]
@@ -367,6 +367,7 @@ def _crop(layer, inputs, params):
 # All but the input, and BatchNorm, which may use stored statistics.
 FUNCTIONS: Mapping[ops.Op, Function] = {
   ops.Op.CONV: _conv,
+  ops.Op.GROUPED_CONV: _conv,
   ops.Op.DEPTHWISE_CONV: _depthwise_conv,
   ops.Op.DENSE: _dense,
   ops.Op.RELU: elementwise.relu,

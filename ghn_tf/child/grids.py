@@ -25,6 +25,7 @@ from ghn_tf.quant import recipe as recipe_lib
 # Axis of the output channels of a kernel; None where it has one range in all.
 CHANNEL_AXIS: Mapping[ops.Op, int | None] = {
   ops.Op.CONV: 3,
+  ops.Op.GROUPED_CONV: 3,
   ops.Op.DEPTHWISE_CONV: 2,
   ops.Op.DENSE: None,
 }

@@ -13,8 +13,7 @@ from ghn_tf.arch import ops
 _layers = keras.layers
 # Operations whose layers have weights.
 WITH_WEIGHTS = (
-  ops.Op.CONV,
-  ops.Op.DEPTHWISE_CONV,
+  *ops.CONVOLUTIONS,
   ops.Op.DENSE,
   ops.Op.BATCH_NORM,
 )
@@ -82,8 +81,8 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
   top, bottom, left, right = layer.margins
   margins = ((top, bottom), (left, right))
   match node.op:
-    case ops.Op.CONV:
-      return _layers.Conv2D(channels, **convolution)
+    case ops.Op.CONV | ops.Op.GROUPED_CONV:
+      return _layers.Conv2D(channels, groups=layer.groups, **convolution)
     case ops.Op.DEPTHWISE_CONV:
       return _layers.DepthwiseConv2D(**convolution)
     case ops.Op.DENSE:

@@ -15,11 +15,10 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.quant import range_rules
 
-_CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
 _RELUS = (ops.Op.RELU, ops.Op.RELU6)
 # What a ReLU behind it is fused with.
 _FUSING = (
-  *_CONVOLUTIONS,
+  *ops.CONVOLUTIONS,
   *ops.PAIRS,
   ops.Op.DENSE,
   ops.Op.BATCH_NORM,
@@ -27,7 +26,7 @@ _FUSING = (
 )
 # What may be stored on the range of a concat that reads it.
 _COMPUTING = (
-  *_CONVOLUTIONS,
+  *ops.CONVOLUTIONS,
   *_RELUS,
   *ops.PAIRS,
   ops.Op.DENSE,
@@ -106,7 +105,7 @@ def is_folded(architecture: spec.Architecture, index: int) -> bool:
   """
   source = architecture.nodes[index].inputs[0]
   return (
-    architecture.nodes[source].op in _CONVOLUTIONS
+    architecture.nodes[source].op in ops.CONVOLUTIONS
     and len(architecture.consumers[source]) == 1
   )
 
@@ -130,7 +129,7 @@ def _is_fused(architecture: spec.Architecture, index: int) -> bool:
   if reader.op in _RELUS:
     return node.op in _FUSING
   if reader.op is ops.Op.BATCH_NORM:
-    return node.op in _CONVOLUTIONS
+    return node.op in ops.CONVOLUTIONS
   # Operands of a concat share its range, which saves a rescaling; one that
   # occurs twice in it is a stored tensor of its own.
   return (

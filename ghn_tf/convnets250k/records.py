@@ -45,6 +45,7 @@ _OPS = (
   ops.Op.HARD_SIGMOID,
   ops.Op.GLOBAL_MAX_POOL,
   ops.Op.MULTIPLY,
+  ops.Op.GROUPED_CONV,
 )
 _CODES = {op: code for code, op in enumerate(_OPS)}
 _FLOATS = ("epsilon", "slope")

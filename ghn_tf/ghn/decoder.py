@@ -28,8 +28,6 @@ from ghn_tf.ghn import cutting
 from ghn_tf.ghn import initializers
 from ghn_tf.ghn import layout as layout_lib
 
-_KERNEL_OPS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
-
 
 class Decoder(keras.layers.Layer):
   """Embeddings to the parameters of the architectures they come from.
@@ -135,7 +133,8 @@ class Decoder(keras.layers.Layer):
   def check(self, architecture: spec.Architecture) -> None:
     """Raises ValueError for a kernel or classifier that cannot be predicted."""
     for node in architecture.nodes:
-      if node.op in _KERNEL_OPS and max(node.layer.kernel) > self._max_kernel:
+      is_convolution = node.op in ops.CONVOLUTIONS
+      if is_convolution and max(node.layer.kernel) > self._max_kernel:
         raise ValueError(
           f"Node {node.name!r} ({node.op}) of architecture"
           f" {architecture.name!r} has the kernel {node.layer.kernel}; this GHN"

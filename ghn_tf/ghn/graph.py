@@ -57,6 +57,7 @@ NODE_TYPES = (
 _TYPE_OF_OP = {
   ops.Op.INPUT: "input",
   ops.Op.CONV: "conv",
+  ops.Op.GROUPED_CONV: "conv",
   ops.Op.DEPTHWISE_CONV: "sep_conv",
   ops.Op.DENSE: "conv",
   ops.Op.BATCH_NORM: "bn",
@@ -184,7 +185,8 @@ def param_nodes(
 def shape_of(param: spec.ParamSpec) -> tuple[int, int, int, int]:
   """Returns c_out, c_in, kh, kw of a parameter.
 
-  A depthwise kernel has c_in = 1, as each of its filters reads one channel.
+  c_in is how many channels each filter reads: 1 of a depthwise kernel, those of
+  a group of a grouped one.
   """
   match param.kind:
     case spec.ParamKind.CONV_KERNEL:

@@ -109,8 +109,10 @@ def _layers() -> dict[str, Kind]:
   """Returns the layers of Keras."""
   op = ops.Op
   table = {
-    "Conv2D": _read("conv", layers.conv(2), True),
-    "Conv1D": _read("conv of height 1", layers.conv(1), True),
+    "Conv2D": _read(
+      "conv; with groups grouped_conv or depthwise_conv", layers.conv(2), True
+    ),
+    "Conv1D": _read("the same, of height 1", layers.conv(1), True),
     "DepthwiseConv2D": _read("depthwise_conv", layers.depthwise_conv(2), True),
     "DepthwiseConv1D": _read(
       "depthwise_conv of height 1", layers.depthwise_conv(1), True

@@ -82,13 +82,12 @@ def conv(dimensions: int) -> Reader:
 
   def read(call: records.Call) -> list[steps.Step]:
     config = call.config
-    _require(config, "use SeparableConv2D or groups=1", groups=1)
     before, attributes = _convolution(call, dimensions)
     attributes["filters"] = config.integer("filters")
     attributes["use_bias"] = config.flag("use_bias", True)
     return [
       *before,
-      steps.window(ops.Op.CONV, dimensions, **attributes),
+      steps.convolution(dimensions, config.integer("groups", 1), **attributes),
       *activations.read(call),
     ]
 

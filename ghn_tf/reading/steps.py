@@ -83,6 +83,26 @@ def window(op: ops.Op, dimensions: int, **attributes: Any) -> Step:
   return Step(place)
 
 
+def convolution(dimensions: int, groups: int, **attributes: Any) -> Step:
+  """Returns a convolution of groups of channels, or of all; see `window`."""
+
+  def place(a: assembly.Assembly, values: Values) -> assembly.Value:
+    channels = only(values).shape[-1]
+    down, across = attributes["strides"]
+    if groups == 1:
+      step = window(ops.Op.CONV, dimensions, **attributes)
+    elif groups == channels == attributes["filters"] and down == across:
+      own = {k: v for k, v in attributes.items() if k != "filters"}
+      step = window(ops.Op.DEPTHWISE_CONV, dimensions, **own)
+    else:
+      step = window(
+        ops.Op.GROUPED_CONV, dimensions, groups=groups, **attributes
+      )
+    return step.place(a, values)
+
+  return Step(place)
+
+
 def _on_a_pixel(
   a: assembly.Assembly,
   value: assembly.Value,
@@ -104,7 +124,7 @@ def _on_a_pixel(
     return value
   raise records.ReadingError(
     f"has the window {attributes['kernel']} on a single pixel",
-    "use a Conv2D with a 1x1 window there, or a Dense",
+    "use a Conv2D of one group with a 1x1 window there, or a Dense",
   )
 
 

@@ -38,6 +38,7 @@ _ACTIVATIONS = "relu relu6 leaky_relu sigmoid hard_sigmoid".split()
 _KINDS = {
   **{ops.Op(name): "activation" for name in _ACTIVATIONS},
   ops.Op.CONV: "conv",
+  ops.Op.GROUPED_CONV: "conv",
   ops.Op.DEPTHWISE_CONV: "depthwise",
   ops.Op.DENSE: "dense",
   ops.Op.BATCH_NORM: "norm",
@@ -51,6 +52,7 @@ _KINDS = {
 }
 _NAMES = {
   ops.Op.INPUT: "image",
+  ops.Op.GROUPED_CONV: "conv",
   ops.Op.DEPTHWISE_CONV: "depthwise",
   ops.Op.BATCH_NORM: "norm",
 }
@@ -264,6 +266,8 @@ def _label(layer: ops.Layer) -> str:
     words.append(f"/{height}" if height == width else f"/{height}x{width}")
   if layer.dilation > 1:
     words.append(f"d{layer.dilation}")
+  if layer.groups > 1:
+    words.append(f"g{layer.groups}")
   if "filters" in attributes:
     words.append(f"{layer.filters}")
   return " ".join(words)

@@ -24,7 +24,8 @@ from ghn_tf.edge.cortexm import plan
 # Columns that a convolution lays out at a time, of two bytes a code
 # (`cortexm.convolutions`); other runtimes have the like.
 _LAID_OUT = 6
-_CONVOLUTIONS = (ops.Op.CONV, ops.Op.DEPTHWISE_CONV)
+# The programs for Cortex-M run those of groups as if these saw all channels.
+_CONVOLUTIONS = (ops.Op.CONV, ops.Op.GROUPED_CONV)
 _POOLS = (ops.Op.MAX_POOL, ops.Op.AVG_POOL)
 _GLOBAL_POOLS = (ops.Op.GLOBAL_AVG_POOL, ops.Op.GLOBAL_MAX_POOL)
 
@@ -79,7 +80,7 @@ def arena_bytes(architecture: spec.Architecture) -> int:
     for source in node.inputs:
       held = found.tensors[source]
       last[held] = max(last[held], found.tensors[index])
-    if node.op is ops.Op.CONV:
+    if node.op in _CONVOLUTIONS:
       place = found.tensors[index]
       scratch = _LAID_OUT * _taps(architecture, index)
       needs.append(plan.Need(scratch, place, place))
@@ -110,11 +111,11 @@ def counts(architecture: spec.Architecture) -> dict[str, int]:
   kernels = channels = 0
   for index, node in enumerate(architecture.nodes):
     size = math.prod(architecture.shapes[index])
-    if node.op in (ops.Op.CONV, ops.Op.DENSE):
+    if node.op in (*_CONVOLUTIONS, ops.Op.DENSE):
       channels += node.layer.filters
       result["outputs"] += size
       taps = architecture.shapes[node.inputs[0]][-1]
-      if node.op is ops.Op.CONV:
+      if node.op in _CONVOLUTIONS:
         taps = _taps(architecture, index)
         if node.layer.kernel != (1, 1):
           result["laid_out"] += size // node.layer.filters * taps

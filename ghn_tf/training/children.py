@@ -295,6 +295,7 @@ def every_operation() -> spec.Architecture:
   y = builder.add(ops.Op.RELU, y)
   z = builder.add(ops.Op.FLATTEN, x)
   y = builder.add(ops.Op.CONCAT, y, z)
+  x = builder.add(ops.Op.GROUPED_CONV, x, filters=8, kernel=k, groups=4)
   z = builder.add(ops.Op.HARD_SIGMOID, x, slope=0.2)
   z = builder.add(ops.Op.SIGMOID, z)
   x = builder.add(ops.Op.LEAKY_RELU, x, slope=0.1)

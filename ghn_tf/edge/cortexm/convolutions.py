@@ -52,11 +52,32 @@ def convolution(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
   """Returns the call for CONV_2D."""
   image, kernel = operands.inputs[:2]
   _check_kernel(kernel)
-  if image.shape[3] != kernel.shape[3]:
-    raise ValueError("has groups, which TFLite Micro does not run")
   pair = geometry.windows(image.shape, kernel.shape[1:3], operands.options)
   multipliers = _products(image, kernel, operands.outputs[0])
-  return [_convolve(operands, kernel.data, pair, multipliers, lay)]
+  codes = _of_all_channels(kernel.data, image.shape[3])
+  return [_convolve(operands, codes, pair, multipliers, lay)]
+
+
+def _of_all_channels(codes: np.ndarray, channels: int) -> np.ndarray:
+  """Returns a kernel whose filters see all channels, as that of the groups.
+
+  There is one kernel for all: it multiplies by zeros what is of other groups,
+  and takes the time and the memory of a convolution without groups.
+
+  Args:
+    codes: [filters, height, width, channels of a group].
+    channels: of the image.
+  """
+  filters, *window_shape, own = codes.shape
+  groups = channels // own
+  if groups == 1:
+    return codes
+  shape = (groups, filters // groups, *window_shape, channels)
+  result = np.zeros(shape, np.int8)
+  parts = codes.reshape(groups, -1, *window_shape, own)
+  for group, part in enumerate(parts):
+    result[group, ..., group * own : (group + 1) * own] = part
+  return result.reshape(filters, *window_shape, channels)
 
 
 def dense(operands: geometry.Operands, lay: Layout) -> list[calls.Call]:
