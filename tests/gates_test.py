@@ -123,15 +123,6 @@ _BOUNDS = {
 
 
 class GatesTest(tf.test.TestCase, parameterized.TestCase):
-  @parameterized.product(name=[*_ALL], recipe=("float", "w8a8"))
-  def test_a_keras_model_gives_its_network_back(self, name, recipe):
-    architecture, chosen = _ALL[name], recipe_lib.get(recipe)
-    params = twins.calibrated(architecture, chosen)
-    model = keras_io.to_keras(architecture, params, chosen)
-    found = keras_trained.parts(model)
-    self.assertEqual(found.architecture, architecture)
-    self.assertEqual(found.recipe, chosen)
-
   @parameterized.named_parameters(*_EACH)
   def test_gradients_are_those_of_a_tape(self, architecture):
     params = {
@@ -310,7 +301,19 @@ class TargetsTest(parameterized.TestCase):
     self.assertEqual(left, expected)
 
 
-class SavedTest(tf.test.TestCase):
+class SavedTest(tf.test.TestCase, parameterized.TestCase):
+  @parameterized.product(name=[*_ALL], recipe=["float", "w4a8"])
+  def test_what_was_trained_comes_back(self, name, recipe):
+    architecture, chosen = _ALL[name], recipe_lib.get(recipe)
+    params = twins.calibrated(architecture, chosen)
+    path = f"{self.get_temp_dir()}/model.keras"
+    keras_io.to_keras(architecture, params, chosen).save(path)
+    trained = keras_trained.load(path)
+    self.assertEqual(trained.architecture, architecture)
+    self.assertEqual(trained.recipe, chosen)
+    for param in architecture.param_specs:
+      self.assertAllEqual(trained.params[param.name], params[param.name])
+
   def test_slopes_come_back_as_they_were(self):
     # Keras makes 0.1 and 0.3 float32 numbers.
     architecture = _ALL["leaky"]

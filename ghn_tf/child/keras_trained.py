@@ -18,7 +18,6 @@ import tf_keras as keras
 from ghn_tf.arch import spec
 from ghn_tf.child import grids
 from ghn_tf.child import keras_io
-from ghn_tf.child import keras_layers
 from ghn_tf.child import ranges
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
@@ -30,6 +29,7 @@ _PREFIX = "quant_"  # TFMOT's, before the name of what it wraps
 _SUFFIX = "_range"  # of the layer that holds the range of an output
 # Whose classes such a model has, by their names in files.
 _MODULES = {
+  "ghn_tf.child.keras_layers",
   "ghn_tf.quant.tfmot",
   "keras.constraints",
   "keras.initializers",
@@ -108,17 +108,8 @@ def _architecture(model: keras.Model) -> spec.Architecture:
     "config": {**config, "layers": [*map(_plain, config["layers"])]},
   }
   read = reading.read(keras_config.network(record)).architecture
-  slopes = {
-    layer.name: layer.slope
-    for layer in model.layers
-    if isinstance(layer, keras_layers.HardSigmoid)
-  }
   nodes = tuple(
-    node._replace(
-      name=node.name.removeprefix(_PREFIX),
-      layer=node.layer._replace(slope=slopes.get(node.name, node.layer.slope)),
-    )
-    for node in read.nodes
+    node._replace(name=node.name.removeprefix(_PREFIX)) for node in read.nodes
   )
   return spec.Architecture(read.name, read.input_shape, nodes)
 
@@ -140,14 +131,6 @@ def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:
         **record,
         "module": "keras.layers",
         "class_name": "BatchNormalization",
-      }
-    case "ghn_tf>HardSigmoid":  # Keras's own, but for the slope
-      config = {"name": record["name"], "activation": "hard_sigmoid"}
-      return {
-        **record,
-        "module": "keras.layers",
-        "class_name": "Activation",
-        "config": config,
       }
   return record
 

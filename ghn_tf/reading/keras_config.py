@@ -17,6 +17,7 @@ _SEQUENTIAL = "Sequential"
 _MODELS = ("Functional", "Model", _SEQUENTIAL)
 _ROOTS = ("keras", "tf_keras", "tensorflow")
 _OPERATIONS = "keras.src.ops."
+_OURS = "ghn_tf.child.keras_layers"
 # Models inside of models. Keras itself makes a few.
 _MAX_DEPTH = 32
 
@@ -108,7 +109,7 @@ def kind_of(class_name: str, module: Any, config: Mapping[str, Any]) -> str:
   else:
     if module.startswith(_OPERATIONS):
       return f"ops.{class_name}"
-    is_custom = module.split(".")[0] not in _ROOTS
+    is_custom = module.split(".")[0] not in _ROOTS and module != _OURS
   return records.CUSTOM + class_name if is_custom else class_name
 
 

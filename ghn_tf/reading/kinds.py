@@ -135,6 +135,7 @@ def _layers() -> dict[str, Kind]:
       layers.softmax,
     ),
     "LeakyReLU": _read("leaky_relu", activations.leaky_relu),
+    "HardSigmoid": _read("hard_sigmoid, of ours", layers.hard_sigmoid),
     "Multiply": _read("multiply", layers.multiply),
     "Add": _read("add", layers.merge(op.ADD)),
     "Concatenate": _read("concat", layers.concatenate),

@@ -181,6 +181,12 @@ def relu(call: records.Call) -> list[steps.Step]:
   return activations.relu(call.config)
 
 
+def hard_sigmoid(call: records.Call) -> list[steps.Step]:
+  """Reads HardSigmoid, which `child.keras_io` makes."""
+  slope = call.config.number("slope", 0.0)
+  return [steps.elementwise(ops.Op.HARD_SIGMOID, slope=slope)]
+
+
 def softmax(call: records.Call) -> list[steps.Step]:
   """Reads Softmax."""
   return activations.softmax(call.config, call.name)
