@@ -236,7 +236,9 @@ def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     weight_decay=config.weight_decay,
     global_clipnorm=config.clip_norm,
   )
-  optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+  optimizer.exclude_from_weight_decay(
+    var_names=["bias", "gamma", "beta", "alpha"]
+  )
   return optimizer
 
 

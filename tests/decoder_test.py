@@ -65,7 +65,10 @@ _EVERYTHING = _network(
   _conv(8, 5, 5),
   (ops.Op.BATCH_NORM, {}),
   _conv(19, 1, 1),
-  _conv(9, 1, 3),
+  (ops.Op.PRELU, {}),
+  (ops.Op.GROUPED_CONV, {"filters": 38, "kernel": (3, 3), "groups": 19}),
+  _conv(18, 1, 3),
+  (ops.Op.GROUPED_CONV, {"filters": 9, "kernel": (1, 3), "groups": 9}),
   _conv(20, 3, 1),
   (ops.Op.DEPTHWISE_CONV, {"kernel": (5, 5), "use_bias": True}),
   (ops.Op.BATCH_NORM, {}),
@@ -101,6 +104,8 @@ def _oracle(
   row: tf.Tensor,
 ) -> tf.Tensor:
   """Decodes the largest tensor, [out, in, h, w], and tiles and crops that."""
+  if param.kind is spec.ParamKind.ALPHA:
+    return tf.fill(param.shape, 0.25)
   if len(param.shape) == 1:
     hidden = tf.nn.relu(_linear(arrays, "vector/hidden", row))
     scale, offset = tf.unstack(_linear(arrays, "vector/output", hidden))

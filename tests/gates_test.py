@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Products, sigmoids, leaky ReLUs, maxima and grouped convolutions."""
+"""Products, sigmoids, ReLUs with slopes, maxima and grouped convolutions."""
 
 import unittest
 
@@ -80,6 +80,22 @@ def _leaky() -> spec.Architecture:
   return builder.build("leaky")
 
 
+def _prelu() -> spec.Architecture:
+  builder = spec.Builder((9, 9, 3))
+  x = builder.add(_Op.CONV, 0, filters=8, kernel=(3, 3), use_bias=True)
+  x = builder.add(_Op.PRELU, x)
+  y = builder.add(_Op.CONV, x, filters=8, kernel=(3, 3))
+  y = builder.add(_Op.BATCH_NORM, y)
+  y = builder.add(_Op.PRELU, y)
+  x = builder.add(_Op.RELU, builder.add(_Op.ADD, x, y))
+  x = builder.add(_Op.CONCAT, x, builder.add(_Op.PRELU, y))
+  x = builder.add(_Op.GLOBAL_AVG_POOL, x)
+  x = builder.add(_Op.DENSE, x, filters=6, use_bias=True)
+  x = builder.add(_Op.PRELU, x)
+  builder.add(_Op.DENSE, x, filters=5, use_bias=True)
+  return builder.build("prelu")
+
+
 def _grouped() -> spec.Architecture:
   builder = spec.Builder((9, 9, 4))
   window = {"kernel": (3, 3)}
@@ -107,6 +123,7 @@ _ALL = {
   "swish": _swish(_Op.SIGMOID),
   "hard_swish": _swish(_Op.HARD_SIGMOID),
   "leaky": _leaky(),
+  "prelu": _prelu(),
   "grouped": _grouped(),
 }
 _EACH = _ALL.items()
@@ -118,6 +135,7 @@ _BOUNDS = {
   "swish": (3, 3),
   "hard_swish": (3, 3),
   "leaky": (5, 5),
+  "prelu": (5, 5),
   "grouped": (3, 3),
 }
 
@@ -220,7 +238,8 @@ class GatesTest(tf.test.TestCase, parameterized.TestCase):
     for name, trait in (("swish", 5), ("hard_swish", 6)):
       self.assertIn(("bn", trait), nodes(_ALL[name]))
       self.assertNotIn("cse", [kind for kind, _ in nodes(_ALL[name])])
-    self.assertIn(("bn", 7), nodes(_ALL["leaky"]))
+    for name in ("leaky", "prelu"):
+      self.assertIn(("bn", 7), nodes(_ALL[name]))
 
   @parameterized.parameters(
     (_Op.LEAKY_RELU, 0.0), (_Op.LEAKY_RELU, 1.5), (_Op.HARD_SIGMOID, -0.2)
@@ -276,7 +295,9 @@ class GatesConformanceTest(conformance.Conformance):
 
 @unittest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
 class TargetsTest(parameterized.TestCase):
-  @parameterized.parameters("sigmoid", "hard_swish", "leaky", "grouped")
+  @parameterized.parameters(
+    "sigmoid", "hard_swish", "leaky", "prelu", "grouped"
+  )
   def test_every_target_takes_the_file(self, name):
     for tool in (toolchain, emulator):
       if not tool.is_installed():

@@ -58,6 +58,7 @@ def set_weights(
     }
     for suffix in (
       *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"),
+      "alpha",
     ):
       if (value := params.get(f"{node.name}/{suffix}")) is None:
         continue

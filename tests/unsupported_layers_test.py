@@ -98,7 +98,12 @@ class UnsupportedTest(parameterized.TestCase):
     (
       "prelu",
       lambda: _layers.PReLU(name="leaky"),
-      r"'leaky' \(PReLU\): the activation is not.*; use ReLU or LeakyReLU",
+      r"'leaky' \(PReLU\): has slopes for every.*; use .*shared_axes=\[1, 2\]",
+    ),
+    (
+      "prelu_of_all_channels",
+      lambda: _layers.PReLU(shared_axes=[1, 2, 3], name="leaky"),
+      r"'leaky'.* one slope for all.*; use PReLU\(shared_axes=\[1, 2\]\)",
     ),
     ("relu1", lambda: _layers.ReLU(1.0, name="r"), "'r'.*max_value=1.0"),
     (

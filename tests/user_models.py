@@ -280,6 +280,16 @@ def _squeeze_and_excitation(keras: Any) -> Any:
   return keras.Model(image, x, name="gated")
 
 
+def _slopes(keras: Any) -> Any:
+  layers = keras.layers
+  image = keras.Input(IMAGE)
+  x = layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(8, 3, strides=2)(image))
+  x = layers.Conv2D(8, 7)(x)
+  x = layers.Flatten()(layers.PReLU()(x))
+  x = layers.PReLU()(layers.Dense(8)(x))
+  return _model(keras, image, x)
+
+
 def _grouped(keras: Any) -> Any:
   """As in ResNeXt (arXiv 1611.05431), and groups of one channel."""
   layers = keras.layers
@@ -311,5 +321,6 @@ UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "flat_series": _flat_series,
   "resized": _resized,
   "gated": _squeeze_and_excitation,
+  "slopes": _slopes,
   "grouped": _grouped,
 }

@@ -22,6 +22,7 @@ class Op(enum.StrEnum):
   RELU = "relu"  # ReLU
   RELU6 = "relu6"  # ReLU(max_value=6)
   LEAKY_RELU = "leaky_relu"  # LeakyReLU
+  PRELU = "prelu"  # PReLU, with a slope for each channel
   SIGMOID = "sigmoid"  # Activation("sigmoid")
   HARD_SIGMOID = "hard_sigmoid"  # slope * x + 0.5, between 0 and 1
   MAX_POOL = "max_pool"  # MaxPooling2D
@@ -108,6 +109,7 @@ ATTRIBUTES: Mapping[Op, tuple[str, ...]] = {
   Op.MAX_POOL: _WINDOW,
   Op.AVG_POOL: _WINDOW,
   Op.LEAKY_RELU: ("slope",),
+  Op.PRELU: (),
   Op.SIGMOID: (),
   Op.HARD_SIGMOID: ("slope",),
   Op.GLOBAL_AVG_POOL: (),

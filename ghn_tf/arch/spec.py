@@ -23,6 +23,9 @@ from ghn_tf.arch import bounds
 from ghn_tf.arch import names
 from ghn_tf.arch import ops
 
+# The slopes with which a PReLU begins (He et al., arXiv 1502.01852).
+FIRST_ALPHA = 0.25
+
 
 class ParamKind(enum.StrEnum):
   """What a parameter tensor does; the decoder has one rule for each."""
@@ -33,14 +36,16 @@ class ParamKind(enum.StrEnum):
   BIAS = "bias"  # [c_out], of a convolution or dense layer
   GAMMA = "gamma"  # [c], BatchNorm scale
   BETA = "beta"  # [c], BatchNorm offset
+  ALPHA = "alpha"  # [c], slopes of a PReLU
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ParamSpec:
-  """One parameter tensor that a hypernetwork has to predict.
+  """One parameter tensor that a hypernetwork has to give.
 
   Attributes:
-    name: `<node name>/<kernel|bias|gamma|beta>`, unique in its architecture.
+    name: `<node name>/<kernel|bias|gamma|beta|alpha>`, unique in its
+      architecture.
     kind: its role.
     shape: its Keras shape.
     node: index of the node that owns it.
@@ -264,6 +269,8 @@ def _layer_facts(layer: ops.Layer, *inputs: tuple[int, ...]) -> _Facts:
     case ops.Op.BATCH_NORM:
       params.append(("gamma", ParamKind.GAMMA, (c_out,)))
       params.append(("beta", ParamKind.BETA, (c_out,)))
+    case ops.Op.PRELU:
+      params.append(("alpha", ParamKind.ALPHA, (c_out,)))
   macs = 0
   if params and params[0][0] == "kernel":
     # Each kernel element is used once at every output position.

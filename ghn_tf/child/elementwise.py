@@ -39,6 +39,28 @@ def leaky_relu(layer, inputs, params):
   )
 
 
+def prelu(layer, inputs, params):
+  """Returns x, and below 0 x times the slope of its channel."""
+  del layer
+  (x,), alpha = inputs, params["alpha"]
+  zero = constants.constant(0.0, x.dtype)
+  below = _raw.Minimum(x=x, y=zero)
+  axes = constants.constant(tuple(range(len(x.shape) - 1)))
+
+  def pullback(upstream, needed):
+    del needed
+    is_above = _raw.Greater(x=x, y=zero)
+    scaled = _raw.Mul(x=upstream, y=alpha)
+    back = _raw.SelectV2(condition=is_above, t=upstream, e=scaled)
+    own = _raw.Sum(input=_raw.Mul(x=upstream, y=below), axis=axes)
+    return (back,), {"alpha": own}
+
+  return (
+    _raw.AddV2(x=_raw.Relu(features=x), y=_raw.Mul(x=below, y=alpha)),
+    pullback,
+  )
+
+
 def sigmoid(layer, inputs, params):
   """Returns 1 / (1 + exp(-x))."""
   del layer, params

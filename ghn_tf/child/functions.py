@@ -373,6 +373,7 @@ FUNCTIONS: Mapping[ops.Op, Function] = {
   ops.Op.RELU: elementwise.relu,
   ops.Op.RELU6: elementwise.relu6,
   ops.Op.LEAKY_RELU: elementwise.leaky_relu,
+  ops.Op.PRELU: elementwise.prelu,
   ops.Op.SIGMOID: elementwise.sigmoid,
   ops.Op.HARD_SIGMOID: elementwise.hard_sigmoid,
   ops.Op.MAX_POOL: _max_pool,

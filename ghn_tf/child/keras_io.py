@@ -90,7 +90,7 @@ def _layer(
   """Returns the layer of a node, with its kernel wrapped if it is rounded."""
   grid = grids.of(architecture, recipe).kernels[index]
   node = architecture.nodes[index]
-  layer = keras_layers.make(node, architecture.shapes[index][-1])
+  layer = keras_layers.make(node, architecture.shapes[index])
   if (
     node.op is ops.Op.BATCH_NORM
     and not recipe.is_float
@@ -99,6 +99,8 @@ def _layer(
     layer = tfmot.StandaloneBatchNormalization.from_config(layer.get_config())
   if isinstance(layer, keras_layers.HardSigmoid) and not recipe.is_float:
     layer = layer.rounded()
+  if node.op is ops.Op.PRELU and not recipe.is_float:
+    layer = keras_layers.RoundedPReLU.from_config(layer.get_config())
   training.give(layer, node)
   if grid is None:
     return layer
@@ -112,6 +114,7 @@ _PARAM_NAMES = {
   "bias": "bias",
   "gamma": "gamma",
   "beta": "beta",
+  "alpha": "alpha",
   "moving_mean": "moving_mean",
   "moving_variance": "moving_variance",
 }
@@ -137,7 +140,8 @@ def _set_weights(
       raise ValueError(
         f"params lack {key!r}; predict and calibrate the network first."
       )
-    weight.assign(params[key])
+    # Keras has slopes as [1, 1, C].
+    weight.assign(tf.reshape(params[key], weight.shape))
   if isinstance(layer, tfmot.Wrapper):
     tfmot.set_kernel_range(layer, params[f"{node.name}/kernel"])
 

@@ -9,6 +9,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf.arch import ops
+from ghn_tf.quant import range_rules
+from ghn_tf.quant import recipe as recipe_lib
 
 _layers = keras.layers
 # Operations whose layers have weights.
@@ -16,6 +18,7 @@ WITH_WEIGHTS = (
   *ops.CONVOLUTIONS,
   ops.Op.DENSE,
   ops.Op.BATCH_NORM,
+  ops.Op.PRELU,
 )
 
 
@@ -61,12 +64,30 @@ class HardSigmoid(keras.layers.Layer):
     return x if is_image else tf.reshape(x, (-1, channels))
 
 
-def make(node: ops.Node, channels: int) -> keras.layers.Layer:
+@keras.saving.register_keras_serializable("ghn_tf")
+class RoundedPReLU(keras.layers.PReLU):
+  """A PReLU whose slopes are on `recipe.SLOPES`, in training as well.
+
+  They are rounded by plain operations: TFLite's converter makes its operator of
+  slopes in float alone, and then finds them on this grid.
+  """
+
+  def call(self, inputs):
+    """Returns x, and below 0 x times a slope, of the same shape."""
+    greatest = range_rules.at_least(tf.reduce_max(tf.abs(self.alpha)))
+    step = greatest / (2 ** (recipe_lib.SLOPES.num_bits - 1) - 1)
+    rounded = tf.round(self.alpha / step) * step
+    alpha = self.alpha + tf.stop_gradient(rounded - self.alpha)
+    # The form in which the converter knows it.
+    return tf.nn.relu(inputs) + -alpha * tf.nn.relu(-inputs)
+
+
+def make(node: ops.Node, shape: Sequence[int]) -> keras.layers.Layer:
   """Returns the layer of a node, with the node's name; not for INPUT.
 
   Args:
     node: the node.
-    channels: of its output.
+    shape: of its output, without the batch.
   """
   # Whatever policy the user has set for other models: ranges need float32.
   layer = node.layer
@@ -78,6 +99,7 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
     "use_bias": layer.use_bias,
     **window,
   }
+  channels = shape[-1]
   top, bottom, left, right = layer.margins
   margins = ((top, bottom), (left, right))
   match node.op:
@@ -95,6 +117,8 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
       return _layers.ReLU(6.0, **named)
     case ops.Op.LEAKY_RELU:
       return _layers.LeakyReLU(layer.slope, **named)
+    case ops.Op.PRELU:
+      return _layers.PReLU(shared_axes=[*range(1, len(shape))] or None, **named)
     case ops.Op.SIGMOID:
       return _layers.Activation("sigmoid", **named)
     case ops.Op.HARD_SIGMOID:
@@ -124,7 +148,7 @@ def make(node: ops.Node, channels: int) -> keras.layers.Layer:
 
 # What a layer decides only for training: its weights' losses and bounds, and
 # how fast BatchNorm's stored statistics follow.
-_WEIGHTS = ("kernel", "depthwise", "bias", "gamma", "beta")
+_WEIGHTS = ("kernel", "depthwise", "bias", "gamma", "beta", "alpha")
 _FOR_TRAINING = (
   "momentum",
   *(f"{weight}_regularizer" for weight in _WEIGHTS),

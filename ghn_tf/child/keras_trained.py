@@ -116,6 +116,10 @@ def _architecture(model: keras.Model) -> spec.Architecture:
 
 def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:
   """Returns the record of a layer without its wrapper, under the same name."""
+  ours = {
+    "ghn_tf>StandaloneBatchNormalization": "BatchNormalization",
+    "ghn_tf>RoundedPReLU": "PReLU",
+  }
   match record.get("registered_name"):
     case "ghn_tf>Wrapper":
       inner = record["config"]["layer"]
@@ -126,12 +130,8 @@ def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:
         "class_name": inner["class_name"],
         "config": config,
       }
-    case "ghn_tf>StandaloneBatchNormalization":
-      return {
-        **record,
-        "module": "keras.layers",
-        "class_name": "BatchNormalization",
-      }
+    case str(name) if name in ours:
+      return {**record, "module": "keras.layers", "class_name": ours[name]}
   return record
 
 
@@ -142,7 +142,11 @@ def _params(
   for layer in model.layers:
     name = layer.name.removeprefix(_PREFIX)
     for weight, suffix in keras_io.param_weights(layer):
-      found[f"{name}/{suffix}"] = tf.convert_to_tensor(weight)
+      value = tf.convert_to_tensor(weight)
+      # Keras has slopes as [1, 1, C].
+      found[f"{name}/{suffix}"] = (
+        tf.reshape(value, [-1]) if suffix == "alpha" else value
+      )
   nodes = {node.name: node for node in architecture.nodes}
   for name, wrapper in _range_layers(model):
     if name in nodes:

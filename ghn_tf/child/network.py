@@ -191,7 +191,7 @@ def run(
   low_high: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
 
   def seed(index: int, tensor: int) -> tuple[int, int] | None:
-    """Seed for the kernel (tensor 0) or the output (tensor 1) of a node."""
+    """Seed for kernel or slopes (tensor 0) or output (tensor 1) of a node."""
     if noise_seed is None:
       return None
     # 2**20 exceeds 2 * bounds.MAX_NODES, so no two seeds collide.
@@ -206,7 +206,16 @@ def run(
       x, pullback = statistics.batch_norm(node, inputs[0])
     else:
       own = {}
-      if node.op in grids.CHANNEL_AXIS:
+      if node.op is ops.Op.PRELU:
+        own = _of_node(params, node, ("alpha",))
+        if not recipe.is_float:
+          own["alpha"] = fake_quant.quantize_kernel(
+            own["alpha"],
+            recipe_lib.SLOPES,
+            channel_axis=None,
+            noise_seed=seed(index, 0),
+          )
+      elif node.op in grids.CHANNEL_AXIS:
         suffixes = ("kernel", "bias") if node.layer.use_bias else ("kernel",)
         own = _of_node(params, node, suffixes)
         if (kernel_grid := kernel_grids[index]) is not None:

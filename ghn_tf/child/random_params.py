@@ -16,7 +16,7 @@ def he_normal(
   """Returns random params of an architecture, by name.
 
   Kernels are normal with a variance of 2 / fan_in (He et al., arXiv
-  1502.01852), scales are ones, offsets and biases zeros.
+  1502.01852), scales are ones, offsets and biases zeros, slopes 1/4.
 
   Args:
     architecture: the network.
@@ -28,6 +28,8 @@ def he_normal(
     shape = param.shape
     if param.kind is spec.ParamKind.GAMMA:
       value = np.ones(shape)
+    elif param.kind is spec.ParamKind.ALPHA:
+      value = np.full(shape, spec.FIRST_ALPHA)
     elif len(shape) == 1:
       value = np.zeros(shape)
     else:

@@ -32,6 +32,7 @@ _COMPUTING = (
   ops.Op.DENSE,
   ops.Op.BATCH_NORM,
   ops.Op.LEAKY_RELU,
+  ops.Op.PRELU,
 )
 # What has the range that integer runtimes fix, by the bits of their interface.
 GATES = (ops.Op.SIGMOID, ops.Op.HARD_SIGMOID)

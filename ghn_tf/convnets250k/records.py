@@ -46,6 +46,7 @@ _OPS = (
   ops.Op.GLOBAL_MAX_POOL,
   ops.Op.MULTIPLY,
   ops.Op.GROUPED_CONV,
+  ops.Op.PRELU,
 )
 _CODES = {op: code for code, op in enumerate(_OPS)}
 _FLOATS = ("epsilon", "slope")

@@ -192,6 +192,19 @@ def _multiply(
   return _finish(scaled, output, operands.options["activation"])
 
 
+def _slope(
+  codes: Sequence[np.ndarray], operands: geometry.Operands, variant: str
+) -> np.ndarray:
+  output = operands.outputs[0]
+  scale, alpha = (tensor.grid[0] for tensor in operands.inputs)
+  image, slopes = _both(codes, operands)
+  above, below = (
+    rounding.rescale(values, rounding.factors([step / output.grid[0]]), variant)
+    for values, step in ((image, scale), (image * slopes, scale * alpha))
+  )
+  return _finish(np.where(image >= 0, above, below), output)
+
+
 def _mean(
   codes: Sequence[np.ndarray], operands: geometry.Operands, variant: str
 ) -> np.ndarray:
@@ -275,6 +288,7 @@ _KERNELS: dict[str, Callable[..., np.ndarray]] = {
   "MAX_POOL_2D": _maximum_pool,
   "MEAN": _mean,
   "MUL": _multiply,
+  "PRELU": _slope,
   "QUANTIZE": _requantize,
   "SOFTMAX": _softmax,
   "SUB": functools.partial(_add, sign=-1),

@@ -24,7 +24,7 @@ from ghn_tf.spaces import exclusion
 NASWOT_IMAGES = 128
 
 _FLOAT = recipe_lib.get("float")
-_RELUS = (ops.Op.RELU, ops.Op.RELU6, ops.Op.LEAKY_RELU)
+_RELUS = (ops.Op.RELU, ops.Op.RELU6, ops.Op.LEAKY_RELU, ops.Op.PRELU)
 
 
 def synflow(architecture: spec.Architecture, seed: int = 0) -> float:

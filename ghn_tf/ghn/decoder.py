@@ -13,7 +13,8 @@ max_channels outputs to the classes. At the end all are normalized,
   gamma  -> 2 * sigmoid(gamma / 2)                    in (0, 2)
   offset -> tanh(offset / 5)                          in (-1, 1)
 
-with beta = 2 where a ReLU is expected to follow, else 1.
+with beta = 2 where a ReLU is expected to follow, else 1. The slopes of a PReLU
+are not decoded, as training has none: they are those with which it begins.
 """
 
 from collections.abc import Sequence
@@ -128,6 +129,10 @@ class Decoder(keras.layers.Layer):
     )
     for request, value in zip(requests, values, strict=True):
       params[request.owner][request.param.name] = value
+    for own, architecture in zip(params, architectures, strict=True):
+      for param in architecture.param_specs:
+        if param.kind is spec.ParamKind.ALPHA:
+          own[param.name] = tf.fill(param.shape, spec.FIRST_ALPHA)
     return params
 
   def check(self, architecture: spec.Architecture) -> None:

@@ -87,6 +87,7 @@ _ACTIVATIONS = {
   ops.Op.SIGMOID: 3,
   ops.Op.HARD_SIGMOID: 4,
   ops.Op.LEAKY_RELU: 7,
+  ops.Op.PRELU: 7,
 }
 # What is multiplied by a sigmoid of its own has an activation as well, swish or
 # hard_swish: 5 or 6 in place of 3 or 4.
@@ -256,6 +257,7 @@ def _nodes(architecture: spec.Architecture) -> _Nodes:
     merges = node.op in _MERGES
     if node.op not in _TYPE_OF_OP or (merges and len(inputs) == 1):
       output.append(inputs[0])
+      of_param.extend([inputs[0]] * len(owned))
       trait = traits[inputs[0]]
       if node.op in _ACTIVATIONS:
         trait[0] = _ACTIVATIONS[node.op]

@@ -107,7 +107,7 @@ class Layout:
   def requests(
     self, architectures: Sequence[spec.Architecture]
   ) -> list[Request]:
-    """Returns one for each parameter, sorted by group and what is alike."""
+    """Returns one for each decoded parameter, sorted by group and likeness."""
     return sorted(
       self._requests(architectures), key=lambda r: (*r.group, *r.alike)
     )
@@ -120,6 +120,8 @@ class Layout:
       zip(architectures, all_nodes, strict=True)
     ):
       for param, node in zip(architecture.param_specs, nodes, strict=True):
+        if param.kind is spec.ParamKind.ALPHA:
+          continue  # it is not decoded
         is_classifier = param.node == architecture.classifier
         yield Request(owner, param, node, *self._part(param, is_classifier))
 

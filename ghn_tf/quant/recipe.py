@@ -6,9 +6,9 @@ A recipe's name decodes as w<weight bits>a<activation bits>; "float" rounds
 nothing. In every recipe the image and the logits have 8 bits, because they are
 the int8 interface of the exported file, and biases stay in the 32 bits of the
 accumulator; only with activations of 16 bits, the 16x8 files of TFLite, the
-interface has 16 too, and biases have 64. All kernels, first and last included,
-have the recipe's bits, but for the layers that its name goes on with:
-"w4a4+stem=w8a8+logits=w8a4".
+interface has 16 too, and biases have 64. Slopes of a PReLU have 8 bits. All
+kernels, first and last included, have the recipe's bits, but for the layers
+that its name goes on with: "w4a4+stem=w8a8+logits=w8a4".
 """
 
 import dataclasses
@@ -127,6 +127,8 @@ class Recipe:
 
 # The grid of the image and of the logits; with activations of 16 bits, theirs.
 INTERFACE = TensorQuantization(8, symmetric=False, per_channel=False)
+# That of the slopes of a PReLU, which TFLite's converter decides.
+SLOPES = TensorQuantization(8, symmetric=True, per_channel=False)
 
 # Bits that a file holds exactly: kernels are stored with 4 or 8, of which the
 # grid of 2 is a part, and every grid of activations is a part of that of 8.

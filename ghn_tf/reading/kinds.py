@@ -135,6 +135,7 @@ def _layers() -> dict[str, Kind]:
       layers.softmax,
     ),
     "LeakyReLU": _read("leaky_relu", activations.leaky_relu),
+    "PReLU": _read("prelu", layers.prelu, True),
     "HardSigmoid": _read("hard_sigmoid, of ours", layers.hard_sigmoid),
     "Multiply": _read("multiply", layers.multiply),
     "Add": _read("add", layers.merge(op.ADD)),
@@ -190,7 +191,7 @@ _GROUPS: Mapping[Kind, str] = {
   " UpSampling3D SpatialDropout3D",
   _UNTIED: "LocallyConnected1D LocallyConnected2D EinsumDense",
   _MERGE: "Average Dot Minimum Maximum Subtract",
-  _SIGMOIDS: "ELU PReLU ThresholdedReLU",
+  _SIGMOIDS: "ELU ThresholdedReLU",
   _refused(
     "it holds Python code, which is not run from files",
     "write its function with layers of Keras",

@@ -181,6 +181,13 @@ def relu(call: records.Call) -> list[steps.Step]:
   return activations.relu(call.config)
 
 
+def prelu(call: records.Call) -> list[steps.Step]:
+  """Reads PReLU."""
+  shared = call.config.get("shared_axes") or ()
+  length = len(shared) if isinstance(shared, list | tuple) else 1
+  return [steps.prelu(records.integers(shared, "shared_axes", length))]
+
+
 def hard_sigmoid(call: records.Call) -> list[steps.Step]:
   """Reads HardSigmoid, which `child.keras_io` makes."""
   slope = call.config.number("slope", 0.0)

@@ -99,6 +99,13 @@ def _binary(kind: str) -> _Reader:
   return lambda operator: (kind, {"activation": operator.activation()})
 
 
+def _prelu(operator: tflite_operators.Operator) -> _Layer:
+  rank = len(operator.graph.shape(operator.output())) - 1  # without the batch
+  slopes = ((1,) * rank + operator.shape(1))[-rank:]
+  shared = [axis for axis, size in enumerate(slopes, 1) if size == 1]
+  return "PReLU", {"shared_axes": shared}
+
+
 def _plain(kind: str, **config: Any) -> _Reader:
   return lambda operator: (kind, dict(config))
 
@@ -130,6 +137,7 @@ _LAYERS: Mapping[str, _Reader] = {
   "LOGISTIC": _plain("Activation", activation="sigmoid"),
   "MAX_POOL_2D": _pool("MaxPooling2D"),
   "MUL": _binary("ops.Multiply"),
+  "PRELU": _prelu,
   "RELU": _plain("Activation", activation="relu"),
   "RELU6": _plain("Activation", activation="relu6"),
   "RESHAPE": _reshape,

@@ -34,7 +34,7 @@ _COLORS = {
   "other": "#c8c8c8",
 }
 _WHITE_TEXT = frozenset(("conv", "dense", "activation", "concat"))
-_ACTIVATIONS = "relu relu6 leaky_relu sigmoid hard_sigmoid".split()
+_ACTIVATIONS = "relu relu6 leaky_relu prelu sigmoid hard_sigmoid".split()
 _KINDS = {
   **{ops.Op(name): "activation" for name in _ACTIVATIONS},
   ops.Op.CONV: "conv",

@@ -12,6 +12,7 @@ _LEFT_OUT = (
   ops.Op.RELU,
   ops.Op.RELU6,
   ops.Op.LEAKY_RELU,
+  ops.Op.PRELU,
   ops.Op.SIGMOID,
   ops.Op.HARD_SIGMOID,
 )

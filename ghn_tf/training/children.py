@@ -293,7 +293,7 @@ def every_operation() -> spec.Architecture:
   y = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
   y = builder.add(ops.Op.BATCH_NORM, builder.add(ops.Op.DENSE, y, filters=8))
   y = builder.add(ops.Op.RELU, y)
-  z = builder.add(ops.Op.FLATTEN, x)
+  z = builder.add(ops.Op.FLATTEN, builder.add(ops.Op.PRELU, x))
   y = builder.add(ops.Op.CONCAT, y, z)
   x = builder.add(ops.Op.GROUPED_CONV, x, filters=8, kernel=k, groups=4)
   z = builder.add(ops.Op.HARD_SIGMOID, x, slope=0.2)
