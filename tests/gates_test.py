@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Products, sigmoids, ReLUs with slopes, maxima and grouped convolutions."""
+"""Products, differences, slopes, sigmoids, maxima, convolutions with groups."""
 
 import unittest
 
@@ -96,6 +96,19 @@ def _prelu() -> spec.Architecture:
   return builder.build("prelu")
 
 
+def _difference() -> spec.Architecture:
+  builder = spec.Builder((9, 9, 3))
+  x = builder.add(_Op.CONV, 0, filters=8, kernel=(3, 3), use_bias=True)
+  x = builder.add(_Op.RELU, x)
+  y = builder.add(_Op.CONV, x, filters=8, kernel=(3, 3), use_bias=True)
+  more = builder.add(_Op.RELU, builder.add(_Op.SUBTRACT, y, x))
+  x = builder.add(_Op.ADD, x, more)
+  x = builder.add(_Op.SUBTRACT, x, y)
+  x = builder.add(_Op.GLOBAL_AVG_POOL, x)
+  builder.add(_Op.DENSE, x, filters=5, use_bias=True)
+  return builder.build("difference")
+
+
 def _grouped() -> spec.Architecture:
   builder = spec.Builder((9, 9, 4))
   window = {"kernel": (3, 3)}
@@ -124,6 +137,7 @@ _ALL = {
   "hard_swish": _swish(_Op.HARD_SIGMOID),
   "leaky": _leaky(),
   "prelu": _prelu(),
+  "difference": _difference(),
   "grouped": _grouped(),
 }
 _EACH = _ALL.items()
@@ -136,6 +150,7 @@ _BOUNDS = {
   "hard_swish": (3, 3),
   "leaky": (5, 5),
   "prelu": (5, 5),
+  "difference": (3, 3),
   "grouped": (3, 3),
 }
 
@@ -249,6 +264,18 @@ class GatesTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "slope above 0 up to 1"):
       builder.add(op, 0, slope=slope)
 
+  def test_the_order_of_a_difference_tells_networks_apart(self):
+    def network_of(op, is_turned):
+      builder = spec.Builder((4, 4, 3))
+      pair = 0, builder.add(_Op.RELU, 0)
+      x = builder.add(op, *(pair[::-1] if is_turned else pair))
+      builder.add(_Op.GLOBAL_AVG_POOL, x)
+      return builder.build("one").fingerprint
+
+    for op in ops.PAIRS:
+      alike = network_of(op, False) == network_of(op, True)
+      self.assertEqual(alike, op is not _Op.SUBTRACT)
+
   @parameterized.parameters((1, 8), (3, 8), (2, 9))
   def test_groups_divide_channels_and_filters(self, groups, filters):
     builder = spec.Builder((4, 4, 4))
@@ -292,11 +319,17 @@ class GatesConformanceTest(conformance.Conformance):
       bound = _BOUNDS[name][recipe == "w4a8"]
     self.check_recipe(child, twins.images(architecture, 64), bound)
 
+  def test_file_of_a_difference_in_16_bits(self):
+    architecture, recipe = _ALL["difference"], recipe_lib.get("w8a16")
+    params = twins.calibrated(architecture, recipe)
+    child = conformance.Child(architecture, params, recipe)
+    self.check_recipe(child, twins.images(architecture, 64))
+
 
 @unittest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
 class TargetsTest(parameterized.TestCase):
   @parameterized.parameters(
-    "sigmoid", "hard_swish", "leaky", "prelu", "grouped"
+    *("sigmoid", "hard_swish", "leaky", "prelu", "difference", "grouped")
   )
   def test_every_target_takes_the_file(self, name):
     for tool in (toolchain, emulator):

@@ -40,7 +40,7 @@ def _everything() -> spec.Architecture:
   y = builder.add(ops.Op.LEAKY_RELU, y, slope=0.123)
   y = builder.add(ops.Op.MULTIPLY, y, builder.add(ops.Op.SIGMOID, y))
   z = builder.add(ops.Op.HARD_SIGMOID, z, slope=1 / 3)
-  z = builder.add(ops.Op.PRELU, z)
+  z = builder.add(ops.Op.SUBTRACT, z, builder.add(ops.Op.PRELU, z))
   z = builder.add(ops.Op.GROUPED_CONV, z, filters=390, groups=130)
   z = builder.add(ops.Op.GLOBAL_MAX_POOL, z)
   x = builder.add(ops.Op.CONCAT, x, y, z)

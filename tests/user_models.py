@@ -290,6 +290,17 @@ def _slopes(keras: Any) -> Any:
   return _model(keras, image, x)
 
 
+def _extremes(keras: Any) -> Any:
+  layers = keras.layers
+  image = keras.Input(IMAGE)
+  x = layers.Conv2D(8, 3)(image)
+  y = layers.Conv2D(8, 3, padding="same")(x)
+  z = layers.Subtract()([x, y]) - x
+  x = layers.Maximum()([x, y, z])
+  x = layers.Minimum()([x, layers.Conv2D(8, 3, padding="same")(z)])
+  return _model(keras, image, layers.GlobalAveragePooling2D()(x))
+
+
 def _grouped(keras: Any) -> Any:
   """As in ResNeXt (arXiv 1611.05431), and groups of one channel."""
   layers = keras.layers
@@ -322,5 +333,6 @@ UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "resized": _resized,
   "gated": _squeeze_and_excitation,
   "slopes": _slopes,
+  "extremes": _extremes,
   "grouped": _grouped,
 }

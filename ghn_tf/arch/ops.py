@@ -30,6 +30,7 @@ class Op(enum.StrEnum):
   GLOBAL_AVG_POOL = "global_avg_pool"  # GlobalAveragePooling2D
   GLOBAL_MAX_POOL = "global_max_pool"  # GlobalMaxPooling2D
   ADD = "add"  # Add, of two inputs
+  SUBTRACT = "subtract"  # Subtract
   MULTIPLY = "multiply"  # Multiply, of two; the second may be [C]
   CONCAT = "concat"  # Concatenate, over channels
   FLATTEN = "flatten"  # Flatten
@@ -115,6 +116,7 @@ ATTRIBUTES: Mapping[Op, tuple[str, ...]] = {
   Op.GLOBAL_AVG_POOL: (),
   Op.GLOBAL_MAX_POOL: (),
   Op.ADD: (),
+  Op.SUBTRACT: (),
   Op.MULTIPLY: (),
   Op.CONCAT: (),
   Op.FLATTEN: (),
@@ -128,8 +130,9 @@ _LACKING = {
   for op, has in ATTRIBUTES.items()
 }
 CONVOLUTIONS = (Op.CONV, Op.GROUPED_CONV, Op.DEPTHWISE_CONV)
-# Operations of two inputs whose order is of no matter.
-PAIRS = (Op.ADD, Op.MULTIPLY)
+# Operations of two inputs, and those in which their order is of no matter.
+PAIRS = (Op.ADD, Op.SUBTRACT, Op.MULTIPLY)
+SYMMETRIC = (Op.ADD, Op.MULTIPLY)
 _SPATIAL_OPS = frozenset(
   (
     *CONVOLUTIONS,
@@ -215,7 +218,7 @@ def output_shape(
         shape[1] + sign * (left + right),
         shape[2],
       )
-    case Op.ADD:
+    case Op.ADD | Op.SUBTRACT:
       if any(other != shape for other in inputs):
         raise ValueError(
           f"needs inputs of one shape, got {[list(s) for s in inputs]}."

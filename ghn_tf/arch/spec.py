@@ -207,7 +207,7 @@ class Architecture:
     for index, node in enumerate(self.nodes):
       label = labels[index]
       sources = [labels[i] for i in node.inputs]
-      if node.layer.op in ops.PAIRS:
+      if node.layer.op in ops.SYMMETRIC:
         sources.sort()
       for source in sources:
         label = _mix(label, source)
@@ -221,7 +221,7 @@ class Architecture:
       node = self.nodes[index]
       for slot, source in enumerate(node.inputs):
         # A concat tells its inputs apart by their place, a sum does not.
-        place = slot if node.layer.op is ops.Op.CONCAT else 0
+        place = 0 if node.layer.op in ops.SYMMETRIC else slot
         readers[source].append(_mix(label, place))
     content = np.array([*self.input_shape, *sorted(labels)], "<u8").tobytes()
     return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -96,6 +96,13 @@ def add(layer, inputs, params):
   return y, lambda upstream, needed: ((upstream, upstream), {})
 
 
+def subtract(layer, inputs, params):
+  """Returns x - y."""
+  del layer, params
+  y = _raw.Sub(x=inputs[0], y=inputs[1])
+  return y, lambda upstream, needed: ((upstream, _raw.Neg(x=upstream)), {})
+
+
 def multiply(layer, inputs, params):
   """Returns x * y, where y [B, C] is one factor for each channel."""
   del layer, params

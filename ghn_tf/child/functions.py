@@ -381,6 +381,7 @@ FUNCTIONS: Mapping[ops.Op, Function] = {
   ops.Op.GLOBAL_AVG_POOL: _global_avg_pool,
   ops.Op.GLOBAL_MAX_POOL: _global_max_pool,
   ops.Op.ADD: elementwise.add,
+  ops.Op.SUBTRACT: elementwise.subtract,
   ops.Op.MULTIPLY: elementwise.multiply,
   ops.Op.CONCAT: _concat,
   ops.Op.FLATTEN: _flatten,

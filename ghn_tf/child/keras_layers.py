@@ -133,6 +133,8 @@ def make(node: ops.Node, shape: Sequence[int]) -> keras.layers.Layer:
       return _layers.GlobalMaxPooling2D(**named)
     case ops.Op.MULTIPLY:
       return _layers.Multiply(**named)
+    case ops.Op.SUBTRACT:
+      return _layers.Subtract(**named)
     case ops.Op.ADD:
       return _layers.Add(**named)
     case ops.Op.CONCAT:

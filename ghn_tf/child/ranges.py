@@ -83,6 +83,9 @@ def bounds(
       own = (0.0, min(6.0, inputs[0][1]))
     elif node.op is ops.Op.ADD:
       own = (sum(low for low, _ in inputs), sum(high for _, high in inputs))
+    elif node.op is ops.Op.SUBTRACT:
+      (low, high), (other_low, other_high) = inputs
+      own = (low - other_high, high - other_low)
     elif node.op in GATES:
       own = (0.0, 1.0)
     elif node.op is ops.Op.LEAKY_RELU:

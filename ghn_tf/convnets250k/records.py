@@ -47,6 +47,7 @@ _OPS = (
   ops.Op.MULTIPLY,
   ops.Op.GROUPED_CONV,
   ops.Op.PRELU,
+  ops.Op.SUBTRACT,
 )
 _CODES = {op: code for code, op in enumerate(_OPS)}
 _FLOATS = ("epsilon", "slope")

@@ -36,6 +36,7 @@ _FOR_INT16 = (
   "RELU",
   "RESHAPE",
   "STRIDED_SLICE",
+  "SUB",
 )
 _REFUSED_BY_CONVERTER = re.compile(r"error: 'tfl\.(\w+)' op ")
 # The successor of tflite-runtime first: it knows newer operator versions.

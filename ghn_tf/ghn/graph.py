@@ -66,6 +66,7 @@ _TYPE_OF_OP = {
   ops.Op.GLOBAL_AVG_POOL: "glob_avg",
   ops.Op.GLOBAL_MAX_POOL: "glob_avg",
   ops.Op.ADD: "sum",
+  ops.Op.SUBTRACT: "sum",
   ops.Op.CONCAT: "concat",
   ops.Op.MULTIPLY: "cse",  # as squeeze-and-excitation does at its end
 }

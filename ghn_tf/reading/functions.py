@@ -74,6 +74,19 @@ def arithmetic(
   return read
 
 
+def of_tensors(step: steps.Step) -> Reader:
+  """Returns the reader of a function of two tensors, neither a constant."""
+
+  def read(call: records.Call) -> list[steps.Step]:
+    if not all(isinstance(own, records.Output) for own in _operands(call)):
+      raise records.ReadingError(
+        "it reads a constant", "use an activation, such as ReLU"
+      )
+    return [step]
+
+  return read
+
+
 def mean(op: ops.Op) -> Reader:
   """Returns the reader of a reduction over all positions."""
 
@@ -194,10 +207,25 @@ def all_kinds() -> dict[str, tuple[str, Reader]]:
       arithmetic(None, power=-1),
       ("tf.math.truediv", "tf.math.divide", "ops.Divide", "ops.TrueDivide"),
     ),
+    "subtract; at the input, with a constant, absorbed": (
+      "subtract",
+      arithmetic(steps.merge(ops.Op.SUBTRACT)),
+      ("tf.math.subtract", "tf.__operators__.sub", "ops.Subtract"),
+    ),
     "absorbed at the input, with a constant": (
       "arithmetic",
       arithmetic(None),
-      ("tf.math.subtract", "tf.nn.bias_add", "ops.Subtract"),
+      ("tf.nn.bias_add",),
+    ),
+    "subtract, relu, add; of tensors alone": (
+      "maximum",
+      of_tensors(steps.extreme(1)),
+      ("tf.math.maximum", "tf.maximum", "ops.Maximum"),
+    ),
+    "subtract, relu, subtract; of tensors alone": (
+      "minimum",
+      of_tensors(steps.extreme(-1)),
+      ("tf.math.minimum", "tf.minimum", "ops.Minimum"),
     ),
     "absorbed at the input": (
       "absorbed",

@@ -100,7 +100,7 @@ _UNTIED = _refused(
   "it has weights for every position", "use Conv2D, which shares them"
 )
 _MERGE = _refused(
-  "no operation of integer files does it", "use Add or Concatenate"
+  "no operation of integer files does it", "use Add, Multiply or Concatenate"
 )
 _SIGMOIDS = _refused("the activation is not supported", "use ReLU or LeakyReLU")
 
@@ -139,6 +139,9 @@ def _layers() -> dict[str, Kind]:
     "HardSigmoid": _read("hard_sigmoid, of ours", layers.hard_sigmoid),
     "Multiply": _read("multiply", layers.multiply),
     "Add": _read("add", layers.merge(op.ADD)),
+    "Subtract": _read("subtract", layers.merge(op.SUBTRACT)),
+    "Maximum": _read("subtract, relu, add", layers.extreme(1)),
+    "Minimum": _read("subtract, relu, subtract", layers.extreme(-1)),
     "Concatenate": _read("concat", layers.concatenate),
     "Flatten": _read("flatten", layers.flatten),
     "Reshape": _read(
@@ -190,7 +193,7 @@ _GROUPS: Mapping[Kind, str] = {
   " GlobalAveragePooling3D GlobalMaxPooling3D ZeroPadding3D Cropping3D"
   " UpSampling3D SpatialDropout3D",
   _UNTIED: "LocallyConnected1D LocallyConnected2D EinsumDense",
-  _MERGE: "Average Dot Minimum Maximum Subtract",
+  _MERGE: "Average Dot",
   _SIGMOIDS: "ELU ThresholdedReLU",
   _refused(
     "it holds Python code, which is not run from files",

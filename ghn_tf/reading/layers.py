@@ -252,6 +252,11 @@ def merge(op: ops.Op) -> Reader:
   return lambda call: [steps.merge(op)]
 
 
+def extreme(sign: int) -> Reader:
+  """Returns the reader of Maximum, or of Minimum with a sign of -1."""
+  return lambda call: [steps.extreme(sign)]
+
+
 def concatenate(call: records.Call) -> list[steps.Step]:
   """Reads Concatenate."""
   return [steps.concatenate(call.config.integer("axis", -1))]

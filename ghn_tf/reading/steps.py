@@ -216,6 +216,26 @@ def merge(op: ops.Op) -> Step:
   return Step(place)
 
 
+def extreme(sign: int) -> Step:
+  """Returns the greatest of tensors of one shape; the least if sign is -1.
+
+  Of two it is x + relu(y - x) or x - relu(x - y).
+  """
+  relu = elementwise(ops.Op.RELU)
+  subtract = merge(ops.Op.SUBTRACT)
+  last = merge(ops.Op.ADD if sign > 0 else ops.Op.SUBTRACT)
+
+  def place(a: assembly.Assembly, values: Values) -> assembly.Value:
+    result, *others = values
+    for other in others:
+      pair = (other, result) if sign > 0 else (result, other)
+      more = relu.place(a, [subtract.place(a, pair)])
+      result = last.place(a, [result, more])
+    return result
+
+  return Step(place)
+
+
 def repeated(number: int) -> Step:
   """Returns an image with its channels several times."""
 

@@ -148,13 +148,15 @@ _LAYERS: Mapping[str, _Reader] = {
   "REDUCE_MAX": _mean("ops.Max"),
   "LEAKY_RELU": lambda operator: ("LeakyReLU", dict(operator.options)),
   "HARD_SWISH": _plain("Activation", activation="hard_swish"),
+  "MAXIMUM": _plain("ops.Maximum"),
+  "MINIMUM": _plain("ops.Minimum"),
   "SUB": _binary("ops.Subtract"),
   "SQUEEZE": _reshape,
   "QUANTIZE": _plain("Activation", activation="linear"),
 }
 # Those that read several tensors of data.
 _ADD, _MULTIPLY = "ADD", "MUL"
-_BINARY = (_ADD, _MULTIPLY, "SUB")
+_BINARY = (_ADD, _MULTIPLY, "MAXIMUM", "MINIMUM", "SUB")
 _SEVERAL = (*_BINARY, "CONCATENATION")
 
 

@@ -47,6 +47,7 @@ _KINDS = {
   ops.Op.GLOBAL_AVG_POOL: "pool",
   ops.Op.GLOBAL_MAX_POOL: "pool",
   ops.Op.ADD: "add, multiply",
+  ops.Op.SUBTRACT: "add, multiply",
   ops.Op.MULTIPLY: "add, multiply",
   ops.Op.CONCAT: "concat",
 }
