@@ -153,8 +153,18 @@ class UnsupportedTest(parameterized.TestCase):
 
   def test_input_that_is_no_image(self):
     model = keras.Sequential([keras.Input((5,)), _layers.Dense(3)], name="mlp")
+    with self.assertRaisesRegex(ValueError, r"takes vectors \[5\].*; give it"):
+      keras_io.from_keras(model)
+
+  def test_anomaly_autoencoder(self):
+    # MLPerf Tiny's, for spectrograms as vectors.
+    x = image = keras.Input((640,))
+    for units in (128, 128, 128, 128, 8, 128, 128, 128, 128):
+      x = _layers.BatchNormalization()(_layers.Dense(units)(x))
+      x = _layers.Activation("relu")(x)
+    model = keras.Model(image, _layers.Dense(640)(x), name="autoencoder")
     with self.assertRaisesRegex(
-      ValueError, r"takes inputs of shape \[5\].*; give"
+      ValueError, r"takes vectors \[640\].*autoencoders are not predicted"
     ):
       keras_io.from_keras(model)
 

@@ -129,6 +129,12 @@ class Assembly:
   def _started(self, value: Value) -> spec.Builder:
     """Returns the builder, begun with the image as it is used first."""
     if self._builder is None:
+      if len(value.shape) == 1:
+        raise records.ReadingError(
+          f"the network takes vectors {list(value.shape)}; expected images",
+          "give it images [H, W, C] and logits of classes; classifiers of"
+          " vectors and autoencoders are not predicted",
+        )
       shape = [size for size in value.shape if size]
       if len(shape) == 2:
         shape.insert(0, 1)
