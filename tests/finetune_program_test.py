@@ -140,6 +140,11 @@ class FinetuneTest(absltest.TestCase):
       (("--start=warm", f"--target={self.target}"), "got 'warm'"),
       ((f"--target={self.target}", "--recipe=w9a9"), "recipe 'w9a9'"),
       ((f"--start={self.target}.keras",), "No such file"),
+      # Before the target is looked for, and TensorFlow imported.
+      (
+        ("--target=nothing.json", "--learning_rate=0"),
+        "--learning_rate must be positive and finite, got 0.0",
+      ),
       (
         ("--start=model.keras", "--image_size=24"),
         "leave --image_size=24 out",

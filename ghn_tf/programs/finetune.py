@@ -17,6 +17,7 @@ finished.
 
 import dataclasses
 import json
+import math
 import pathlib
 import shutil
 import time
@@ -67,7 +68,7 @@ _EPOCHS = flags.DEFINE_integer(
   "epochs", 5, "Passes over the training images.", lower_bound=1
 )
 _LEARNING_RATE = flags.DEFINE_float(
-  "learning_rate", 0.15, "The greatest, after warming up.", lower_bound=0
+  "learning_rate", 0.15, "The greatest, after warming up; above 0."
 )
 _BATCH_SIZE = flags.DEFINE_integer(
   "batch_size", sizes.BATCH_SIZE, "Images of a step.", lower_bound=1
@@ -125,6 +126,14 @@ def _check_start() -> None:
     child_lib.check_saved("start", ("recipe", "head", "image_size"))
 
 
+def _check_learning_rate() -> None:
+  if not 0 < _LEARNING_RATE.value < math.inf:
+    raise ValueError(
+      "--learning_rate must be positive and finite, got"
+      f" {_LEARNING_RATE.value}; 0.15 suits most networks."
+    )
+
+
 def _start(predictor: Any, target: Any) -> tuple[Any, data.Dataset]:
   """Returns the start, a `predictor.Child`, and images to train it on.
 
@@ -155,6 +164,7 @@ def finetune() -> None:
   """Trains what the flags ask for."""
   recipe_lib.get(_RECIPE.value or "w8a8")
   _check_start()
+  _check_learning_rate()
   output, sidecar = _outputs()
   # What needs no TensorFlow comes first, as wrong input should not wait for it.
   images.check()
