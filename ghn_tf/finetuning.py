@@ -111,6 +111,7 @@ def finetune(
   dataset: data.Dataset,
   config: Config,
   workdir: str | os.PathLike[str] | None = None,
+  tensorboard: str | os.PathLike[str] | None = None,
 ) -> Finetuned:
   """Trains the params of a child on.
 
@@ -120,7 +121,8 @@ def finetune(
     dataset: its training split is learned from.
     config: how.
     workdir: a folder for what training needs to go on after it was killed, from
-      the last epoch that was finished, and for TensorBoard. None for neither.
+      the last epoch that was finished; None to keep nothing.
+    tensorboard: a folder for its logs; None for none.
 
   Raises:
     ValueError: the images do not fit, or what was learned is not finite.
@@ -179,11 +181,11 @@ def finetune(
   # What is kept of an epoch that was not backed up is made again. Last comes
   # the bar, as it asks what the others have restored.
   callbacks = [history, bar]
+  if tensorboard is not None:
+    callbacks.insert(1, keras.callbacks.TensorBoard(tensorboard))
   if workdir is not None:
-    callbacks[1:1] = [
-      keras.callbacks.BackupAndRestore(os.path.join(workdir, "backup")),
-      keras.callbacks.TensorBoard(os.path.join(workdir, "tensorboard")),
-    ]
+    backup = os.path.join(workdir, "backup")
+    callbacks.insert(1, keras.callbacks.BackupAndRestore(backup))
   model.fit(
     train,
     epochs=config.epochs,

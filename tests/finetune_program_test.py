@@ -76,6 +76,9 @@ class FinetuneTest(absltest.TestCase):
     self.assertEqual(told["recipe"], "w4a4")
     self.assertEqual(told["config"]["epochs"], 2)
     self.assertNotIn("model.training", os.listdir(self.folder))
+    self.assertContainsSubset(
+      {"train"}, os.listdir(os.path.join(self.folder, "model.tensorboard"))
+    )
     file_path = os.path.join(self.folder, "model.tflite")
     self._run(
       "tools/to_tflite.py",

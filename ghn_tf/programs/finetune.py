@@ -9,10 +9,10 @@ r"""Trains a network on from predicted parameters, rounded as it will be.
     --trained=resnet8.keras --output=resnet8.tflite
 
 Beside x.keras it writes x.finetuning.json: the accuracy before and after on the
-test images, after each epoch on those held out, and how it was trained. What it
-needs to go on after it was killed, and for TensorBoard, is kept in x.training
-until all is done: the same command goes on from the last epoch that was
-finished.
+test images, after each epoch on those held out, and how it was trained; and
+x.tensorboard, for `tensorboard --logdir=x.tensorboard`. What it needs to go on
+after it was killed is kept in x.training until all is done: the same command
+goes on from the last epoch that was finished.
 """
 
 import dataclasses
@@ -209,7 +209,9 @@ def finetune() -> None:
     "config": dataclasses.asdict(config),
   }
   workdir = output.with_suffix(".training")
-  _check_workdir(workdir, content)
+  logs = output.with_suffix(".tensorboard")
+  if _check_workdir(workdir, content):
+    shutil.rmtree(logs, ignore_errors=True)  # of what is replaced
   accuracy_before = top1(start)
   logging.info(
     "%s, %s: top-1 %.1f %% on %d test images of %s before training.",
@@ -220,7 +222,7 @@ def finetune() -> None:
     dataset.name,
   )
   begin = time.monotonic()
-  done = finetuning.finetune(predictor, start, dataset, config, workdir)
+  done = finetuning.finetune(predictor, start, dataset, config, workdir, logs)
   content |= {
     "accuracy": {
       "before": accuracy_before,
@@ -237,28 +239,36 @@ def finetune() -> None:
   files.write(sidecar, json.dumps(content, indent=2) + "\n")
   shutil.rmtree(workdir)
   logging.info(
-    "%s: top-1 %.1f %%, from %.1f %%, after %d epochs in %.0f s; see %s",
+    "%s: top-1 %.1f %%, from %.1f %%, after %d epochs in %.0f s; see %s and"
+    " tensorboard --logdir=%s",
     output,
     100 * content["accuracy"]["after"],
     100 * accuracy_before,
     config.epochs,
     content["seconds"],
     sidecar,
+    logs,
   )
 
 
-def _check_workdir(workdir: pathlib.Path, content: dict[str, Any]) -> None:
-  """Raises ValueError where the folder of training is that of another."""
+def _check_workdir(workdir: pathlib.Path, content: dict[str, Any]) -> bool:
+  """Returns whether the folder of training was begun here, not before.
+
+  Raises:
+    ValueError: it is that of another training.
+  """
   record = workdir / "finetuning.json"
   text = json.dumps(content, indent=2) + "\n"
   if not workdir.exists():
     workdir.mkdir(parents=True)
     files.write(record, text)
-  elif not record.exists() or record.read_text() != text:
+    return True
+  if not record.exists() or record.read_text() != text:
     raise ValueError(
       f"{str(workdir)!r} is of a training with other flags that was not ended;"
       " go on with those, or remove it."
     )
+  return False
 
 
 def main() -> None:
