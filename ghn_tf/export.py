@@ -14,7 +14,6 @@ from ghn_tf import predictor as predictor_lib
 from ghn_tf import preparation
 from ghn_tf.child import accuracy
 from ghn_tf.child import head
-from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -110,7 +109,9 @@ def compare_heads(
   child: predictor_lib.Child,
   used: str,
   dataset: data.Dataset,
-  number: int,
+  *,
+  calibration_images: int,
+  head_images: int,
 ) -> dict[str, Any]:
   """Returns how well a network does with either classifier.
 
@@ -119,7 +120,8 @@ def compare_heads(
     child: with the classifier that is used.
     used: "predict" or "fit".
     dataset: its training images fit, its test images measure.
-    number: of images to fit to.
+    calibration_images: number of those to calibrate a predicted one on.
+    head_images: number of those to fit one to.
 
   Returns:
     Values for a JSON file; top-1 accuracies as the child computes, before it is
@@ -133,14 +135,14 @@ def compare_heads(
       heads[predictor_lib.PREDICT] = predictor.child(
         architecture,
         child.recipe,
-        calibration_images=train.images[: sizes.CALIBRATION_IMAGES],
+        calibration_images=train.images[:calibration_images],
       )
   elif not head.problem(architecture):
     params = preparation.fit_head(
       architecture,
       child.params,
-      train.images[:number],
-      train.labels[:number],
+      train.images[:head_images],
+      train.labels[:head_images],
       child.recipe,
       predictor.normalize,
     )
@@ -157,7 +159,7 @@ def compare_heads(
   }
   return {
     "used": used,
-    "num_images": min(number, len(train)),
+    "num_images": min(head_images, len(train)),
     "top1": top1,
   }
 

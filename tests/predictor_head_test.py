@@ -3,12 +3,15 @@
 """Other classes and channels than those that a hypernetwork was trained for."""
 
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from ghn_tf import data
+from ghn_tf import export
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import preparation
 from ghn_tf.arch import ops
@@ -61,6 +64,27 @@ class HeadTest(parameterized.TestCase):
       file = tflite.Interpreter(child.to_tflite())
       normalized = self.predictor.normalize(images)
       self.assertGreater(file.accuracy(normalized, labels), 0.7)
+
+  def test_both_heads_are_compared_as_the_flags_say(self):
+    dataset = self.predictor.load_data(data.SAMPLE, shape=(8, 8, 3))
+    train, network_of_10 = dataset.train, _network(classes=10)
+    fitted = self.predictor.child(
+      network_of_10, head="fit", images=train.images, labels=train.labels
+    )
+    with mock.patch.object(
+      self.predictor, "child", wraps=self.predictor.child
+    ) as made:
+      told = export.compare_heads(
+        self.predictor,
+        fitted,
+        "fit",
+        dataset,
+        calibration_images=70,
+        head_images=len(train),
+      )
+    self.assertLen(made.call_args.kwargs["calibration_images"], 70)
+    self.assertEqual({*told["top1"]}, {"fit", "predict"})
+    self.assertEqual(told["num_images"], len(train))
 
   def test_the_trunk_is_that_of_the_classes_of_training(self):
     images, labels = _examples(64)

@@ -131,8 +131,14 @@ def _child(predictor: Any, target: Any) -> tuple[Any, data.Dataset, Any]:
     predictor.check_network(target, head)
     dataset = images.load(predictor, target)
     child = child_lib.make(predictor, target, recipe, dataset.train, head)
-    number = child_lib.HEAD_IMAGES.value
-    heads = export.compare_heads(predictor, child, head, dataset, number)
+    heads = export.compare_heads(
+      predictor,
+      child,
+      head,
+      dataset,
+      calibration_images=child_lib.CALIBRATION_IMAGES.value,
+      head_images=child_lib.HEAD_IMAGES.value,
+    )
     for name, top1 in sorted(heads["top1"].items()):
       logging.info(
         "%s, %s: top-1 %.1f %% with --head=%s.",
