@@ -5,10 +5,16 @@
 The rest, the trunk, keeps its params and gives features; ridge regression
 from the standardized features to one-hot labels is the classifier. The penalty
 is the one of least generalized cross-validation (Golub, Heath and Wahba,
-Technometrics 1979), which stands for leaving out one image after the other and
-needs no second pass. One pass over the images gathers all that is needed, D x D
+Technometrics 1979). One pass over the images gathers all that is needed, D x D
 numbers for D features, whatever the number of images. Where a recipe rounds the
 classifier, it is rounded here, by `error_feedback`.
+
+Leaving out one image after the other has a closed form as well, but divides the
+residual of each image by 1 less its leverage, for which all images would go
+through the network again. Generalized cross-validation divides by the mean of
+that, and so depends on sums alone: it is leaving one out after the rotation of
+images for which all have the same leverage. On features of ResNet-8, of 70,
+100, 200, 500 and 900 images of CIFAR-10, both choose the same penalty.
 """
 
 from collections.abc import Iterable
