@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Activations, as layers, as functions and by their names in other layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ghn_tf.arch import ops
+from ghn_tf.arch import spec
+from ghn_tf.reading import assembly
 from ghn_tf.reading import gates
 from ghn_tf.reading import records
 from ghn_tf.reading import steps
@@ -150,3 +152,25 @@ def softmax(config: records.Config, layer: str) -> list[steps.Step]:
   if not isinstance(axes, int):
     axes = records.integers(axes, "axis", 1)
   return [steps.probabilities(layer, axes)]
+
+
+def prelu(shared: Sequence[int]) -> steps.Step:
+  """Returns a PReLU whose slopes are shared along axes; 0 is the batch."""
+
+  def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
+    value = steps.only(values)
+    *positions, last = range(1, len(value.shape) + 1)
+    remedy = f"use PReLU(shared_axes={positions or None})"
+    sizes = dict(enumerate(value.shape, 1))
+    if any(sizes[axis] != 1 and axis not in shared for axis in positions):
+      raise records.ReadingError(
+        "has slopes for every position, which make a file larger than kernels"
+        " do",
+        remedy,
+      )
+    if last in shared and sizes[last] != 1:
+      raise records.ReadingError("has one slope for all channels", remedy)
+    a.note(f"its slopes are {spec.FIRST_ALPHA}, which training may change")
+    return a.add(ops.Op.PRELU, [value])._replace(shape=value.shape)
+
+  return steps.Step(place)

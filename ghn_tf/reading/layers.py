@@ -185,7 +185,7 @@ def prelu(call: records.Call) -> list[steps.Step]:
   """Reads PReLU."""
   shared = call.config.get("shared_axes") or ()
   length = len(shared) if isinstance(shared, list | tuple) else 1
-  return [steps.prelu(records.integers(shared, "shared_axes", length))]
+  return [activations.prelu(records.integers(shared, "shared_axes", length))]
 
 
 def hard_sigmoid(call: records.Call) -> list[steps.Step]:

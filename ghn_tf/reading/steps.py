@@ -11,7 +11,6 @@ import math
 from typing import Any, NamedTuple
 
 from ghn_tf.arch import ops
-from ghn_tf.arch import spec
 from ghn_tf.reading import assembly
 from ghn_tf.reading import records
 
@@ -157,28 +156,6 @@ def global_pool(op: ops.Op, dimensions: int, keepdims: bool) -> Step:
       result = a.add(op, [value])
     ones = (1,) * dimensions if keepdims else ()
     return result._replace(shape=(*ones, value.shape[-1]))
-
-  return Step(place)
-
-
-def prelu(shared: Sequence[int]) -> Step:
-  """Returns a PReLU whose slopes are shared along axes; 0 is the batch."""
-
-  def place(a: assembly.Assembly, values: Values) -> assembly.Value:
-    value = only(values)
-    *positions, last = range(1, len(value.shape) + 1)
-    remedy = f"use PReLU(shared_axes={positions or None})"
-    sizes = dict(enumerate(value.shape, 1))
-    if any(sizes[axis] != 1 and axis not in shared for axis in positions):
-      raise records.ReadingError(
-        "has slopes for every position, which make a file larger than kernels"
-        " do",
-        remedy,
-      )
-    if last in shared and sizes[last] != 1:
-      raise records.ReadingError("has one slope for all channels", remedy)
-    a.note(f"its slopes are {spec.FIRST_ALPHA}, which training may change")
-    return a.add(ops.Op.PRELU, [value])._replace(shape=value.shape)
 
   return Step(place)
 
