@@ -1,12 +1,13 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 from collections.abc import Iterator
 import contextlib
 import errno
 import os
 import pathlib
+import shutil
 import tempfile
 
 
@@ -72,6 +73,36 @@ def write(path: str | os.PathLike[str], content: bytes | str) -> None:
   path = pathlib.Path(path)
   with _telling(path):
     _write(path, content)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+  """Gives the place of a folder that takes its final name when it is whole.
+
+  On an error nothing is left behind, and what was there before stays.
+
+  Args:
+    path: of the folder; what is there is replaced at the end.
+
+  Yields:
+    Where to make it: there is nothing yet, in the same folder.
+
+  Raises:
+    OSError: the folder cannot be written.
+  """
+  path = pathlib.Path(path)
+  with _telling(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")
+  new, old = (pathlib.Path(temporary, name) for name in ("new", "old"))
+  try:
+    yield new
+    with _telling(path):
+      if path.exists():
+        path.rename(old)
+      new.rename(path)
+  finally:
+    shutil.rmtree(temporary)
 
 
 def _write(path: pathlib.Path, content: bytes | str) -> None:

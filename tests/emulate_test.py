@@ -95,19 +95,31 @@ class EmulateTest(absltest.TestCase):
     self.assertLen(json.loads((folder / "one.json").read_text())["reports"], 1)
 
   @absltest.skipUnless(emulator.is_installed(), emulator.MISSING)
-  def test_firmware_is_kept_once(self):
+  def test_firmware_belongs_to_the_figures(self):
     flags = {
       "output": "one.json",
       "targets": "cortex_m4",
       "keep_firmware": True,
     }
-    done = self._run("one.tflite", **flags)
-    self.assertEqual(done.returncode, 0, done.stderr)
-    names = {path.name for path in (self.folder / "one.cortex_m4").iterdir()}
-    self.assertContainsSubset({"Makefile", "README.md", "network.c"}, names)
+    folder = self.folder / "one.cortex_m4"
+    folder.mkdir()
+    (folder / "network.c").write_text("mine")
     done = self._run("one.tflite", overwrite=True, **flags)
     self.assertEqual(done.returncode, 1)
-    self.assertIn("one.cortex_m4, where --keep_firmware would", done.stderr)
+    self.assertIn("is no C project that it has written; move it", done.stderr)
+    self.assertEqual((folder / "network.c").read_text(), "mine")
+    (folder / "network.c").unlink()
+    folder.rmdir()
+    done = self._run("one.tflite", **flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    names = {path.name for path in folder.iterdir()}
+    self.assertContainsSubset({"Makefile", "README.md", "network.c"}, names)
+    # As after a stop between the firmware and the figures.
+    (self.folder / "one.json").unlink()
+    (folder / "Makefile").unlink()
+    done = self._run("one.tflite", **flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual({path.name for path in folder.iterdir()}, names)
 
   def test_an_empty_folder_is_an_error(self):
     (self.folder / "none").mkdir()

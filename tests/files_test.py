@@ -81,5 +81,33 @@ class WriteTest(absltest.TestCase):
     self.assertEmpty(os.listdir(path.parent))
 
 
+class NewFolderTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.parent = pathlib.Path(self.create_tempdir().full_path)
+    self.path = self.parent / "folder"
+
+  def _make(self, content: str) -> None:
+    with files.new_folder(self.path) as folder:
+      folder.mkdir()
+      (folder / content).touch()
+      self.assertNotEqual(folder, self.path)
+
+  def test_replaces_what_is_there(self):
+    for content in ("a", "b"):
+      self._make(content)
+      self.assertEqual(os.listdir(self.path), [content])
+      self.assertEqual(os.listdir(self.parent), ["folder"])
+
+  def test_what_was_there_stays_on_an_error(self):
+    self._make("a")
+    with self.assertRaises(KeyboardInterrupt):
+      with files.new_folder(self.path) as folder:
+        folder.mkdir()
+        raise KeyboardInterrupt
+    self.assertEqual(os.listdir(self.path), ["a"])
+    self.assertEqual(os.listdir(self.parent), ["folder"])
+
+
 if __name__ == "__main__":
   absltest.main()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ghn_tf import files
 from ghn_tf.edge import edgetpu
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
@@ -24,6 +25,7 @@ from ghn_tf.edge import sizes
 from ghn_tf.edge import tflm
 from ghn_tf.edge import vela
 from ghn_tf.edge.cortexm import cores
+from ghn_tf.edge.cortexm import generate
 from ghn_tf.edge.cortexm import program
 
 # Of one target and file; the slowest of MLPerf Tiny takes a tenth.
@@ -237,7 +239,8 @@ def emulate(
       default.
     labels: [B], to measure accuracy with.
     firmware: where to keep the C projects of Cortex-M targets, with the first
-      of the inputs: folders of this name and `.<target>`, which are made.
+      of the inputs: folders of this name and `.<target>`, each of which
+      replaces what is there when it is whole; see `check_firmware`.
     num_processes: among which the targets are divided.
 
   Raises:
@@ -279,9 +282,10 @@ def emulate(
           record, _ = worker.call(f"{__name__}:run", target, arrays)
           reports[target] = report_lib.from_record(record)
           if firmware and target in cores.CORES:
-            folder = str(firmware_folder(firmware, target))
-            worker.call(f"{__name__}:keep", [target, folder], arrays)
-        except (ValueError, ModuleNotFoundError) as error:
+            with files.new_folder(firmware_folder(firmware, target)) as folder:
+              place = [target, str(folder)]
+              worker.call(f"{__name__}:keep", place, arrays)
+        except (ValueError, OSError, ModuleNotFoundError) as error:
           errors[target] = str(error)
 
   with concurrent.futures.ThreadPoolExecutor(num_processes) as pool:
@@ -296,6 +300,20 @@ def emulate(
 def firmware_folder(firmware: pathlib.Path, core: str) -> pathlib.Path:
   """Returns where `emulate` keeps the C project for a core."""
   return firmware.with_name(f"{firmware.name}.{core}")
+
+
+def check_firmware(folder: pathlib.Path) -> None:
+  """Raises FileExistsError if a folder exists that is no C project of ours."""
+  network = folder / "network.c"
+  if not folder.exists():
+    return
+  # Which only such a project has.
+  start = generate.LICENCE.encode()
+  if not network.is_file() or not network.read_bytes().startswith(start):
+    raise FileExistsError(
+      f"{folder}, where --keep_firmware would write, exists and is no C project"
+      " that it has written; move it."
+    )
 
 
 def keep(

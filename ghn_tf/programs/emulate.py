@@ -10,6 +10,7 @@ is measured, simulated or estimated. Several files are divided among the cores;
 started again, the same command goes on with those that it has not done.
 """
 
+from collections.abc import Sequence
 import concurrent.futures
 import os
 import pathlib
@@ -55,7 +56,7 @@ _KEEP_FIRMWARE = flags.DEFINE_bool(
   "keep_firmware",
   False,
   "Whether to keep the C project of every Cortex-M target beside the JSON file,"
-  " in a folder <name>.<target>.",
+  " in a folder <name>.<target>, which is replaced with that file.",
 )
 _INPUTS = flags.DEFINE_string(
   "inputs",
@@ -87,13 +88,13 @@ def _models() -> tuple[list[pathlib.Path], bool]:
   return models, len(paths) > 1 or paths[0].is_dir()
 
 
-def _outputs() -> dict[pathlib.Path, pathlib.Path]:
+def _outputs(targets: Sequence[str]) -> dict[pathlib.Path, pathlib.Path]:
   """Returns the file to write for each model that is to be done.
 
   Raises:
     ValueError: two would be the same, or one is not named as JSON.
     OSError: one cannot be written, the only one exists without --overwrite, or
-      there is something where firmware would be kept.
+      there is something else where firmware would be kept.
   """
   models, are_several = _models()
   output = pathlib.Path(_OUTPUT.value)
@@ -112,12 +113,10 @@ def _outputs() -> dict[pathlib.Path, pathlib.Path]:
     if _HTML.value:
       page = path.with_suffix(".html")
       files.check_writable(page, overwrite=are_several or _OVERWRITE.value)
-    for core in cores.CORES:
-      folder = emulation.firmware_folder(path.with_suffix(""), core)
-      if _KEEP_FIRMWARE.value and folder.exists():
-        raise FileExistsError(
-          f"{folder}, where --keep_firmware would write, exists; move it."
-        )
+    for target in targets:
+      if _KEEP_FIRMWARE.value and target in cores.CORES:
+        folder = emulation.firmware_folder(path.with_suffix(""), target)
+        emulation.check_firmware(folder)
   if left := len(models) - len(outputs):
     print(
       f"{left} of {len(models)} are in {output} already; --overwrite redoes"
@@ -145,7 +144,7 @@ def emulate() -> None:
       cannot be emulated.
   """
   targets = emulation.targets(_TARGETS.value)
-  outputs = _outputs()
+  outputs = _outputs(targets)
   if _LABELS.value and not _INPUTS.value:
     raise ValueError("--labels are those of --inputs, which are missing.")
   inputs = emulation.load_codes(_INPUTS.value) if _INPUTS.value else None
