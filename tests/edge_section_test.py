@@ -45,6 +45,15 @@ class EdgeSectionTest(absltest.TestCase):
     self.assertIn('<td class="number">2,324</td>', shown)
     self.assertNotIn("plotly", shown)
 
+  def test_shows_why_targets_failed(self):
+    path = self._write("net", 1.0, errors={"other": "no <b>QEMU</b>"})
+    shown = page.render("net", edge_section.sections([path]))
+    self.assertIn("<td>no &lt;b&gt;QEMU&lt;/b&gt;</td>", shown)
+    self.assertNotIn("failed", self._page(self.report))
+    path = self._write("bad", 1.0, errors={"other": 1})
+    with self.assertRaisesRegex(ValueError, "bad.json is damaged"):
+      edge_section.sections([path])
+
   def test_without_the_file_it_shows_what_the_reports_say(self):
     tags = [tag for tag, _ in pages.tags(self._page(self.report))]
     self.assertEqual(tags.count("rect"), 5 * 2 + 1)

@@ -79,7 +79,8 @@ class EmulateTest(absltest.TestCase):
     names = {"one.json", "one.html", "two.json", "two.html"}
     self.assertEqual({path.name for path in folder.iterdir()}, names)
     self.assertLen(done.stdout.split("source"), 3)
-    (folder / "one.json").write_text("{}")
+    one = (folder / "one.json").read_text()
+    (folder / "one.json").write_text(one.replace('"measured"', '"estimated"'))
     # Stopped between the page and the figures.
     (folder / "two.json").unlink()
     done = self._run("", output="all", targets="file", html=True)
@@ -88,11 +89,57 @@ class EmulateTest(absltest.TestCase):
     self.assertEqual(
       first, f"1 of 2 are in {folder} already; --overwrite redoes"
     )
-    self.assertEqual((folder / "one.json").read_text(), "{}")
+    self.assertNotEqual((folder / "one.json").read_text(), one)
     self.assertLen(json.loads((folder / "two.json").read_text())["reports"], 1)
     done = self._run("", output="all", targets="file", overwrite=True)
     self.assertEqual(done.returncode, 0, done.stderr)
-    self.assertLen(json.loads((folder / "one.json").read_text())["reports"], 1)
+    self.assertEqual((folder / "one.json").read_text(), one)
+
+  def _targets(self, name: str) -> list[str]:
+    content = json.loads((self.folder / name).read_text())
+    return [report["target"] for report in content["reports"]]
+
+  def test_targets_that_failed_are_told_and_run_again(self):
+    path = self.folder / "one.json"
+    content = {"reports": [], "errors": {"file": "no disk", "tflm": "no wheel"}}
+    path.write_text(json.dumps(content))
+    done = self._run("one.tflite", output="one.json", targets="file")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(self._targets("one.json"), ["file"])
+    errors = json.loads(path.read_text())["errors"]
+    self.assertEqual(errors, {"tflm": "no wheel"})
+    flags = {"targets": "file,tflm", "html": True}
+    done = self._run("one.tflite", output="one.json", **flags)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(self._targets("one.json"), ["file", "tflm"])
+    self.assertEmpty(json.loads(path.read_text())["errors"])
+    done = self._run("one.tflite", output="one.json", **flags)
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("one.json exists; choose another", done.stderr)
+
+  def test_what_fails_is_written(self):
+    b = int8_files.Builder()
+    image = b.tensor([1, 4, 4, 1])
+    output = b.operator("RELU_0_TO_1", [image], b.tensor([1, 4, 4, 1]))
+    content = b.build([image], [output])
+    (self.folder / "odd.tflite").write_bytes(content)
+    flags = {"output": "odd.json", "targets": "file,cortex_m4", "html": True}
+    done = self._run("odd.tflite", **flags)
+    self.assertEqual(done.returncode, 1)
+    self.assertEqual(self._targets("odd.json"), ["file"])
+    errors = json.loads((self.folder / "odd.json").read_text())["errors"]
+    self.assertEqual([*errors], ["cortex_m4"])
+    self.assertIn(errors["cortex_m4"], done.stderr)
+    self.assertIn("RELU_0_TO_1", (self.folder / "odd.html").read_text())
+    self.assertIn("Targets that failed", (self.folder / "odd.html").read_text())
+
+  def test_descriptions_of_others_stay(self):
+    path = self.folder / "one.json"
+    path.write_text('{"reports": [], "recipe": "w8a8"}')
+    done = self._run("one.tflite", output="one.json", targets="file")
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(done.stderr, "'recipe', too.*another --output or --overw")
+    self.assertIn("w8a8", path.read_text())
 
   @absltest.skipUnless(emulator.is_installed(), emulator.MISSING)
   def test_firmware_belongs_to_the_figures(self):

@@ -87,6 +87,7 @@ class ToTfliteTest(absltest.TestCase):
     for name in ("fit", "predict"):
       told = f"{100 * head['top1'][name]:.1f} % with --head={name}."
       self.assertIn(told, done.stderr)
+    self.assertEmpty(described["errors"])
     sizes, edgetpu = described["reports"]
     self.assertEqual(sizes["flash_bytes"], len(content))
     # Packed kernels are not for that chip, but the same codes in bytes are.

@@ -143,13 +143,22 @@ def from_record(record: Mapping[str, Any]) -> EdgeReport:
   )
 
 
-def to_json(reports: Sequence[EdgeReport]) -> str:
-  """Returns reports as JSON, {"reports": [...]}, with null for no figure.
+def to_json(
+  reports: Sequence[EdgeReport], errors: Mapping[str, str] | None = None
+) -> str:
+  """Returns reports as JSON, {"reports": [...], "errors": {...}}.
+
+  Args:
+    reports: with null for no figure.
+    errors: target -> why it has no report; none by default.
 
   Raises:
     ValueError: a figure is not finite.
   """
-  content = {"reports": [*map(to_record, reports)]}
+  content = {
+    "reports": [*map(to_record, reports)],
+    "errors": dict(errors or {}),
+  }
   return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 

@@ -7,11 +7,12 @@ r"""Tells what integer TFLite files cost on devices, ours or somebody else's.
 
 Prints a table and writes all figures as JSON, each with its tool and whether it
 is measured, simulated or estimated. Several files are divided among the cores;
-started again, the same command goes on with those that it has not done.
+started again, the same command goes on with what it has not done, or could not.
 """
 
 from collections.abc import Sequence
 import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import sys
@@ -25,6 +26,7 @@ from ghn_tf.edge import report as report_lib
 from ghn_tf.edge.cortexm import cores
 from ghn_tf.programs import program
 from ghn_tf.report import edge_section
+from ghn_tf.report import json_files
 from ghn_tf.report import page
 from ghn_tf.training import metrics
 
@@ -46,8 +48,8 @@ _OUTPUT = flags.DEFINE_string(
 _OVERWRITE = flags.DEFINE_bool(
   "overwrite",
   False,
-  "Whether to replace an output that exists. Of several models, those that have"
-  " one are left out otherwise.",
+  "Whether to do all anew and replace outputs that exist. Otherwise targets"
+  " keep their reports there, even if the model or --inputs have changed.",
 )
 _HTML = flags.DEFINE_bool(
   "html", False, "Whether to write a page to look at beside each JSON file."
@@ -88,13 +90,95 @@ def _models() -> tuple[list[pathlib.Path], bool]:
   return models, len(paths) > 1 or paths[0].is_dir()
 
 
-def _outputs(targets: Sequence[str]) -> dict[pathlib.Path, pathlib.Path]:
-  """Returns the file to write for each model that is to be done.
+@dataclasses.dataclass(frozen=True)
+class _Job:
+  """What is left to do of a model.
+
+  Attributes:
+    output: JSON file to write.
+    targets: to run.
+    before: what the file has of others, or of an earlier try.
+  """
+
+  output: pathlib.Path
+  targets: Sequence[str]
+  before: emulation.Results
+
+  @property
+  def page(self) -> pathlib.Path:
+    """Returns where --html writes."""
+    return self.output.with_suffix(".html")
+
+  def merge(self, results: emulation.Results) -> emulation.Results:
+    """Returns what there is with what was run now."""
+    before = self.before
+    reports = {own.target: own for own in (*before.reports, *results.reports)}
+    errors = {
+      target: text
+      for target, text in before.errors.items()
+      if target not in self.targets
+    }
+    return emulation.Results([*reports.values()], {**errors, **results.errors})
+
+
+def _read(path: pathlib.Path) -> emulation.Results:
+  """Returns what there is of a model.
 
   Raises:
-    ValueError: two would be the same, or one is not named as JSON.
-    OSError: one cannot be written, the only one exists without --overwrite, or
-      there is something else where firmware would be kept.
+    ValueError: the file is none of ours.
+  """
+  try:
+    with json_files.opened(path, "ghn-emulate") as content:
+      # A description that ghn-to-tflite writes has reports and more.
+      if others := content.keys() - {"reports", "errors"}:
+        raise LookupError(f"it has {min(others)!r}, too")
+      return emulation.Results(*edge_section.parse(content))
+  except ValueError as error:
+    raise ValueError(
+      f"{error} Choose another --output or --overwrite."
+    ) from error
+
+
+def _job(output: pathlib.Path, targets: Sequence[str], is_one: bool) -> _Job:
+  """Returns what is left to do of a model.
+
+  Args:
+    output: JSON file to write.
+    targets: that are asked for.
+    is_one: whether it is the only model.
+
+  Raises:
+    ValueError: there is a file that is none of ours.
+    OSError: outputs cannot be written, or there is something else where a page
+      or firmware would be.
+  """
+  files.check_writable(output)
+  is_there = output.exists() and not _OVERWRITE.value
+  before = _read(output) if is_there else emulation.Results([], {})
+  job = _Job(output, targets, before)
+  if _HTML.value:
+    may_replace = _OVERWRITE.value or is_there or not is_one
+    files.check_writable(job.page, overwrite=may_replace)
+    if not job.page.exists():
+      return job
+  done = {report.target for report in before.reports}
+  for target in cores.CORES if _KEEP_FIRMWARE.value else ():
+    if target in targets:
+      folder = emulation.firmware_folder(output.with_suffix(""), target)
+      emulation.check_firmware(folder)
+      if not folder.exists():
+        done.discard(target)
+  left = [target for target in targets if target not in done]
+  return dataclasses.replace(job, targets=left)
+
+
+def _jobs(targets: Sequence[str]) -> dict[pathlib.Path, _Job]:
+  """Returns what is left to do of each model of which something is.
+
+  Raises:
+    ValueError: two outputs would be the same, or one is not named as JSON; or
+      as `_job`.
+    OSError: the only output exists and has all; or as `_job`.
   """
   models, are_several = _models()
   output = pathlib.Path(_OUTPUT.value)
@@ -105,35 +189,29 @@ def _outputs(targets: Sequence[str]) -> dict[pathlib.Path, pathlib.Path]:
     raise ValueError(f"--output must end in .json, got {str(output)!r}.")
   if len({*outputs.values()}) < len(models):
     raise ValueError("Two of --model have the same name; rename one.")
-  if are_several and not _OVERWRITE.value:
-    # The page is written before, so what has JSON has all.
-    outputs = {m: path for m, path in outputs.items() if not path.exists()}
-  for path in outputs.values():
-    files.check_writable(path, overwrite=_OVERWRITE.value)
-    if _HTML.value:
-      page = path.with_suffix(".html")
-      files.check_writable(page, overwrite=are_several or _OVERWRITE.value)
-    for target in targets:
-      if _KEEP_FIRMWARE.value and target in cores.CORES:
-        folder = emulation.firmware_folder(path.with_suffix(""), target)
-        emulation.check_firmware(folder)
-  if left := len(models) - len(outputs):
+  jobs = {
+    model: _job(path, targets, not are_several)
+    for model, path in outputs.items()
+  }
+  jobs = {model: job for model, job in jobs.items() if job.targets}
+  if not jobs and not are_several:
+    files.check_writable(output, overwrite=False)
+  if left := len(models) - len(jobs):
     print(
       f"{left} of {len(models)} are in {output} already; --overwrite redoes"
     )
-  return outputs
+  return jobs
 
 
-def _write(
-  path: pathlib.Path, output: pathlib.Path, results: emulation.Results
-) -> None:
-  """Writes what came of a model, the page first; see `_outputs`."""
+def _write(path: pathlib.Path, job: _Job, results: emulation.Results) -> None:
+  """Writes what there is of a model, the page first; see `_job`."""
   if _HTML.value:
     model = model_file.read(path.read_bytes())
-    section = edge_section.section(path.name, results.reports, model)
-    content = page.render(path.name, [section])
-    files.write(output.with_suffix(".html"), content)
-  files.write(output, report_lib.to_json(results.reports))
+    section = edge_section.section(
+      path.name, results.reports, model, results.errors
+    )
+    files.write(job.page, page.render(path.name, [section]))
+  files.write(job.output, report_lib.to_json(results.reports, results.errors))
 
 
 def emulate() -> None:
@@ -144,26 +222,26 @@ def emulate() -> None:
       cannot be emulated.
   """
   targets = emulation.targets(_TARGETS.value)
-  outputs = _outputs(targets)
+  work = _jobs(targets)
   if _LABELS.value and not _INPUTS.value:
     raise ValueError("--labels are those of --inputs, which are missing.")
   inputs = emulation.load_codes(_INPUTS.value) if _INPUTS.value else None
   labels = emulation.load_labels(_LABELS.value) if _LABELS.value else None
 
   def run(path: pathlib.Path) -> emulation.Results:
-    name = outputs[path].with_suffix("")
-    firmware = name if _KEEP_FIRMWARE.value else None
+    job = work[path]
+    firmware = job.output.with_suffix("") if _KEEP_FIRMWARE.value else None
     content = path.read_bytes()
     return emulation.emulate(
-      content, targets, inputs, labels, firmware, num_processes
+      content, job.targets, inputs, labels, firmware, num_processes
     )
 
   failures = []
   num_cores = os.cpu_count() or 1
   # A core for each file, or all for the only one.
-  num_processes = num_cores if len(outputs) == 1 else 1
+  num_processes = num_cores if len(work) == 1 else 1
   with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
-    jobs = {pool.submit(run, path): path for path in outputs}
+    jobs = {pool.submit(run, path): path for path in work}
     done = concurrent.futures.as_completed(jobs)
     bar = metrics.progress_bar(len(jobs), 0, " files")
     try:
@@ -177,8 +255,9 @@ def emulate() -> None:
           continue
         if results.errors:
           failures.append(f"{path}: {results.failure}")
+        results = work[path].merge(results)
+        _write(path, work[path], results)
         if results.reports:
-          _write(path, outputs[path], results)
           table = report_lib.tabulate(results.reports)
           bar.write(f"{path}\n{table}", file=sys.stdout)
     finally:  # What has not begun does not, if this ends early.

@@ -204,6 +204,7 @@ def to_tflite() -> None:
       )
     results = emulation.emulate(content, names, codes, test.labels[:number])
     description["reports"] = [*map(report_lib.to_record, results.reports)]
+    description["errors"] = results.errors
     print(report_lib.tabulate(results.reports))
   files.write(output, content)
   try:

@@ -32,6 +32,7 @@ _HEADER = (
   *("target", "latency [ms]", "arena [bytes]", "flash [bytes]"),
   *("MACs", "instructions", "LSB", "mapped", "source", "tool"),
 )
+_ERRORS_HEADER = ("target", "reason")
 
 _NUMBER = json_files.NUMBER | None
 _REPORT: dict[str, json_files.Kind] = {
@@ -58,11 +59,13 @@ class Emulated:
   Attributes:
     name: of the file.
     reports: of its targets.
+    errors: target -> why it has no report.
     accuracy: top-1, a fraction; None if it is not known.
   """
 
   name: str
   reports: Sequence[report_lib.EdgeReport]
+  errors: Mapping[str, str]
   accuracy: float | None = None
 
 
@@ -77,21 +80,35 @@ def sections(paths: Sequence[str]) -> list[page.Section]:
     OSError: one cannot be read.
   """
   found = [*map(_read, paths, json_files.names(paths))]
-  result = [section(own.name, own.reports) for own in found]
+  result = [section(own.name, own.reports, errors=own.errors) for own in found]
   return [_comparison(found), *result] if len(found) > 1 else result
 
 
 def _read(path: str, name: str) -> Emulated:
   with json_files.opened(path, _WRITER) as content:
-    json_files.check(content, {"reports": list})
-    for record in content["reports"]:
-      json_files.check(record, _REPORT)
-      for operator in record["operators"]:
-        json_files.check(operator, _OPERATOR)
-      for figure in record["figures"]:
-        json_files.check(figure, _FIGURE)
-    reports = [*map(report_lib.from_record, content["reports"])]
-    return Emulated(name, reports, _accuracy(content, reports))
+    reports, errors = parse(content)
+    return Emulated(name, reports, errors, _accuracy(content, reports))
+
+
+def parse(
+  content: Mapping[str, Any],
+) -> tuple[list[report_lib.EdgeReport], dict[str, str]]:
+  """Returns the reports in a JSON object, and why other targets have none.
+
+  Raises:
+    TypeError: one is not as it should be.
+    LookupError: something is missing.
+  """
+  json_files.check(content, {"reports": list})
+  for record in content["reports"]:
+    json_files.check(record, _REPORT)
+    for operator in record["operators"]:
+      json_files.check(operator, _OPERATOR)
+    for figure in record["figures"]:
+      json_files.check(figure, _FIGURE)
+  errors = content.get("errors", {})  # which older files have not
+  json_files.check(errors, dict.fromkeys(errors, str))
+  return [*map(report_lib.from_record, content["reports"])], errors
 
 
 def _accuracy(
@@ -162,6 +179,7 @@ def section(
   name: str,
   reports: Sequence[report_lib.EdgeReport],
   model: model_file.ModelFile | None = None,
+  errors: Mapping[str, str] | None = None,
 ) -> page.Section:
   """Returns what a file costs.
 
@@ -170,6 +188,7 @@ def section(
     reports: of its targets.
     model: what the file says; without it, what skips operators and the memory
       over time are not shown.
+    errors: target -> why it has no report; none by default.
   """
   text = (
     "Bars are shares of a target's cycles, of its instructions where it has no"
@@ -178,6 +197,9 @@ def section(
   found: list[page.Part] = [
     parts.Table("Targets", _HEADER, _summary(reports)),
   ]
+  if errors:
+    rows = [[*pair] for pair in errors.items()]
+    found.append(parts.Table("Targets that failed", _ERRORS_HEADER, rows))
   # A few targets at a time, so that the operators' names stay in sight.
   for first in range(0, len(reports), _ABREAST):
     some = reports[first : first + _ABREAST]
