@@ -3,15 +3,22 @@
 """The program `emulate`, as a user starts it."""
 
 import json
+import os
 import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 from absl.testing import absltest
 import numpy as np
+import psutil
 
 from ghn_tf.edge.cortexm import emulator
 from tests import int8_files
 from tests import micro
 from tests import programs
+from tests import reference_data
 
 
 @absltest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
@@ -116,6 +123,41 @@ class EmulateTest(absltest.TestCase):
     done = self._run("one.tflite", output="one.json", **flags)
     self.assertEqual(done.returncode, 1)
     self.assertIn("one.json exists; choose another", done.stderr)
+
+  def test_a_stop_is_fast_and_the_same_command_goes_on(self):
+    inputs = int8_files.inputs([1, 8, 8, 3], 500_000)  # of an hour
+    np.save(self.folder / "inputs.npy", inputs)
+    command = [
+      *(sys.executable, "tools/emulate.py", "--targets=edgetpu,tflm"),
+      f"--model={self.folder / 'one.tflite'}",
+      f"--output={self.folder / 'one.json'}",
+      f"--inputs={self.folder / 'inputs.npy'}",
+    ]
+    with subprocess.Popen(
+      command,
+      cwd=reference_data.ROOT,
+      start_new_session=True,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    ) as process:
+      children: list[psutil.Process] = []
+      while process.poll() is None and not children:
+        time.sleep(0.1)
+        children = psutil.Process(process.pid).children()
+      os.killpg(process.pid, signal.SIGINT)
+      begin = time.monotonic()
+      _, errors = process.communicate()
+    # On a machine that does other things, too.
+    self.assertLess(time.monotonic() - begin, 10)
+    self.assertEqual(process.returncode, 128 + signal.SIGINT)
+    self.assertEqual(
+      errors.splitlines()[-1], "Stopped; the same command goes on."
+    )
+    self.assertNotIn("Traceback", errors)
+    self.assertFalse(any(child.is_running() for child in children))
+    # Nothing was done, so nothing is there.
+    self.assertFalse((self.folder / "one.json").exists())
 
   def test_what_fails_is_written(self):
     b = int8_files.Builder()

@@ -1,11 +1,15 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+from unittest import mock
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.edge import emulation
+from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
+from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import tflm
 from ghn_tf.edge.cortexm import emulator
 from tests import int8_files
@@ -32,6 +36,31 @@ class EmulationTest(parameterized.TestCase):
     (report,) = results.reports
     self.assertEqual(report.max_lsb_difference, 0)
     self.assertGreater(report.instructions, report.macs)
+
+  def test_what_was_done_before_a_stop_is_returned(self):
+    stop, read = isolated.Stop(), report_lib.from_record
+
+    def read_and_stop(record):
+      stop.set()
+      return read(record)
+
+    with mock.patch.object(report_lib, "from_record", read_and_stop):
+      results = emulation.emulate(
+        int8_files.network(), ["file", "edgetpu"], stop=stop
+      )
+    self.assertEqual([report.target for report in results.reports], ["file"])
+    self.assertEmpty(results.errors)
+
+  def test_an_interrupt_ends_it_at_once(self):
+    with (
+      mock.patch.object(
+        report_lib, "from_record", side_effect=KeyboardInterrupt
+      ),
+      mock.patch.object(isolated.Stop, "set", autospec=True) as stopped,
+      self.assertRaises(KeyboardInterrupt),
+    ):
+      emulation.emulate(int8_files.network(), ["file"])
+    stopped.assert_called_once()
 
   @parameterized.parameters(
     (["tflm", "abacus"], "No target 'abacus'; there are file, tflm"),

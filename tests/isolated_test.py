@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
 import os
+import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
 from absl.testing import absltest
 import numpy as np
+import psutil
 
 from ghn_tf.edge import isolated
 
@@ -44,6 +47,25 @@ def write_to_the_terminal(*_) -> Any:
   return None, {}
 
 
+def hang_in_another_process(_: Any, arrays: isolated.Arrays) -> Any:
+  del arrays
+  with subprocess.Popen(["sleep", "600"]) as process:
+    os.write(2, f"{process.pid}\n".encode())
+
+
+def _ends(pid: int) -> bool:
+  """Waits for another's process, which takes its time to die."""
+  for _ in range(100):
+    try:
+      # Who was not waited for is a zombie, which is as good as gone.
+      if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        return True
+    except psutil.NoSuchProcess:
+      return True
+    time.sleep(0.1)
+  return False
+
+
 def _name(function: Any) -> str:
   return f"tests.isolated_test:{function.__name__}"
 
@@ -58,6 +80,8 @@ class WorkerTest(absltest.TestCase):
     self.assertEqual(values, {"é": [1]})
     self.assertEqual(pid, again)
     self.assertNotEqual(pid, os.getpid())
+    with self.assertRaises(ProcessLookupError):  # it has ended
+      os.kill(pid, 0)
     for name, array in arrays.items():
       np.testing.assert_array_equal(returned[name], 2 * array)
       self.assertEqual(returned[name].dtype, array.dtype)
@@ -81,6 +105,36 @@ class WorkerTest(absltest.TestCase):
         worker.call(_name(ask_for_memory), None, {})
       with self.assertRaisesRegex(ValueError, "limit of time"):
         worker.call(_name(hang), None, {})
+
+  def test_a_stop_ends_a_call_and_what_it_started(self):
+    stop = isolated.Stop()
+    with isolated.Worker(stop=stop) as worker:
+      (_, pid), _ = worker.call(_name(twice), None, {})
+      # Where the terminal's Ctrl-C does not come.
+      self.assertNotEqual(os.getpgid(pid), os.getpgid(0))
+      log, children = worker._log, []
+
+      def end() -> None:
+        while not (said := os.pread(log.fileno(), 20, 0)).endswith(b"\n"):
+          time.sleep(0.05)
+        children.append(int(said))
+        stop.set()
+
+      thread = threading.Thread(target=end)
+      thread.start()
+      with self.assertRaises(isolated.Stopped):
+        worker.call(_name(hang_in_another_process), None, {})
+      thread.join()
+      with self.assertRaises(isolated.Stopped):
+        worker.call(_name(twice), None, {})
+    self.assertTrue(_ends(pid))
+    self.assertTrue(_ends(children[0]))
+
+  def test_a_limit_ends_what_the_call_started(self):
+    with isolated.Worker(seconds=2) as worker:
+      with self.assertRaisesRegex(ValueError, "limit of time.*it said: ") as e:
+        worker.call(_name(hang_in_another_process), None, {})
+    self.assertTrue(_ends(int(str(e.exception).split()[-1])))
 
   def test_noise_does_not_reach_the_caller(self):
     with isolated.Worker() as worker:

@@ -229,6 +229,7 @@ def emulate(
   labels: np.ndarray | None = None,
   firmware: pathlib.Path | None = None,
   num_processes: int = 1,
+  stop: isolated.Stop | None = None,
 ) -> Results:
   """Runs a file through targets, in a process of its own, or several.
 
@@ -242,6 +243,9 @@ def emulate(
       of the inputs: folders of this name and `.<target>`, each of which
       replaces what is there when it is whole; see `check_firmware`.
     num_processes: among which the targets are divided.
+    stop: ends it at once; targets that are not done then have neither a report
+      nor an error. So does an exception in this thread, such as
+      KeyboardInterrupt.
 
   Raises:
     ValueError: it is no integer file with one input and output, or inputs and
@@ -270,9 +274,10 @@ def emulate(
   waiting = collections.deque(names)
   reports: dict[str, report_lib.EdgeReport] = {}
   errors: dict[str, str] = {}
+  stop = stop or isolated.Stop()
 
   def work() -> None:
-    with isolated.Worker(_SECONDS, _MEMORY_BYTES) as worker:
+    with isolated.Worker(_SECONDS, _MEMORY_BYTES, stop) as worker:
       while waiting:
         try:
           target = waiting.popleft()
@@ -287,10 +292,17 @@ def emulate(
               worker.call(f"{__name__}:keep", place, arrays)
         except (ValueError, OSError, ModuleNotFoundError) as error:
           errors[target] = str(error)
+        except isolated.Stopped:
+          return
 
   with concurrent.futures.ThreadPoolExecutor(num_processes) as pool:
-    for job in [pool.submit(work) for _ in range(num_processes)]:
-      job.result()
+    jobs = [pool.submit(work) for _ in range(num_processes)]
+    try:
+      for job in jobs:
+        job.result()
+    except BaseException:
+      stop.set()  # or leaving the pool would wait for them
+      raise
   return Results(
     [reports[name] for name in names if name in reports],
     {name: errors[name] for name in names if name in errors},

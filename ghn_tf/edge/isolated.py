@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from typing import IO, Any
 
 import numpy as np
@@ -35,18 +36,86 @@ _SERVE = "from ghn_tf.edge import isolated; isolated.serve()"
 
 Arrays = Mapping[str, np.ndarray]
 
+# Whether this process is one of a worker.
+_is_serving = False
+
+
+class Stopped(Exception):
+  """A call was ended by `Stop`."""
+
+
+class Stop:
+  """Ends the calls of workers at once, from another thread or a signal.
+
+  Attributes:
+    is_set: whether it has.
+  """
+
+  def __init__(self):
+    """Lets workers be."""
+    self.is_set = False
+    # A signal may come while the same thread has it.
+    self._lock = threading.RLock()
+    self._processes: set[subprocess.Popen] = set()
+
+  def set(self) -> None:
+    """Kills all processes; calls raise `Stopped` from now on."""
+    with self._lock:
+      self.is_set = True
+      for process in self._processes:
+        _kill(process)
+
+  def start(self, command: list[str], **options: Any) -> subprocess.Popen:
+    """Starts a process, as `subprocess.Popen` does.
+
+    Raises:
+      Stopped: it is set.
+    """
+    with self._lock:
+      if self.is_set:
+        raise Stopped
+      # A session of its own does not get the terminal's Ctrl-C, and ends as a
+      # whole. One within another one's is a part of that.
+      process = subprocess.Popen(
+        command, start_new_session=not _is_serving, **options
+      )
+      self._processes.add(process)
+    return process
+
+  def wait(self, process: subprocess.Popen) -> int:
+    """Waits until a process ends, ends what it left, and returns its status."""
+    # Until its status is read, nothing else gets its number.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with self._lock:
+      _kill(process)
+      self._processes.discard(process)
+      return process.wait()
+
+
+def _kill(process: subprocess.Popen) -> None:
+  """Kills a process that was not waited for, and what it has started."""
+  with contextlib.suppress(ProcessLookupError):
+    os.kill(process.pid if _is_serving else -process.pid, signal.SIGKILL)
+
 
 class Worker:
   """A process, started when it is needed, that ends with the `with` block."""
 
-  def __init__(self, seconds: float = 120, memory_bytes: int = 1 << 32):
+  def __init__(
+    self,
+    seconds: float = 120,
+    memory_bytes: int = 1 << 32,
+    stop: Stop | None = None,
+  ):
     """Sets the limits.
 
     Args:
       seconds: of each call.
       memory_bytes: of address space, and of each file that is written.
+      stop: what can end the calls; nothing by default.
     """
     self._seconds, self._memory_bytes = seconds, memory_bytes
+    self._stop = stop or Stop()
     self._process: subprocess.Popen | None = None
     self._requests: IO[bytes] = io.BytesIO()
     self._answers: IO[bytes] = io.BytesIO()
@@ -76,6 +145,7 @@ class Worker:
     Raises:
       ValueError: the function raised it, or the process died. The next call
         starts another one.
+      Stopped: the process was ended.
       ModuleNotFoundError: a package is missing.
     """
     if self._process is None:
@@ -90,6 +160,8 @@ class Worker:
       _write(self._requests, request, arrays)
       answer, returned = _read(self._answers)
     except (BrokenPipeError, EOFError) as error:
+      if self._stop.is_set:
+        raise Stopped from error
       raise ValueError(self._death()) from error
     if kind := answer.get("error"):
       errors = {"ModuleNotFoundError": ModuleNotFoundError}
@@ -99,7 +171,7 @@ class Worker:
   def _start(self) -> None:
     root = str(pathlib.Path(ghn_tf.__path__[0]).parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    self._process = subprocess.Popen(
+    self._process = self._stop.start(
       [sys.executable, "-P", "-c", _SERVE],
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
@@ -116,7 +188,7 @@ class Worker:
     for stream in (self._requests, self._answers):
       with contextlib.suppress(BrokenPipeError):
         stream.close()
-    status = self._process.wait()
+    status = self._stop.wait(self._process)
     self._process = None
     return status
 
@@ -163,6 +235,8 @@ def _read(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def serve() -> None:
   """Answers calls until there are no more: the other end of a `Worker`."""
+  global _is_serving
+  _is_serving = True
   # The way to the caller is kept from native code, which writes to 1 and 2.
   requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
   os.dup2(2, 1)

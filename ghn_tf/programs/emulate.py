@@ -10,17 +10,21 @@ is measured, simulated or estimated. Several files are divided among the cores;
 started again, the same command goes on with what it has not done, or could not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pathlib
+import signal
 import sys
+from typing import Any
 
 from absl import flags
 
 from ghn_tf import files
 from ghn_tf.edge import emulation
+from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge.cortexm import cores
@@ -214,8 +218,32 @@ def _write(path: pathlib.Path, job: _Job, results: emulation.Results) -> None:
   files.write(job.output, report_lib.to_json(results.reports, results.errors))
 
 
-def emulate() -> None:
+@contextlib.contextmanager
+def _signals(stop: isolated.Stop) -> Iterator[list[int]]:
+  """Lets SIGTERM and SIGINT set `stop`; yields those received."""
+  received: list[int] = []
+
+  def on_signal(number: int, frame: Any) -> None:
+    del frame
+    signal.signal(number, before[number])  # a second one ends it at once
+    received.append(number)
+    stop.set()
+
+  numbers = (int(signal.SIGTERM), int(signal.SIGINT))
+  before = {number: signal.signal(number, on_signal) for number in numbers}
+  try:
+    yield received
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+def emulate() -> int:
   """Writes what the flags ask for.
+
+  Returns:
+    The exit status of the process: none, or that of a signal, after which what
+    is done is written.
 
   Raises:
     ValueError: the flags are wrong or, when all else is written, some files
@@ -227,44 +255,62 @@ def emulate() -> None:
     raise ValueError("--labels are those of --inputs, which are missing.")
   inputs = emulation.load_codes(_INPUTS.value) if _INPUTS.value else None
   labels = emulation.load_labels(_LABELS.value) if _LABELS.value else None
-
-  def run(path: pathlib.Path) -> emulation.Results:
-    job = work[path]
-    firmware = job.output.with_suffix("") if _KEEP_FIRMWARE.value else None
-    content = path.read_bytes()
-    return emulation.emulate(
-      content, job.targets, inputs, labels, firmware, num_processes
-    )
-
-  failures = []
+  stop = isolated.Stop()
   num_cores = os.cpu_count() or 1
   # A core for each file, or all for the only one.
   num_processes = num_cores if len(work) == 1 else 1
-  with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
+
+  def run(path: pathlib.Path) -> emulation.Results:
+    if stop.is_set:
+      return emulation.Results([], {})
+    job = work[path]
+    firmware = job.output.with_suffix("") if _KEEP_FIRMWARE.value else None
+    return emulation.emulate(
+      path.read_bytes(),
+      job.targets,
+      inputs,
+      labels,
+      firmware,
+      num_processes,
+      stop,
+    )
+
+  failures = []
+  with (
+    _signals(stop) as received,
+    concurrent.futures.ThreadPoolExecutor(num_cores) as pool,
+  ):
     jobs = {pool.submit(run, path): path for path in work}
-    done = concurrent.futures.as_completed(jobs)
     bar = metrics.progress_bar(len(jobs), 0, " files")
     try:
-      for job in done:
+      for done in concurrent.futures.as_completed(jobs):
         bar.update()
-        path = jobs[job]
+        path = jobs[done]
         try:
-          results = job.result()
+          results = done.result()
         except (ValueError, OSError) as error:
           failures.append(f"{path}: {error}")
           continue
         if results.errors:
           failures.append(f"{path}: {results.failure}")
-        results = work[path].merge(results)
-        _write(path, work[path], results)
+        if results.reports or results.errors:
+          results = work[path].merge(results)
+          _write(path, work[path], results)
         if results.reports:
           table = report_lib.tabulate(results.reports)
           bar.write(f"{path}\n{table}", file=sys.stdout)
-    finally:  # What has not begun does not, if this ends early.
+    except BaseException:
+      stop.set()  # or leaving the pool would wait for what is left
+      raise
+    finally:
       bar.close()
-      pool.shutdown(wait=False, cancel_futures=True)
+  if received:
+    remedy = "starts anew" if _OVERWRITE.value else "goes on"
+    print(f"Stopped; the same command {remedy}.", file=sys.stderr)
+    return 128 + received[0]
   if failures:
     raise ValueError("\n".join(sorted(failures)))
+  return 0
 
 
 def main() -> None:
