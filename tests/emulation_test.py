@@ -62,6 +62,18 @@ class EmulationTest(parameterized.TestCase):
       emulation.emulate(int8_files.network(), ["file"])
     stopped.assert_called_once()
 
+  def test_the_limit_of_time_grows_with_the_inputs(self):
+    limits = []
+    for number in (1, 201):
+      inputs = int8_files.inputs([1, 8, 8, 3], number)
+      with mock.patch.object(isolated, "Worker", wraps=isolated.Worker) as made:
+        emulation.emulate(int8_files.network(), ["file"], inputs)
+      limits.append(made.call_args.args[0])
+    # Measured on a machine that does other things, too: a Cortex-M55 in QEMU
+    # took 151 s for 200 images of ResNet-8.
+    self.assertGreater(limits[1] - limits[0], 5 * 151)
+    self.assertGreaterEqual(limits[0], 600)
+
   @parameterized.parameters(
     (["tflm", "abacus"], "No target 'abacus'; there are file, tflm"),
     (["tflm", "tflm"], "Expected different targets"),

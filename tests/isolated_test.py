@@ -103,7 +103,7 @@ class WorkerTest(absltest.TestCase):
     with isolated.Worker(seconds=2, memory_bytes=1 << 33) as worker:
       with self.assertRaisesRegex(ValueError, "bytes of memory"):
         worker.call(_name(ask_for_memory), None, {})
-      with self.assertRaisesRegex(ValueError, "limit of time"):
+      with self.assertRaisesRegex(ValueError, "limit of 2 seconds; give it"):
         worker.call(_name(hang), None, {})
 
   def test_a_stop_ends_a_call_and_what_it_started(self):
@@ -132,7 +132,9 @@ class WorkerTest(absltest.TestCase):
 
   def test_a_limit_ends_what_the_call_started(self):
     with isolated.Worker(seconds=2) as worker:
-      with self.assertRaisesRegex(ValueError, "limit of time.*it said: ") as e:
+      with self.assertRaisesRegex(
+        ValueError, "limit of 2 seconds.*it said: "
+      ) as e:
         worker.call(_name(hang_in_another_process), None, {})
     self.assertTrue(_ends(int(str(e.exception).split()[-1])))
 

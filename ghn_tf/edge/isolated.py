@@ -27,8 +27,9 @@ import numpy as np
 import ghn_tf
 
 _LENGTH = struct.Struct("<Q")
-# What a process that ends so went beyond.
-_LIMITS = {signal.SIGALRM: "time", signal.SIGXFSZ: "the size of files"}
+# Of a call: what starting and compiling take, and one input. The slowest of
+# MLPerf Tiny takes a tenth of either on a machine that does other things, too.
+_SECONDS, _SECONDS_PER_INPUT = 600, 10
 # Of what native code wrote, so much of the end is told.
 _TOLD_CHARS = 500
 # "module:function" in, JSON and arrays, and the same out.
@@ -38,6 +39,11 @@ Arrays = Mapping[str, np.ndarray]
 
 # Whether this process is one of a worker.
 _is_serving = False
+
+
+def seconds(num_inputs: int) -> float:
+  """Returns the time that a call may take which runs a file on inputs."""
+  return _SECONDS + _SECONDS_PER_INPUT * num_inputs
 
 
 class Stopped(Exception):
@@ -201,7 +207,11 @@ class Worker:
     if status >= 0:
       return f"the process that reads the file ended with status {status}{told}"
     number = signal.Signals(-status)
-    if limit := _LIMITS.get(number):
+    limit = {
+      signal.SIGALRM: f"{self._seconds:,g} seconds; give it fewer inputs",
+      signal.SIGXFSZ: f"{self._memory_bytes:,} bytes in a file that it writes",
+    }.get(number)
+    if limit:
       return f"the file needs more than the limit of {limit}{told}"
     return f"the process that reads the file died of {number.name}{told}"
 

@@ -131,7 +131,8 @@ def compare(
   found = []
   for package in dict.fromkeys(kind.package for kind in _RUNTIMES):
     if importlib.util.find_spec(package):
-      with isolated.Worker() as worker:
+      seconds = isolated.seconds(len(inputs))
+      with isolated.Worker(seconds) as worker:
         records, _ = worker.call(f"{__name__}:compare_here", package, arrays)
       for record in records:
         operators = {int(k): value for k, value in record["operators"].items()}

@@ -68,7 +68,8 @@ _INPUTS = flags.DEFINE_string(
   "inputs",
   None,
   "Codes to run the files on: a .npy of their type, int8 or int16, [images,"
-  " height, width, channels]. By default a few random ones.",
+  " height, width, channels]. By default a few random ones. A target may take"
+  " ten minutes and ten seconds per input.",
 )
 _LABELS = flags.DEFINE_string(
   "labels",
