@@ -3,11 +3,13 @@
 """Files as programs of Cortex-M cores: outputs, counts, reports, projects."""
 
 import functools
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 from typing import Any
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -38,6 +40,21 @@ def _skip_without_tools(test: absltest.TestCase) -> None:
   for tool in (toolchain, emulator):
     if not tool.is_installed():
       test.skipTest(tool.MISSING)
+
+
+class ToolchainTest(absltest.TestCase):
+  def test_a_broken_package_tells_what_to_install(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / "ziglang").mkdir()
+    (folder / "ziglang" / "__init__.py").touch()
+    with (
+      mock.patch.dict(os.environ, PYTHONPATH=str(folder)),
+      mock.patch.object(toolchain, "is_installed", return_value=True),
+      self.assertRaisesRegex(
+        ModuleNotFoundError, r"pip install 'ghn_tf\[edge\]'.*No module named"
+      ),
+    ):
+      toolchain.compile_plugin(folder / "plugin.c")
 
 
 class ProgramTest(parameterized.TestCase):

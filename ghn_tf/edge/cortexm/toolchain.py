@@ -79,5 +79,7 @@ def _compile(options: Sequence[str], output: pathlib.Path) -> bytes:
     command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
   )
   if done.returncode:
+    if "No module named" in done.stderr:  # of what is left of the package
+      raise ModuleNotFoundError(f"{MISSING} {done.stderr.strip():.1000}")
     raise RuntimeError(f"{version()} failed: {done.stderr.strip():.1000}")
   return output.read_bytes()
