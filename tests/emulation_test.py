@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import os
 from unittest import mock
 
 from absl.testing import absltest
@@ -46,7 +47,7 @@ class EmulationTest(parameterized.TestCase):
 
     with mock.patch.object(report_lib, "from_record", read_and_stop):
       results = emulation.emulate(
-        int8_files.network(), ["file", "edgetpu"], stop=stop
+        int8_files.network(), ["file", "edgetpu"], num_processes=1, stop=stop
       )
     self.assertEqual([report.target for report in results.reports], ["file"])
     self.assertEmpty(results.errors)
@@ -61,6 +62,14 @@ class EmulationTest(parameterized.TestCase):
     ):
       emulation.emulate(int8_files.network(), ["file"])
     stopped.assert_called_once()
+
+  def test_targets_are_divided_among_the_cores(self):
+    with (
+      mock.patch.object(os, "cpu_count", return_value=3),
+      mock.patch.object(isolated, "Worker", wraps=isolated.Worker) as made,
+    ):
+      emulation.emulate(int8_files.network(), ["file", "edgetpu"])
+    self.assertEqual(made.call_count, 3)
 
   def test_the_limit_of_time_grows_with_the_inputs(self):
     limits = []

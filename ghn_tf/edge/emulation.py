@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
 import functools
+import os
 import pathlib
 from typing import Any
 
@@ -228,7 +229,7 @@ def emulate(
   inputs: np.ndarray | None = None,
   labels: np.ndarray | None = None,
   firmware: pathlib.Path | None = None,
-  num_processes: int = 1,
+  num_processes: int | None = None,
   stop: isolated.Stop | None = None,
 ) -> Results:
   """Runs a file through targets, in a process of its own, or several.
@@ -242,7 +243,8 @@ def emulate(
     firmware: where to keep the C projects of Cortex-M targets, with the first
       of the inputs: folders of this name and `.<target>`, each of which
       replaces what is there when it is whole; see `check_firmware`.
-    num_processes: among which the targets are divided.
+    num_processes: among which the targets are divided; by default as many as
+      there are cores.
     stop: ends it at once; targets that are not done then have neither a report
       nor an error. So does an exception in this thread, such as
       KeyboardInterrupt.
@@ -276,6 +278,7 @@ def emulate(
   errors: dict[str, str] = {}
   seconds = isolated.seconds(len(inputs))
   stop = stop or isolated.Stop()
+  num_processes = num_processes or os.cpu_count() or 1
 
   def work() -> None:
     with isolated.Worker(seconds, _MEMORY_BYTES, stop) as worker:

@@ -257,9 +257,8 @@ def emulate() -> int:
   inputs = emulation.load_codes(_INPUTS.value) if _INPUTS.value else None
   labels = emulation.load_labels(_LABELS.value) if _LABELS.value else None
   stop = isolated.Stop()
-  num_cores = os.cpu_count() or 1
   # A core for each file, or all for the only one.
-  num_processes = num_cores if len(work) == 1 else 1
+  num_processes = None if len(work) == 1 else 1
 
   def run(path: pathlib.Path) -> emulation.Results:
     if stop.is_set:
@@ -279,7 +278,7 @@ def emulate() -> int:
   failures = []
   with (
     _signals(stop) as received,
-    concurrent.futures.ThreadPoolExecutor(num_cores) as pool,
+    concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
   ):
     jobs = {pool.submit(run, path): path for path in work}
     bar = metrics.progress_bar(len(jobs), 0, " files")
