@@ -86,7 +86,8 @@ class EmulationTest(parameterized.TestCase):
   @parameterized.parameters(
     (["tflm", "abacus"], "No target 'abacus'; there are file, tflm"),
     (["tflm", "tflm"], "Expected different targets"),
-    ([], "Expected different targets"),
+    (["all", "tflm"], "'all' stands alone, got 'all,tflm'"),
+    ([], "Expected at least one target; there are file, tflm"),
   )
   def test_wrong_targets_are_refused(self, names, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -96,6 +97,8 @@ class EmulationTest(parameterized.TestCase):
     (np.zeros((2, 8, 8, 4), np.int8), None, "inputs of shape .B, 8, 8, 3."),
     (np.zeros((2, 8, 8, 3)), None, "got float64"),
     (np.zeros((2, 8, 8, 3), np.int8), np.zeros(3), "label for each of 2"),
+    (np.zeros((2, 8, 8, 3), np.int8), np.array([4, 5]), "0 to 4, .*got 5; num"),
+    (np.zeros((2, 8, 8, 3), np.int8), np.array([-1, 4]), "0 to 4, .*got -1;"),
   )
   def test_inputs_that_do_not_go_with_it_are_refused(self, inputs, labels, m):
     with self.assertRaisesRegex(ValueError, m):

@@ -110,6 +110,10 @@ class FlagsTest(parameterized.TestCase):
       "No target 'abacus'; there are file, tflm",
     ),
     ("tools/emulate.py --model=a --output=b", "--output must end in .json"),
+    (
+      "tools/emulate.py --model=a --model=b --output=c.json",
+      "is a folder, which does not end in .json; got 'c.json'",
+    ),
   )
   def test_wrong_ones_are_told_before_slow_imports(self, command, message):
     done = programs.run_python("-c", _PROBE, *command.split())

@@ -123,14 +123,18 @@ def targets(names: Sequence[str]) -> Sequence[str]:
   """Returns the targets that a user names.
 
   Raises:
-    ValueError: one is no target, or is there twice.
+    ValueError: one is no target, or is there twice, or there is none.
   """
   if [*names] == [ALL]:
     return [*TARGETS]
+  if ALL in names:
+    raise ValueError(f"{ALL!r} stands alone, got {','.join(names)!r}.")
+  if not names:
+    raise ValueError(f"Expected at least one target; there are {HELP}.")
   for name in names:
     if name not in TARGETS:
       raise ValueError(f"No target {name!r}; there are {HELP}.")
-  if len({*names}) < len(names) or not names:
+  if len({*names}) < len(names):
     raise ValueError(f"Expected different targets, got {list(names)}.")
   return names
 
@@ -269,6 +273,13 @@ def emulate(
     raise ValueError(
       f"Expected a label for each of {len(inputs)} inputs, got shape"
       f" {list(labels.shape)}."
+    )
+  classes = int(np.prod(model.tensors[model.outputs[0]].shape))
+  if labels is not None and not 0 <= labels.min() <= labels.max() < classes:
+    wrong = labels[(labels < 0) | (labels >= classes)][0]
+    raise ValueError(
+      f"Expected labels from 0 to {classes - 1}, indices of its outputs,"
+      f" got {wrong}; number the classes as the file does."
     )
   arrays = {"content": np.frombuffer(content, np.uint8), "inputs": inputs}
   if labels is not None:

@@ -189,6 +189,11 @@ def _jobs(targets: Sequence[str]) -> dict[pathlib.Path, _Job]:
   output = pathlib.Path(_OUTPUT.value)
   outputs = {path: output for path in models}
   if are_several:
+    if output.suffix == ".json":
+      raise ValueError(
+        "--output of several models or a folder is a folder, which does not end"
+        f" in .json; got {str(output)!r}."
+      )
     outputs = {path: output / f"{path.stem}.json" for path in models}
   elif output.suffix != ".json":
     raise ValueError(f"--output must end in .json, got {str(output)!r}.")
