@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from typing import Any
@@ -45,6 +46,12 @@ def write_to_the_terminal(*_) -> Any:
   os.write(1, b"\xff" * 99)
   print("noise", file=sys.stdout, flush=True)
   return None, {}
+
+
+def crash_with_a_file(*_: Any) -> Any:
+  with tempfile.NamedTemporaryFile() as file:
+    os.write(2, file.name.encode())
+    ctypes.string_at(0)
 
 
 def hang_in_another_process(_: Any, arrays: isolated.Arrays) -> Any:
@@ -98,6 +105,12 @@ class WorkerTest(absltest.TestCase):
       with self.assertRaisesRegex(ValueError, "SIGSEGV.*what native code says"):
         worker.call(_name(crash), None, {})
       worker.call(_name(twice), None, {})
+
+  def test_a_crash_leaves_no_files(self):
+    with isolated.Worker() as worker:
+      with self.assertRaisesRegex(ValueError, "SIGSEGV.*it said: /") as e:
+        worker.call(_name(crash_with_a_file), None, {})
+    self.assertFalse(os.path.exists(str(e.exception).split()[-1]))
 
   def test_time_and_memory_have_limits(self):
     with isolated.Worker(seconds=2, memory_bytes=1 << 33) as worker:

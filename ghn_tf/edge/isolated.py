@@ -126,6 +126,8 @@ class Worker:
     self._requests: IO[bytes] = io.BytesIO()
     self._answers: IO[bytes] = io.BytesIO()
     self._log = tempfile.TemporaryFile()
+    # Who is killed leaves temporary files.
+    self._folder = tempfile.TemporaryDirectory()
 
   def __enter__(self) -> "Worker":
     return self
@@ -133,6 +135,7 @@ class Worker:
   def __exit__(self, *_: object) -> None:
     self._end()
     self._log.close()
+    self._folder.cleanup()
 
   def call(
     self, function: str, values: Any, arrays: Arrays
@@ -182,7 +185,11 @@ class Worker:
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       stderr=self._log,
-      env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+      env={
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TMPDIR": self._folder.name,
+      },
     )
     if self._process.stdin and self._process.stdout:
       self._requests, self._answers = self._process.stdin, self._process.stdout
