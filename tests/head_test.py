@@ -61,8 +61,9 @@ class MomentsTest(tf.test.TestCase, parameterized.TestCase):
     shape=[(30, 20), (60, 20), (200, 20), (60, 50), (40, 60)], seed=[0, 1, 2]
   )
   def test_chooses_as_leaving_one_out_does(self, shape, seed):
-    images = _images(*shape, seed)
-    found = [_by_matrices(*images, p) for p in head._PENALTIES]
+    number, size = shape
+    features, labels = _images(number, size, seed)
+    found = [_by_matrices(features, labels, p) for p in head._PENALTIES]
     _, _, left_out = min(found, key=lambda x: x[1])
     # The next penalty was chosen once of 15 times, at 1.0023 times the error.
     self.assertLess(left_out, 1.01 * min(x[2] for x in found))
