@@ -85,7 +85,7 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     path: of the folder; what is there is replaced at the end.
 
   Yields:
-    Where to make it: there is nothing yet, in the same folder.
+    Where to make it, by the same name: there is nothing yet.
 
   Raises:
     OSError: the folder cannot be written.
@@ -94,7 +94,8 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
   with _telling(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")
-  new, old = (pathlib.Path(temporary, name) for name in ("new", "old"))
+  names = (path.name, f"old.{path.name}")
+  new, old = (pathlib.Path(temporary, name) for name in names)
   try:
     yield new
     with _telling(path):

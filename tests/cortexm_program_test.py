@@ -1,13 +1,10 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Files as programs of Cortex-M cores: outputs, counts, reports, projects."""
+"""Files as programs of Cortex-M cores: outputs, counts, reports."""
 
 import functools
 import os
 import pathlib
-import re
-import shutil
-import subprocess
 from typing import Any
 from unittest import mock
 
@@ -20,7 +17,6 @@ from ghn_tf.edge.cortexm import cores
 from ghn_tf.edge.cortexm import cycles
 from ghn_tf.edge.cortexm import emulator
 from ghn_tf.edge.cortexm import program
-from ghn_tf.edge.cortexm import project
 from ghn_tf.edge.cortexm import qemu
 from ghn_tf.edge.cortexm import thumb
 from ghn_tf.edge.cortexm import toolchain
@@ -135,63 +131,6 @@ class ProgramTest(parameterized.TestCase):
   def test_another_core_is_refused(self):
     with self.assertRaisesRegex(ValueError, "no core 'm4', only"):
       program.run(int8_files.network(), "m4")
-
-
-class ProjectTest(parameterized.TestCase):
-  """What is kept is compiled as it is, by either compiler."""
-
-  def setUp(self):
-    super().setUp()
-    _skip_without_tools(self)
-    self.folder = pathlib.Path(self.create_tempdir(), "firmware")
-    _chip().save(self.folder, int8_files.inputs((1, 8, 8, 3), 1))
-
-  def test_gcc_and_qemu_give_the_same(self):
-    for tool in ("make", "arm-none-eabi-gcc", "qemu-system-arm"):
-      if not shutil.which(tool):
-        self.skipTest(f"{tool} is not installed.")
-    done = subprocess.run(
-      ["make", "run"], cwd=self.folder, capture_output=True, text=True
-    )
-    self.assertEqual(done.returncode, 0, done.stderr)
-    self.assertIn("codes that differ: 0", done.stdout + done.stderr)
-    self.assertNotIn("warning", done.stderr)
-
-  def test_its_readme_names_its_files(self):
-    text = (self.folder / "README.md").read_text()
-    for name in re.findall(r"`(\w+\.\w+)`", text):
-      self.assertTrue((self.folder / name).exists(), name)
-
-  def test_nothing_is_overwritten(self):
-    with self.assertRaisesRegex(FileExistsError, "firmware"):
-      _chip().save(self.folder, _chip().silence())
-
-  def test_is_kept_by_one_call(self):
-    folder = self.folder.parent / "other"
-    codes = int8_files.inputs((1, 8, 8, 3), 2)
-    logits, report = program.run(
-      int8_files.network(), codes=codes, keep_firmware=folder
-    )
-    np.testing.assert_array_equal(logits, _chip().logits(codes))
-    self.assertEqual(report, _chip().report())
-    self.assertTrue((folder / "network.c").exists())
-
-
-class FirmwareTest(parameterized.TestCase):
-  """The house's rules, in C."""
-
-  @parameterized.parameters(
-    *sorted(f for f in project.common_files(cores.find("cortex_m4")))
-  )
-  def test_lines_and_licence(self, name: str):
-    text = project.common_files(cores.find("cortex_m4"))[name]
-    lines = text.splitlines()
-    self.assertLessEqual(len(lines), 400)
-    self.assertLessEqual(max(map(len, lines)), 80)
-    self.assertNotIn("@", text.replace("$@", ""))
-    if name != "README.md":
-      self.assertIn("Copyright 2026 The ghn_tf Authors.", lines[0])
-      self.assertIn("SPDX-License-Identifier: Apache-2.0", lines[1])
 
 
 class CyclesTest(absltest.TestCase):

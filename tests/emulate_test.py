@@ -192,17 +192,17 @@ class EmulateTest(absltest.TestCase):
     }
     folder = self.folder / "one.cortex_m4"
     folder.mkdir()
-    (folder / "network.c").write_text("mine")
+    (folder / "main.c").write_text("mine")
     done = self._run("one.tflite", overwrite=True, **flags)
     self.assertEqual(done.returncode, 1)
     self.assertIn("is no C project that it has written; move it", done.stderr)
-    self.assertEqual((folder / "network.c").read_text(), "mine")
-    (folder / "network.c").unlink()
+    self.assertEqual((folder / "main.c").read_text(), "mine")
+    (folder / "main.c").unlink()
     folder.rmdir()
     done = self._run("one.tflite", **flags)
     self.assertEqual(done.returncode, 0, done.stderr)
     names = {path.name for path in folder.iterdir()}
-    self.assertContainsSubset({"Makefile", "README.md", "network.c"}, names)
+    self.assertContainsSubset({"Makefile", "README.md", "network_one.c"}, names)
     # As after a stop between the firmware and the figures.
     (self.folder / "one.json").unlink()
     (folder / "Makefile").unlink()

@@ -331,12 +331,12 @@ def firmware_folder(firmware: pathlib.Path, core: str) -> pathlib.Path:
 
 def check_firmware(folder: pathlib.Path) -> None:
   """Raises FileExistsError if a folder exists that is no C project of ours."""
-  network = folder / "network.c"
+  main = folder / "main.c"
   if not folder.exists():
     return
   # Which only such a project has.
   start = generate.LICENCE.encode()
-  if not network.is_file() or not network.read_bytes().startswith(start):
+  if not main.is_file() or not main.read_bytes().startswith(start):
     raise FileExistsError(
       f"{folder}, where --keep_firmware would write, exists and is no C project"
       " that it has written; move it."

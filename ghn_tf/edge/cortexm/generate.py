@@ -24,6 +24,8 @@ LICENCE = (
   "// Copyright 2026 The ghn_tf Authors.\n"
   "// SPDX-License-Identifier: Apache-2.0"
 )
+# Of a network that is given none.
+NAME = "network"
 # Kernels read up to as many bytes behind a tensor.
 _BEHIND = 15
 _Writer = Callable[
@@ -96,12 +98,15 @@ class Program:
   output_size: int
 
 
-def generate(file: model_file.ModelFile, core: cores.Core) -> Program:
+def generate(
+  file: model_file.ModelFile, core: cores.Core, name: str = NAME
+) -> Program:
   """Returns the program of a file.
 
   Args:
     file: with one int8 image as its input, and one int8 output.
     core: whose kernels are to run it.
+    name: an identifier, with which the names that others see begin.
 
   Raises:
     ValueError: it has an operator without a kernel, or one with what its kernel
@@ -121,40 +126,40 @@ def generate(file: model_file.ModelFile, core: cores.Core) -> Program:
       if isinstance(value, calls.Place):
         tensor = file.tensors[value.index]
         if tensor.data is not None:
-          name = _constant(_codes(tensor), constants, definitions)
-          return f"{name} + {value.offset}"
-        return f"network_arena + {places[value.index] + value.offset}"
+          codes = _constant(_codes(tensor), constants, definitions)
+          return f"{codes} + {value.offset}"
+        return f"{name}_arena + {places[value.index] + value.offset}"
       if isinstance(value, calls.Scratch):
-        return f"({value.type})(network_arena + {scratch})"
+        return f"({value.type})({name}_arena + {scratch})"
       return _constant(value.values, constants, definitions)
 
     if calls_:
       functions.append(_definition(operator, calls_, resolve))
   header = _header(
+    name,
     arena_bytes + _BEHIND,
     (places[source.index], source.size),
     (places[result.index], result.size),
   )
-  names = [
-    function(operator)
+  body = "\n".join(
+    f"  {function(operator)}();"
     for operator, calls_ in zip(file.operators, written, strict=True)
     if calls_
-  ]
-  body = "\n".join(f"  {name}();" for name in names)
+  )
   network = "\n".join(
     (
       LICENCE,
-      '#include "network.h"\n\n#include "kernels.h"\n',
-      "int8_t network_arena[NETWORK_ARENA_SIZE]"
+      f'#include "{name}.h"\n\n#include "kernels.h"\n',
+      f"int8_t {name}_arena[{name.upper()}_ARENA_SIZE]"
       " __attribute__((aligned(16)));\n",
       *definitions,
       *functions,
-      f"void network_run(void) {{\n{body}\n}}\n",
+      f"void {name}_run(void) {{\n{body}\n}}\n",
     )
   )
   constant_bytes = sum(len(key) - 1 for key in constants)
   return Program(
-    {"network.c": network, "network.h": header},
+    {f"{name}.c": network, f"{name}.h": header},
     arena_bytes + _BEHIND,
     constant_bytes,
     {index: places[index] for index in file.lifetimes},
@@ -297,7 +302,7 @@ def _definition(
   name = function(operator)
   lines = [
     f"// {operator.name}",
-    f"__attribute__((noinline)) void {name}(void) {{",
+    f"KERNEL void {name}(void) {{",
   ]
   for number, call in enumerate(written):
     if call.struct:
@@ -314,30 +319,31 @@ def _definition(
 
 
 def _header(
-  arena_size: int, source: tuple[int, int], result: tuple[int, int]
+  name: str, arena_size: int, source: tuple[int, int], result: tuple[int, int]
 ) -> str:
+  upper = name.upper()
   return f"""{LICENCE}
 
-// Write an image to network_input, call network_run, and read network_output,
-// all in the codes of the file. All memory is shared: write the image anew for
-// each run.
+// Write an image to {name}_input, call {name}_run, and read {name}_output, all
+// in the codes of the file. All memory is shared: write the image anew for each
+// run.
 
-#ifndef NETWORK_H_
-#define NETWORK_H_
+#ifndef {upper}_H_
+#define {upper}_H_
 
 #include <stdint.h>
 
 enum {{
-  NETWORK_ARENA_SIZE = {arena_size},
-  NETWORK_INPUT_SIZE = {source[1]},
-  NETWORK_OUTPUT_SIZE = {result[1]},
+  {upper}_ARENA_SIZE = {arena_size},
+  {upper}_INPUT_SIZE = {source[1]},
+  {upper}_OUTPUT_SIZE = {result[1]},
 }};
 
-extern int8_t network_arena[NETWORK_ARENA_SIZE];
-static int8_t *const network_input = network_arena + {source[0]};
-static const int8_t *const network_output = network_arena + {result[0]};
+extern int8_t {name}_arena[{upper}_ARENA_SIZE];
+static int8_t *const {name}_input = {name}_arena + {source[0]};
+static const int8_t *const {name}_output = {name}_arena + {result[0]};
 
-void network_run(void);
+void {name}_run(void);
 
-#endif  // NETWORK_H_
+#endif  // {upper}_H_
 """

@@ -75,9 +75,9 @@ class Chip:
     """Returns the program with images [B, input] to test it."""
     return toolchain.compile_program(
       {
+        **project.common_files(self.core),
         **self.program.sources,
         **project.test_images(codes, self.program),
-        "link.ld": project.common_files(self.core)["link.ld"],
       },
       self.core,
     )
@@ -226,16 +226,24 @@ class Chip:
     """Writes the C project, which is then compiled without this package.
 
     Args:
-      folder: that is made.
+      folder: that is made; the names in C begin with its name, see
+        `project.network_name`.
       codes: [B, ...] int8 images, with which the program tests itself.
 
     Raises:
       FileExistsError: there is something at that place.
     """
+    folder = pathlib.Path(folder)
     codes = np.asarray(codes).reshape(len(codes), -1)
-    images = project.test_images(codes, self.program, self.logits(codes))
+    name = project.network_name(folder, self.core)
+    program = generate.generate(self.file, self.core, name)
     project.write(
-      pathlib.Path(folder), {**self.program.sources, **images}, self.core
+      folder,
+      {
+        **project.common_files(self.core, name),
+        **program.sources,
+        **project.test_images(codes, program, self.logits(codes)),
+      },
     )
 
 

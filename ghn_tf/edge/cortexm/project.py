@@ -5,6 +5,7 @@
 from collections.abc import Mapping
 import importlib.resources
 import pathlib
+import re
 
 import numpy as np
 
@@ -46,8 +47,25 @@ def _rows(name: str, codes: np.ndarray) -> str:
   return f"static const int8_t {name}{shape} = {{\n{rows}}};\n"
 
 
-def common_files(core: cores.Core) -> dict[str, str]:
-  """Returns the files that all programs for a core have, by name."""
+def network_name(folder: pathlib.Path, core: cores.Core) -> str:
+  """Returns the name of the network whose project is in a folder.
+
+  It is `network_` and the folder's name without `.<core>`, in which _ stands
+  for what identifiers of C do not have.
+  """
+  own = folder.name.removesuffix(f".{core.name}")
+  return f"{generate.NAME}_{re.sub('[^a-zA-Z0-9_]', '_', own)}"
+
+
+def common_files(
+  core: cores.Core, network: str = generate.NAME
+) -> dict[str, str]:
+  """Returns the files beside what is generated for a network, by name.
+
+  Args:
+    core: that the Makefile compiles for.
+    network: its name.
+  """
   folder = importlib.resources.files(__package__) / "firmware"
   values = {
     "@ABI@": core.abi,
@@ -56,25 +74,22 @@ def common_files(core: cores.Core) -> dict[str, str]:
     "@FLASH@": str(core.flash_bytes),
     "@FLOAT_ABI@": "hard" if core.has_vectors else "soft",
     "@MACHINE@": core.machine,
+    "@NETWORK@": network,
     "@RAM@": str(core.ram_bytes),
     "@ZIG_CPU@": core.zig,
   }
   files = {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir()}
-  for name in ("Makefile", "link.ld"):
-    for key, value in values.items():
-      files[name] = files[name].replace(key, value)
+  for key, value in values.items():
+    files = {name: text.replace(key, value) for name, text in files.items()}
   return files
 
 
-def write(
-  folder: pathlib.Path, sources: Mapping[str, str], core: cores.Core
-) -> None:
+def write(folder: pathlib.Path, sources: Mapping[str, str]) -> None:
   """Writes a project.
 
   Args:
     folder: that is made.
-    sources: what was generated.
-    core: that its Makefile compiles for.
+    sources: all of its files, by name.
 
   Raises:
     FileExistsError: there is something at that place.
@@ -83,7 +98,6 @@ def write(
     raise FileExistsError(
       f"{folder} exists; give a folder that does not, to keep the firmware in."
     )
-  files = common_files(core)
   folder.mkdir(parents=True)
-  for name, text in {**files, **sources}.items():
+  for name, text in sources.items():
     (folder / name).write_text(text, encoding="utf-8")

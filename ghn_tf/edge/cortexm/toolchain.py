@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping, Sequence
 import importlib.metadata
-import importlib.resources
 import importlib.util
 import pathlib
 import subprocess
@@ -35,30 +34,22 @@ def compile_program(sources: Mapping[str, str], core: cores.Core) -> bytes:
   """Returns a program as an ELF file.
 
   Args:
-    sources: by file name: what was generated for it, and `link.ld`; the kernels
-      are in `firmware`.
+    sources: all of its files, by name; see `project`.
     core: to compile for.
 
   Raises:
     ModuleNotFoundError: Zig is not installed.
     RuntimeError: it failed.
   """
-  firmware = importlib.resources.files(__package__) / "firmware"
-  with (
-    importlib.resources.as_file(firmware) as common,
-    tempfile.TemporaryDirectory() as name,
-  ):
+  with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     for file, text in sources.items():
       (folder / file).write_text(text, encoding="utf-8")
-    # Kernels stay where they are, so that Zig finds them in its cache.
-    paths = [*sorted(common.glob("*.c")), *sorted(folder.glob("*.c"))]
     options = [
       "-target", f"thumb-freestanding-{core.abi}", f"-mcpu={core.zig}",
       *_FLAGS,
-      f"-I{folder}", f"-I{common}",
       "-T", str(folder / "link.ld"),
-      *map(str, paths),
+      *map(str, sorted(folder.glob("*.c"))),
     ]  # fmt: skip
     return _compile(options, folder / "network.elf")
 

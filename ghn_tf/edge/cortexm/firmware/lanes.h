@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+enum { WORD_CODES = 4 };
+
 // Memory may be anywhere: these cores load words from any address.
 static inline uint32_t load_word(const void *from) {
   uint32_t word;

@@ -4,7 +4,7 @@
 // Runs the images that come with the project, and compares their logits. Prints
 // by semihosting: under an emulator or a debugger.
 
-#include "network.h"
+#include "@NETWORK@.h"
 #include "test_images.h"
 
 static void call_host(int operation, const void *argument) {
@@ -29,14 +29,14 @@ static void print_number(int number) {
 int main(void) {
   int different = 0;
   for (int image = 0; image < TEST_IMAGES; ++image) {
-    for (int i = 0; i < NETWORK_INPUT_SIZE; ++i) {
-      network_input[i] = test_images[image][i];
+    for (int i = 0; i < (int)sizeof test_images[0]; ++i) {
+      @NETWORK@_input[i] = test_images[image][i];
     }
-    network_run();
-    for (int i = 0; i < NETWORK_OUTPUT_SIZE; ++i) {
-      different += network_output[i] != test_outputs[image][i];
+    @NETWORK@_run();
+    for (int i = 0; i < (int)sizeof test_outputs[0]; ++i) {
+      different += @NETWORK@_output[i] != test_outputs[image][i];
       call_host(WRITE0, i ? " " : "");
-      print_number(network_output[i]);
+      print_number(@NETWORK@_output[i]);
     }
     call_host(WRITE0, "\n");
   }

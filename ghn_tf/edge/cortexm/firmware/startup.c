@@ -10,37 +10,6 @@ extern uint32_t stack_top, data_start, data_end, data_image, bss_start, bss_end;
 
 int main(void);
 void reset(void);
-void __aeabi_memcpy(void *to, const void *from, size_t size);
-void __aeabi_memset(void *to, size_t size, int value);
-
-void *memcpy(void *to, const void *from, size_t size) {
-  uint8_t *t = to;
-  const uint8_t *f = from;
-  for (; size >= 4; size -= 4, t += 4, f += 4) {
-    uint32_t word;
-    __builtin_memcpy(&word, f, 4);
-    __builtin_memcpy(t, &word, 4);
-  }
-  while (size--) *t++ = *f++;
-  return to;
-}
-
-void *memset(void *to, int value, size_t size) {
-  uint8_t *t = to;
-  const uint32_t word = 0x01010101u * (uint8_t)value;
-  for (; size >= 4; size -= 4, t += 4) __builtin_memcpy(t, &word, 4);
-  while (size--) *t++ = (uint8_t)value;
-  return to;
-}
-
-// The same by the names that Arm's compilers call.
-void __aeabi_memcpy(void *to, const void *from, size_t size) {
-  memcpy(to, from, size);
-}
-
-void __aeabi_memset(void *to, size_t size, int value) {
-  memset(to, value, size);
-}
 
 static void halt(void) {
   for (;;) __asm__ volatile("wfi");
@@ -52,9 +21,10 @@ void reset(void) {
   *(volatile uint32_t *)0xe000ed88 |= 0xfu << 20;
   __asm__ volatile("dsb\n\tisb");
 #endif
-  memcpy(&data_start, &data_image,
-         (size_t)((char *)&data_end - (char *)&data_start));
-  memset(&bss_start, 0, (size_t)((char *)&bss_end - (char *)&bss_start));
+  __builtin_memcpy(&data_start, &data_image,
+                   (size_t)((char *)&data_end - (char *)&data_start));
+  __builtin_memset(&bss_start, 0,
+                   (size_t)((char *)&bss_end - (char *)&bss_start));
   main();
   halt();
 }

@@ -3,11 +3,12 @@
 
 // Pools and reductions.
 
-#include "fixed_point.h"
-#include "kernels.h"
-#include "lanes.h"
+#ifndef POOL_H_
+#define POOL_H_
 
-enum { LANES = 4 };
+#include "fixed_point.h"
+#include "operators.h"
+#include "lanes.h"
 
 // The part of a window that is inside of the image.
 typedef struct {
@@ -31,13 +32,13 @@ static inline int32_t divide(int32_t num, int32_t count) {
   return num > 0 ? (num + count / 2) / count : (num - count / 2) / count;
 }
 
-void pool_maximum(const pool *p) {
+static void pool_maximum(const pool *p) {
   const window *w = &p->window;
   const int channels = w->channels, stride = w->in_width * channels;
   int8_t *output = p->output;
   for (int pixel = 0; pixel < w->out_height * w->out_width; ++pixel) {
     const view v = look(p, pixel / w->out_width, pixel % w->out_width);
-    for (int channel = 0; channel < channels; channel += LANES) {
+    for (int channel = 0; channel < channels; channel += WORD_CODES) {
       uint32_t greatest = 0x80808080u;
       for (int i = 0; i < v.rows; ++i) {
         const int8_t *from = v.first + i * stride + channel;
@@ -45,14 +46,14 @@ void pool_maximum(const pool *p) {
           greatest = greater_bytes(greatest, load_word(from));
         }
       }
-      for (int i = 0; i < LANES && channel + i < channels; ++i) {
+      for (int i = 0; i < WORD_CODES && channel + i < channels; ++i) {
         *output++ = (int8_t)clamp((int8_t)(greatest >> 8 * i), p->low, p->high);
       }
     }
   }
 }
 
-void pool_average(const pool *p) {
+static void pool_average(const pool *p) {
   const window *w = &p->window;
   const int channels = w->channels, stride = w->in_width * channels;
   int8_t *output = p->output;
@@ -70,7 +71,7 @@ void pool_average(const pool *p) {
   }
 }
 
-void average(const reduction *r) {
+static void average(const reduction *r) {
   int8_t *output = r->output;
   for (int32_t o = 0; o < r->outer; ++o) {
     const int8_t *block = r->input + o * r->count * r->inner;
@@ -84,7 +85,7 @@ void average(const reduction *r) {
   }
 }
 
-void reduce_maximum(const reduction *r) {
+static void reduce_maximum(const reduction *r) {
   int8_t *output = r->output;
   for (int32_t o = 0; o < r->outer; ++o) {
     const int8_t *block = r->input + o * r->count * r->inner;
@@ -99,7 +100,7 @@ void reduce_maximum(const reduction *r) {
   }
 }
 
-void reduce_minimum(const reduction *r) {
+static void reduce_minimum(const reduction *r) {
   int8_t *output = r->output;
   for (int32_t o = 0; o < r->outer; ++o) {
     const int8_t *block = r->input + o * r->count * r->inner;
@@ -113,3 +114,5 @@ void reduce_minimum(const reduction *r) {
     }
   }
 }
+
+#endif  // POOL_H_

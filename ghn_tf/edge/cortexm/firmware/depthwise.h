@@ -3,12 +3,13 @@
 
 // Convolutions of each channel by itself.
 
+#ifndef DEPTHWISE_H_
+#define DEPTHWISE_H_
+
 #include "fixed_point.h"
-#include "kernels.h"
+#include "operators.h"
 #include "lanes.h"
 #include "taps.h"
-
-enum { LANES = 4 };
 
 static int8_t to_code(const rescaling *s, int32_t sum, int channel) {
   const int32_t scaled =
@@ -35,7 +36,7 @@ INLINE void sum_taps(const int8_t **tap, int pairs, int channel,
                           sum2);
     sum1 = multiply_pairs(low_halves(odd, odd2), load_word(weights + 4), sum1);
     sum3 = multiply_pairs(high_halves(odd, odd2), load_word(weights + 6), sum3);
-    weights += 2 * LANES;
+    weights += 2 * WORD_CODES;
     tap += 2;
   } while (tap < end);
   sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
@@ -52,26 +53,26 @@ INLINE void convolve_channels(const depthwise_convolution *c, int8_t *output,
   const int32_t *bias = c->bias, *multiplier = s->multiplier;
   const int8_t *shift = s->shift;
   const int32_t zero = s->zero;
-  for (int channel = 0; channel < channels; channel += LANES) {
-    int32_t sums[LANES];
+  for (int channel = 0; channel < channels; channel += WORD_CODES) {
+    int32_t sums[WORD_CODES];
     sum_taps(c->taps, pairs, channel, weights, bias, sums);
-    if (is_plain && channel + LANES <= channels) {
+    if (is_plain && channel + WORD_CODES <= channels) {
 #pragma GCC unroll 4
-      for (int i = 0; i < LANES; ++i) {
+      for (int i = 0; i < WORD_CODES; ++i) {
         *output++ = (int8_t)saturate(
             rescale_small(sums[i], multiplier[i], shift[i], zero));
       }
     } else {
-      for (int i = 0; i < LANES && channel + i < channels; ++i) {
+      for (int i = 0; i < WORD_CODES && channel + i < channels; ++i) {
         *output++ = to_code(s, sums[i], channel + i);
       }
     }
-    weights += 2 * LANES * pairs;
-    bias += LANES, multiplier += LANES, shift += LANES;
+    weights += 2 * WORD_CODES * pairs;
+    bias += WORD_CODES, multiplier += WORD_CODES, shift += WORD_CODES;
   }
 }
 
-void convolve_depthwise(const depthwise_convolution *c) {
+static void convolve_depthwise(const depthwise_convolution *c) {
   const window *w = &c->window;
   const rescaling *s = &c->scale;
   const uint8_t is_plain =
@@ -92,7 +93,7 @@ void convolve_depthwise(const depthwise_convolution *c) {
 
 #endif  // __ARM_FEATURE_MVE
 
-void convolve_multiplied(const multiplied_convolution *c) {
+static void convolve_multiplied(const multiplied_convolution *c) {
   const window *w = &c->window;
   const int taps = w->height * w->width;
   int8_t *output = c->output;
@@ -111,3 +112,5 @@ void convolve_multiplied(const multiplied_convolution *c) {
     }
   }
 }
+
+#endif  // DEPTHWISE_H_

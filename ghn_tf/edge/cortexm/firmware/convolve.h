@@ -1,9 +1,14 @@
 // Copyright 2026 The ghn_tf Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "columns.h"
+#ifndef CONVOLVE_H_
+#define CONVOLVE_H_
 
-void convolve(const convolution *c) {
+#include "columns.h"
+#include "convolve_pixels.h"
+#include "vectors.h"
+
+static void convolve(const convolution *c) {
   int8_t *output = c->output;
   int pixels = 0;
   for (int row = 0; row < c->window.out_height; ++row) {
@@ -18,3 +23,5 @@ void convolve(const convolution *c) {
   }
   if (pixels) convolve_pixels(c, output, pixels);
 }
+
+#endif  // CONVOLVE_H_

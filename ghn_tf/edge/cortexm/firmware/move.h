@@ -3,18 +3,21 @@
 
 // Operators that look codes up, and those that move them.
 
-#include "kernels.h"
+#ifndef MOVE_H_
+#define MOVE_H_
 
-void look_up(const table *t) {
+#include "operators.h"
+
+static void look_up(const table *t) {
   const int8_t *entries = t->entries + 128;
   for (int32_t i = 0; i < t->size; ++i) t->output[i] = entries[t->input[i]];
 }
 
-void fill(int8_t *output, int8_t value, int32_t size) {
+static void fill(int8_t *output, int8_t value, int32_t size) {
   __builtin_memset(output, value, (uint32_t)size);
 }
 
-void copy(const box *b) {
+static void copy(const box *b) {
   for (int32_t i = 0; i < b->size[0]; ++i) {
     for (int32_t j = 0; j < b->size[1]; ++j) {
       for (int32_t k = 0; k < b->size[2]; ++k) {
@@ -30,3 +33,5 @@ void copy(const box *b) {
     }
   }
 }
+
+#endif  // MOVE_H_

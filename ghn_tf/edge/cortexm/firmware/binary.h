@@ -3,8 +3,11 @@
 
 // Operators of two tensors.
 
+#ifndef BINARY_H_
+#define BINARY_H_
+
 #include "fixed_point.h"
-#include "kernels.h"
+#include "operators.h"
 
 #ifndef __ARM_FEATURE_MVE
 
@@ -29,7 +32,7 @@ INLINE void add_row(const sum *s, const int8_t *first, const int8_t *second,
   }
 }
 
-void add(const sum *s) {
+static void add(const sum *s) {
   const broadcast *b = &s->operands;
   const uint8_t is_clamped = s->low > INT8_MIN || s->high < INT8_MAX;
   for (int32_t o = 0; o < b->outer; ++o) {
@@ -74,7 +77,7 @@ INLINE int32_t combined(const void *parameters, int32_t first, int32_t second) {
   return clamp(code, d->low, d->high);
 }
 
-void combine(const combination *d) {
+static void combine(const combination *d) {
   for_each_pair(&d->operands, combined, d);
 }
 
@@ -85,21 +88,23 @@ INLINE int32_t multiplied(const void *parameters, int32_t x, int32_t y) {
   return clamp(scaled + p->zero[2], p->low, p->high);
 }
 
-void multiply(const product *p) { for_each_pair(&p->operands, multiplied, p); }
+static void multiply(const product *p) {
+  for_each_pair(&p->operands, multiplied, p);
+}
 
 INLINE int32_t greater(const void *parameters, int32_t x, int32_t y) {
   (void)parameters;
   return x > y ? x : y;
 }
 
-void take_maximum(const broadcast *b) { for_each_pair(b, greater, 0); }
+static void take_maximum(const broadcast *b) { for_each_pair(b, greater, 0); }
 
 INLINE int32_t less(const void *parameters, int32_t x, int32_t y) {
   (void)parameters;
   return x < y ? x : y;
 }
 
-void take_minimum(const broadcast *b) { for_each_pair(b, less, 0); }
+static void take_minimum(const broadcast *b) { for_each_pair(b, less, 0); }
 
 INLINE int32_t bent(const void *parameters, int32_t x, int32_t y) {
   const sloped *s = parameters;
@@ -111,4 +116,6 @@ INLINE int32_t bent(const void *parameters, int32_t x, int32_t y) {
   return clamp(scaled + s->zero[2], INT8_MIN, INT8_MAX);
 }
 
-void slope(const sloped *s) { for_each_pair(&s->operands, bent, s); }
+static void slope(const sloped *s) { for_each_pair(&s->operands, bent, s); }
+
+#endif  // BINARY_H_

@@ -3,6 +3,9 @@
 
 // Three pixels with two filters at a time, for cores without vectors.
 
+#ifndef CONVOLVE_PIXELS_H_
+#define CONVOLVE_PIXELS_H_
+
 #include "columns.h"
 
 #ifndef __ARM_FEATURE_MVE
@@ -74,7 +77,8 @@ INLINE void convolve_three(const convolution *c, int8_t *output,
 }
 
 // All filters at the first pixels, for any sums.
-static void convolve_some(const convolution *c, int8_t *output, int pixels) {
+static void convolve_some(const convolution *c, int8_t *output,
+                          int pixels) {
   const int8_t *weights = c->weights;
   int32_t sums[2 * PIXELS];
   for (int filter = 0; filter < c->filters; filter += 2) {
@@ -91,7 +95,8 @@ static void convolve_some(const convolution *c, int8_t *output, int pixels) {
   }
 }
 
-void convolve_pixels(const convolution *c, int8_t *output, int pixels) {
+// Computes all filters at the first pixels of those that are laid out.
+KERNEL void convolve_pixels(const convolution *c, int8_t *output, int pixels) {
   const rescaling *s = &c->scale;
   if (pixels < PIXELS || !s->is_small) {
     convolve_some(c, output, pixels);
@@ -103,3 +108,5 @@ void convolve_pixels(const convolution *c, int8_t *output, int pixels) {
 }
 
 #endif  // __ARM_FEATURE_MVE
+
+#endif  // CONVOLVE_PIXELS_H_

@@ -3,12 +3,15 @@
 
 // Kernels for cores with vectors (MVE, that is Helium).
 
+#ifndef VECTORS_H_
+#define VECTORS_H_
+
 #ifdef __ARM_FEATURE_MVE
 
 #include <arm_mve.h>
 
 #include "columns.h"
-#include "kernels.h"
+#include "operators.h"
 #include "taps.h"
 
 // rescale of fixed_point.h, four times.
@@ -28,7 +31,8 @@ static inline int32x4_t clamp_four(int32x4_t value, int32_t zero, int32_t low,
   return vminq_s32(value, vdupq_n_s32(high));
 }
 
-void convolve_pixels(const convolution *c, int8_t *output, int pixels) {
+// Computes all filters at the first pixels of those that are laid out.
+KERNEL void convolve_pixels(const convolution *c, int8_t *output, int pixels) {
   const rescaling *s = &c->scale;
   const int8_t *weights = c->weights;
   (void)pixels;  // There is one.
@@ -82,7 +86,7 @@ static inline void convolve_eight(const depthwise_convolution *c, int channel,
                vctp16q((uint32_t)(c->window.channels - channel)));
 }
 
-void convolve_depthwise(const depthwise_convolution *c) {
+static void convolve_depthwise(const depthwise_convolution *c) {
   const window *w = &c->window;
   int8_t *output = c->output;
   for (int row = 0; row < w->out_height; ++row) {
@@ -96,7 +100,7 @@ void convolve_depthwise(const depthwise_convolution *c) {
   }
 }
 
-void add(const sum *s) {
+static void add(const sum *s) {
   const broadcast *b = &s->operands;
   const int32x4_t factor2 = vdupq_n_s32(s->multiplier[0]);
   const int32x4_t factor = vdupq_n_s32(s->multiplier[1]);
@@ -126,3 +130,5 @@ void add(const sum *s) {
 }
 
 #endif  // __ARM_FEATURE_MVE
+
+#endif  // VECTORS_H_

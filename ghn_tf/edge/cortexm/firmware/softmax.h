@@ -4,8 +4,11 @@
 // Softmax in fixed point, as gemmlowp's functions compute it. Qn has n bits
 // before the point, and 31 - n behind it.
 
+#ifndef SOFTMAX_H_
+#define SOFTMAX_H_
+
 #include "fixed_point.h"
-#include "kernels.h"
+#include "operators.h"
 
 enum { SUM_BITS = 12 };  // before the point of a sum of exponentials
 
@@ -28,7 +31,7 @@ static int32_t invert(int32_t value) {
   return shift_left(x, 1);
 }
 
-void normalize(const softmax *s) {
+static void normalize(const softmax *s) {
   const int8_t *input = s->input;
   int8_t *output = s->output;
   for (int32_t row = 0; row < s->rows; ++row) {
@@ -51,3 +54,5 @@ void normalize(const softmax *s) {
     }
   }
 }
+
+#endif  // SOFTMAX_H_
