@@ -19,7 +19,7 @@ from ghn_tf.edge.cortexm import project
 from ghn_tf.edge.cortexm import toolchain
 from tests import int8_files
 
-_GCC, _NM = "arm-none-eabi-gcc", "arm-none-eabi-nm"
+_GCC, _GXX, _NM = (f"arm-none-eabi-{tool}" for tool in ("gcc", "g++", "nm"))
 # An application that has a function by the name of a kernel.
 _APPLICATION = """
 #include "first/network_first.h"
@@ -105,6 +105,18 @@ class ProjectTest(parameterized.TestCase):
     sources = "first/startup.c", "first/memory.c", "first.o", "second.o"
     script = ("-T", "first/link.ld", "-nostdlib", "-ffreestanding")
     _run(root, _GCC, *flags, *script, "application.c", *sources)
+
+  def test_is_called_from_cpp(self):
+    _skip_without(_GXX, _NM)
+    application = self.folder / "application.cc"
+    application.write_text(
+      '#include "network_firmware.h"\n'
+      "int main() { network_firmware_run(); return *network_firmware_output; }"
+    )
+    flags = "-mthumb -Wall -Wextra -Werror".split()
+    _run(self.folder, _GXX, *flags, "-c", application.name, "-o", "a.o")
+    symbols = _run(self.folder, _NM, "-u", "a.o").split()[1::2]
+    self.assertIn("network_firmware_run", symbols)
 
   @parameterized.parameters(
     ("resnet8.report.cortex_m4", "network_resnet8_report"),

@@ -333,6 +333,10 @@ def _header(
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
 enum {{
   {upper}_ARENA_SIZE = {arena_size},
   {upper}_INPUT_SIZE = {source[1]},
@@ -344,6 +348,10 @@ static int8_t *const {name}_input = {name}_arena + {source[0]};
 static const int8_t *const {name}_output = {name}_arena + {result[0]};
 
 void {name}_run(void);
+
+#ifdef __cplusplus
+}}
+#endif
 
 #endif  // {upper}_H_
 """
