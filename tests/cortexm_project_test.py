@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -18,6 +19,7 @@ from ghn_tf.edge.cortexm import program
 from ghn_tf.edge.cortexm import project
 from ghn_tf.edge.cortexm import toolchain
 from tests import int8_files
+from tests import random_operators
 
 _GCC, _GXX, _NM = (f"arm-none-eabi-{tool}" for tool in ("gcc", "g++", "nm"))
 # An application that has a function by the name of a kernel.
@@ -105,6 +107,28 @@ class ProjectTest(parameterized.TestCase):
     sources = "first/startup.c", "first/memory.c", "first.o", "second.o"
     script = ("-T", "first/link.ld", "-nostdlib", "-ffreestanding")
     _run(root, _GCC, *flags, *script, "application.c", *sources)
+
+  @parameterized.parameters("gcc", "zig")
+  def test_memory_has_all_that_a_network_needs(self, compiler: str):
+    _skip_without(_GCC, _NM)
+    folder = self.folder.parent / "any"
+    chip = program.Chip(random_operators.Operators(0).build(44))
+    chip.save(folder, chip.silence())
+    zig = (sys.executable, "-m", "ziglang", "cc", "-target")
+    command = {
+      "gcc": (_GCC, "-mthumb", "-mcpu=cortex-m4"),
+      "zig": (*zig, "thumb-freestanding-eabi", "-mcpu=cortex_m4"),
+    }[compiler]
+    # Tables for exceptions need more, with or without networks.
+    command = *command, "-O2", "-fno-unwind-tables"
+    for source in ("network_any", "memory"):
+      _run(folder, *command, "-c", f"{source}.c", "-o", f"{source}.o")
+    needed = _run(folder, _NM, "-u", "network_any.o").split()[1::2]
+    has = _run(folder, _NM, "--defined-only", "memory.o").split()
+    self.assertNotEmpty(needed)
+    self.assertContainsSubset(needed, has[2::3])
+    # A library's come before these.
+    self.assertEqual({kind for kind in has[1::3] if kind.isupper()}, {"W"})
 
   def test_is_called_from_cpp(self):
     _skip_without(_GXX, _NM)
