@@ -77,6 +77,19 @@ class ProjectTest(parameterized.TestCase):
     for name in re.findall(r"`(\w+\.\w+)`", text):
       self.assertTrue((self.folder / name).exists(), name)
 
+  @parameterized.parameters(*cores.CORES)
+  def test_its_readme_tells_what_the_core_needs(self, name: str):
+    files = project.common_files(cores.find(name), "network_any")
+    text = files["README.md"]
+    self.assertEqual("DSP" in text, name in ("cortex_m4", "cortex_m7"))
+    self.assertEqual("MVE" in text, name == "cortex_m55")
+    if name == "cortex_m55":
+      (code,) = re.findall("```c\n(.*?)```", text, re.DOTALL)
+      startup = [line.strip() for line in files["startup.c"].splitlines()]
+      self.assertContainsSubset(code.splitlines(), startup)
+      self.assertIn("CP10 and CP11 of the register CPACR", text)
+      self.assertIn("Before `network_any_run`", text)
+
   def test_nothing_is_overwritten(self):
     with self.assertRaisesRegex(FileExistsError, "firmware"):
       _chip().save(self.folder, _chip().silence())

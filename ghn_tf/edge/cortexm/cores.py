@@ -15,6 +15,7 @@ class Core:
     machine: of QEMU.
     clock_mhz: at which latency is given: that of a common board.
     board: which one.
+    has_dsp: whether it has the instructions of the DSP extension.
     has_vectors: whether it has those of MVE (Helium).
     flash_bytes, ram_bytes: of the emulated machine.
     has_external: whether constants lie in a flash of their own.
@@ -25,6 +26,7 @@ class Core:
   machine: str
   clock_mhz: float
   board: str
+  has_dsp: bool = True
   has_vectors: bool = False
   flash_bytes: int = 2**24
   ram_bytes: int = 2**22
@@ -47,7 +49,14 @@ class Core:
 CORES = {
   core.name: core
   for core in (
-    Core("cortex_m3", "cortex-m3", "mps2-an385", 72.0, "STM32F103"),
+    Core(
+      "cortex_m3",
+      "cortex-m3",
+      "mps2-an385",
+      72.0,
+      "STM32F103",
+      has_dsp=False,
+    ),
     Core("cortex_m4", "cortex-m4", "mps2-an386", 120.0, "NUCLEO-L4R5ZI"),
     Core("cortex_m7", "cortex-m7", "mps2-an500", 216.0, "DISCO-F746NG"),
     Core(

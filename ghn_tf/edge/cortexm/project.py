@@ -12,6 +12,25 @@ import numpy as np
 from ghn_tf.edge.cortexm import cores
 from ghn_tf.edge.cortexm import generate
 
+# What the README says of the instructions that kernels use.
+_PLAIN = "All code is portable C."
+_DSP = """\
+All code is portable C, but for inner loops that use instructions of the DSP
+extension, which this core has."""
+_MVE = """\
+Inner loops use vectors (MVE, also called Helium): compile for this core with
+`-mfloat-abi=hard`, as the `Makefile` does. A core starts with them turned off,
+and the first one then ends in a fault. Before `@NETWORK@_run` your startup has
+to turn them on, in the fields CP10 and CP11 of the register CPACR, as
+`startup.c` does:
+
+```c
+*(volatile uint32_t *)0xe000ed88 |= 0xfu << 20;
+__asm__ volatile("dsb\\n\\tisb");
+```
+
+With CMSIS that is `SCB->CPACR |= 0xfu << 20; __DSB(); __ISB();`."""
+
 
 def test_images(
   codes: np.ndarray,
@@ -73,6 +92,9 @@ def common_files(
     "@CPU@": core.gcc,
     "@FLASH@": str(core.flash_bytes),
     "@FLOAT_ABI@": "hard" if core.has_vectors else "soft",
+    "@INSTRUCTIONS@": (
+      _MVE if core.has_vectors else _DSP if core.has_dsp else _PLAIN
+    ),
     "@MACHINE@": core.machine,
     "@NETWORK@": network,
     "@RAM@": str(core.ram_bytes),
