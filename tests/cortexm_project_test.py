@@ -77,6 +77,11 @@ class ProjectTest(parameterized.TestCase):
     for name in re.findall(r"`(\w+\.\w+)`", text):
       self.assertTrue((self.folder / name).exists(), name)
 
+  def test_zig_of_any_python_compiles_it(self):
+    _skip_without("make")
+    _run(self.folder, "make", "ZIG=1", f"PYTHON={sys.executable}")
+    self.assertTrue((self.folder / "network.elf").exists())
+
   @parameterized.parameters(*cores.CORES)
   def test_its_readme_tells_what_the_core_needs(self, name: str):
     files = project.common_files(cores.find(name), "network_any")
