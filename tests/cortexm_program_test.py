@@ -145,6 +145,16 @@ class CyclesTest(absltest.TestCase):
     )
     self.assertEqual(cycles.of_block(block, cycles.Timing()), 9)
 
+  def test_products(self):
+    kinds = "multiply", "multiply_add", "long_multiply", "long_multiply_add"
+    for core, expected in (
+      ("cortex_m3", (1, 2, 4, 5)),
+      ("cortex_m4", (1,) * 4),
+    ):
+      timing = cycles.TIMINGS[core]
+      found = [cycles.of_block((thumb.Instruction(k),), timing) for k in kinds]
+      self.assertEqual((*found,), expected, core)
+
 
 class ReferenceTest(parameterized.TestCase):
   """Networks of MLPerf Tiny."""

@@ -35,9 +35,19 @@ class ThumbTest(parameterized.TestCase):
     ("e92d", "4ff0", thumb.Instruction("store", 9)),  # push {r4-r11, lr}
     ("e8bd", "8ff0", thumb.Instruction("load", 9, is_jump=True)),
     ("fa2f", "f28a", thumb.Instruction("simple")),  # sxtb16 r2, r10
-    ("fb2c", "4402", thumb.Instruction("multiply")),  # smlad r4, r12, r2, r4
+    (
+      "fb2c",
+      "4402",
+      thumb.Instruction("multiply_add"),
+    ),  # smlad r4, r12, r2, r4
     ("fb53", "f314", thumb.Instruction("multiply")),  # smmulr r3, r3, r4
-    ("fbc6", "010a", thumb.Instruction("long_multiply")),  # smlal
+    ("fb01", "f002", thumb.Instruction("multiply")),  # mul r0, r1, r2
+    ("fb01", "3002", thumb.Instruction("multiply_add")),  # mla r0, r1, r2, r3
+    ("fb01", "3012", thumb.Instruction("multiply_add")),  # mls r0, r1, r2, r3
+    ("fb82", "0103", thumb.Instruction("long_multiply")),  # smull
+    ("fba2", "0103", thumb.Instruction("long_multiply")),  # umull
+    ("fbc6", "010a", thumb.Instruction("long_multiply_add")),  # smlal
+    ("fbe2", "0103", thumb.Instruction("long_multiply_add")),  # umlal
     ("fb90", "f0f1", thumb.Instruction("divide")),  # sdiv r0, r0, r1
     ("f995", "3000", thumb.Instruction("load", 1)),  # ldrsb.w r3, [r5]
     ("f808", "1b01", thumb.Instruction("store", 1)),  # strb.w r1, [r8], #1

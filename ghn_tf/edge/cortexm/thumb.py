@@ -27,7 +27,9 @@ KINDS = (
   "load",
   "store",
   "multiply",
+  "multiply_add",
   "long_multiply",
+  "long_multiply_add",
   "divide",
   "branch",
   "it",
@@ -110,8 +112,11 @@ def _wide(first: int, second: int) -> Instruction:
     is_jump = kind == "load" and second >> 12 == 15 and first & 0x60 == 0x40
     return Instruction(kind, 1, is_jump=is_jump)
   if first >> 7 == 0b111110110:
-    return Instruction("multiply")
+    # What is added is in the register 15 where nothing is.
+    return Instruction("multiply" if second >> 12 == 15 else "multiply_add")
   if first >> 7 == 0b111110111:
-    is_division = first & 0xFFD0 == 0xFB90
-    return Instruction("divide" if is_division else "long_multiply")
+    if first & 0xFFD0 == 0xFB90:
+      return Instruction("divide")
+    is_added = first & 0x40
+    return Instruction("long_multiply_add" if is_added else "long_multiply")
   return Instruction("simple")
