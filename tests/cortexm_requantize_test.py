@@ -61,8 +61,12 @@ class RequantizeTest(parameterized.TestCase):
   def test_activation_range(self, name: str, low: int, high: int):
     self.assertEqual(requantize.activation_range(name, 0.1, 10), (low, high))
 
-  def test_with_a_scale_of_nearly_0_all_codes_are_within_an_activation(self):
-    self.assertEqual(requantize.activation_range("RELU6", 1e-45, 7), (7, 127))
+  def test_a_limit_beyond_32_bits_is_refused(self):
+    most = requantize.activation_range("RELU6", 3e-9, 7)
+    self.assertEqual(most, (7, 127))
+    # As in TFLite Micro, which leaves undefined what its RELU6 makes of it.
+    with self.assertRaisesRegex(ValueError, "RELU6 has a limit of inf steps of"):
+      requantize.activation_range("RELU6", 1e-45, 7)
 
   def test_an_activation_that_does_more_than_clamp_is_refused(self):
     with self.assertRaisesRegex(ValueError, "TANH"):

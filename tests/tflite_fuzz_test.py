@@ -117,7 +117,7 @@ class _Fuzz(parameterized.TestCase):
 
   @parameterized.parameters(*range(_PARTS))
   def test_running_gives_a_report_or_a_value_error(self, part: int):
-    names = ["tflm", "ethos_u55_128", "edgetpu"]
+    names = ["tflm", "cortex_m4", "ethos_u55_128", "edgetpu"]
     for content in _survivors(f"run{part}", self.num_run):
       try:
         results = emulation.emulate(content, names)

@@ -9,6 +9,7 @@ compared with it: they round in other ways, by version and by kernels.
 from importlib import metadata
 import importlib.util
 import re
+import struct
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,8 @@ class Interpreter:
           else config.kAllocationRecording
         ),
       )
-    except (RuntimeError, ValueError) as error:
+    # The last is of its own reading of the file, which checks no places.
+    except (RuntimeError, ValueError, struct.error) as error:
       raise ValueError(f"TFLite Micro refuses the file: {error}") from error
 
   def _invoke(self, codes: np.ndarray) -> None:

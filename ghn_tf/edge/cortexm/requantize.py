@@ -13,8 +13,6 @@ import math
 import numpy as np
 
 INT32_MAX = 2**31 - 1
-# Of codes from any zero point: there is none beyond.
-_FAR = 2**9
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -90,7 +88,8 @@ def activation_range(
     zero_point: of the output.
 
   Raises:
-    ValueError: the activation is not among those that only clamp.
+    ValueError: the activation is not among those that only clamp, or the scale
+      so small that TFLite Micro, too, cannot tell the code of a limit.
   """
   limits = {
     "NONE": (None, None),
@@ -108,7 +107,12 @@ def activation_range(
   def code(limit: float) -> int:
     with np.errstate(over="ignore"):  # by a scale of nearly 0, to infinity
       steps = float(np.float32(limit) / np.float32(scale))
-    return zero_point + round_half_away(min(max(steps, -_FAR), _FAR))
+    if abs(steps) > INT32_MAX:
+      raise ValueError(
+        f"{activation} has a limit of {steps:g} steps of {scale:g}, which 32"
+        " bits do not hold."
+      )
+    return zero_point + round_half_away(steps)
 
   return (
     -128 if low is None else max(-128, code(low)),
