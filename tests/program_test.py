@@ -1,11 +1,15 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import io
 import os
 import subprocess
+import sys
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from ghn_tf.programs import program
 from tests import programs
 
 # Starts a program, and says at its end which slow libraries it imported.
@@ -60,6 +64,14 @@ logging.info("Data, found")
 logging.warning("Data, skipped")
 logging.error("Data, damaged")
 """
+
+
+class StatusTest(absltest.TestCase):
+  def test_a_stop_from_the_keyboard_is_a_line(self):
+    work = mock.Mock(side_effect=KeyboardInterrupt)
+    with mock.patch.object(sys, "stderr", io.StringIO()) as told:
+      self.assertEqual(program.status(work, ["tools/search.py"]), 130)
+    self.assertEqual(told.getvalue(), "search: stopped\n")
 
 
 class FlagsTest(parameterized.TestCase):

@@ -40,7 +40,11 @@ _DOCUMENTS = tuple(
   if "firmware" not in path.parts  # of projects that are written, not of this
 )
 # Flags that are not ours: of absl, and of Slurm.
-_FOREIGN_FLAGS = {"flagfile", "verbosity", "ntasks", "requeue", "signal"}
+_FOREIGN_FLAGS = {
+  *("flagfile", "verbosity"),  # absl's
+  "logdir",  # TensorBoard's
+  *("ntasks", "requeue", "signal"),  # Slurm's
+}
 
 
 def _make_targets() -> set[str]:

@@ -282,8 +282,8 @@ class EdgeGrammarTest(parameterized.TestCase):
       for index in range(200)
       for node in space.sample(_EDGE, 8, index).nodes
     ]
-    # The first two are of no space, the others of networks with gates.
-    names = "zero_pad crop"
+    # The first are of no space, the others of networks with gates.
+    names = "zero_pad crop grouped_conv prelu subtract"
     names += " multiply sigmoid hard_sigmoid leaky_relu global_max_pool"
     others = {*map(ops.Op, names.split())}
     self.assertEqual({node.op for node in nodes}, set(ops.Op) - others)

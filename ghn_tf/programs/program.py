@@ -9,6 +9,7 @@ import importlib
 import logging as std_logging
 import os
 import pathlib
+import signal
 import sys
 
 from absl import app
@@ -44,7 +45,7 @@ def status(
   """Does the work of a program and returns its exit status.
 
   Bad input is one line that says what to do, and status 1; --verbosity=1 shows
-  where it was found.
+  where it was found. To be stopped from the keyboard is a line and status 130.
 
   Args:
     work: reads the flags, which are parsed already, and may return a status.
@@ -57,12 +58,17 @@ def status(
   if len(argv) > 1:
     raise app.UsageError(f"Unknown arguments: {list(argv[1:])}")
   expected: tuple[type[Exception], ...] = (ValueError, OSError, *errors)
+  name = pathlib.Path(argv[0]).stem
   try:
     return work() or 0
   except expected as error:
     logging.debug("Where the error came from:", exc_info=True)
-    print(f"{pathlib.Path(argv[0]).stem}: error: {error}", file=sys.stderr)
+    print(f"{name}: error: {error}", file=sys.stderr)
     return 1
+  except KeyboardInterrupt:
+    logging.debug("Where it was stopped:", exc_info=True)
+    print(f"{name}: stopped", file=sys.stderr)
+    return 128 + signal.SIGINT
 
 
 def _quieten() -> None:
