@@ -4,7 +4,7 @@
 
 from ghn_tf import predictor
 
-ghn = predictor.load("edge_cifar10")
+ghn = predictor.load("edge_cifar10_any")
 network = ghn.predict(model, recipe="w4a4")  # model: a keras.Model of yours
 """
 
