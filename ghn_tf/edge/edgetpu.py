@@ -159,11 +159,12 @@ def report(
   mapped = reasons.count("")
   layers = _layers(model)
   steps, execution = _execution(model, reasons, inputs, labels, tool)
+  arena = sizes.arena_bytes(model)
   return report_lib.EdgeReport(
     target=TARGET,
     source="estimated",
     tool=tool,
-    arena_bytes=sizes.arena_bytes(model),
+    arena_bytes=arena,
     flash_bytes=model.num_bytes,
     macs=model.macs,
     max_lsb_difference=steps.get(model.outputs[0]),
@@ -173,7 +174,7 @@ def report(
       report_lib.Figure("mapped_operators", mapped, "estimated", tool),
       report_lib.Figure(
         "arena_bytes",
-        sizes.arena_bytes(model),
+        arena,
         "estimated",
         tool,
         "activations that live at one time, on the chip and off it",

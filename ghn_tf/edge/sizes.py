@@ -49,6 +49,7 @@ def report(model: model_file.ModelFile) -> report_lib.EdgeReport:
   constants = [t for t in model.tensors if t.data is not None]
   unpacked = {t.index: t.data.nbytes for t in constants if t.data is not None}
   stored = sum(tensor.num_bytes for tensor in constants)
+  arena = arena_bytes(model)
   totals = {
     "constant_bytes": (stored, ""),
     "other_bytes": (
@@ -64,7 +65,7 @@ def report(model: model_file.ModelFile) -> report_lib.EdgeReport:
   figures = [
     report_lib.Figure(
       "arena_bytes",
-      arena_bytes(model),
+      arena,
       "measured",
       tool,
       "activations that live at one time; no plan takes less",
@@ -88,7 +89,7 @@ def report(model: model_file.ModelFile) -> report_lib.EdgeReport:
     target=TARGET,
     source="measured",
     tool=tool,
-    arena_bytes=arena_bytes(model),
+    arena_bytes=arena,
     flash_bytes=model.num_bytes,
     macs=model.macs,
     operators=[
