@@ -47,6 +47,7 @@ _GROUND = (
   "ghn_tf.files",
   "ghn_tf.image_batches",
   *_IMAGES,
+  "ghn_tf.signals",
 )
 _READING = (*_ARCH, *_FORMAT, "ghn_tf.reading")
 _MIDDLE = (
@@ -134,6 +135,7 @@ _LAYERS = {
     (*_TENSORFLOW, "ai_edge_litert", "flatbuffers", "tflite_runtime"),
   ),
   "ghn_tf.files": Layer(),
+  "ghn_tf.signals": Layer(),
   "ghn_tf.flatbuffer": Layer((), ("numpy",)),
   "ghn_tf.image_batches": Layer(
     ("ghn_tf.data", *_IMAGES), ("numpy",), _IMAGES_WITH

@@ -10,19 +10,17 @@ is measured, simulated or estimated. Several files are divided among the cores;
 started again, the same command goes on with what it has not done, or could not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 import concurrent.futures
-import contextlib
 import dataclasses
 import os
 import pathlib
-import signal
 import sys
-from typing import Any
 
 from absl import flags
 
 from ghn_tf import files
+from ghn_tf import signals
 from ghn_tf.edge import emulation
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
@@ -224,26 +222,6 @@ def _write(path: pathlib.Path, job: _Job, results: emulation.Results) -> None:
   files.write(job.output, report_lib.to_json(results.reports, results.errors))
 
 
-@contextlib.contextmanager
-def _signals(stop: isolated.Stop) -> Iterator[list[int]]:
-  """Lets SIGTERM and SIGINT set `stop`; yields those received."""
-  received: list[int] = []
-
-  def on_signal(number: int, frame: Any) -> None:
-    del frame
-    signal.signal(number, before[number])  # a second one ends it at once
-    received.append(number)
-    stop.set()
-
-  numbers = (int(signal.SIGTERM), int(signal.SIGINT))
-  before = {number: signal.signal(number, on_signal) for number in numbers}
-  try:
-    yield received
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
-
-
 def emulate() -> int:
   """Writes what the flags ask for.
 
@@ -282,7 +260,7 @@ def emulate() -> int:
 
   failures = []
   with (
-    _signals(stop) as received,
+    signals.stopping(lambda _: stop.set()) as received,
     concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
   ):
     jobs = {pool.submit(run, path): path for path in work}

@@ -2,20 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run: opened or gone on with, and trained to its end or a signal."""
 
-from collections.abc import Iterator
-import contextlib
 import dataclasses
 import json
 import os
 import signal
 import threading
-from typing import Any
 
 from absl import logging
 
 import ghn_tf
 from ghn_tf import data
 from ghn_tf import files
+from ghn_tf import signals
 from ghn_tf.training import children
 from ghn_tf.training import config as training_config
 from ghn_tf.training import distribution
@@ -70,7 +68,16 @@ def run(
   if workers.is_chief:
     _write_run_files(state, workdir, flagfile)
   stop = threading.Event()
-  with _signals(state, stop) as received:
+
+  def on_signal(number: int) -> None:
+    stop.set()
+    logging.info(
+      "Received %s: finishing step %s, saving.",
+      signal.Signals(number).name,
+      f"{state.step + 1:,}",
+    )
+
+  with signals.stopping(on_signal) as received:
     finished = loop.train(trainer, workdir, stop)
   if finished:
     return None
@@ -92,30 +99,3 @@ def _write_run_files(
   files.write(
     os.path.join(workdir, "config.json"), json.dumps(content, indent=2) + "\n"
   )
-
-
-@contextlib.contextmanager
-def _signals(
-  state: training_state.TrainState, stop: threading.Event
-) -> Iterator[list[int]]:
-  """Lets SIGTERM and SIGINT set `stop`; yields those received."""
-  received: list[int] = []
-
-  def on_signal(number: int, frame: Any) -> None:
-    del frame
-    signal.signal(number, before[number])  # a second one ends it at once
-    received.append(number)
-    stop.set()
-    logging.info(
-      "Received %s: finishing step %s, saving.",
-      signal.Signals(number).name,
-      f"{state.step + 1:,}",
-    )
-
-  numbers = (int(signal.SIGTERM), int(signal.SIGINT))
-  before = {number: signal.signal(number, on_signal) for number in numbers}
-  try:
-    yield received
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
