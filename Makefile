@@ -3,7 +3,7 @@
 
 # Each target makes .venv from requirements.txt by itself, the first time and
 # whenever the requirements change, with this project in it as it stands here.
-# Another Python 3.11 than the one found: make PYTHON=/path/to/python3.11 ...
+# Another Python than the one found: make PYTHON=/path/to/python3.11 ...
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,10 +13,12 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 # Candidates are run, not only found: a pyenv shim may exist and fail, and
-# Debian's python3 has no ensurepip without its package python3-venv.
-PYTHONS := python3.11 python3 python $(HOME)/.pyenv/versions/3.11*/bin/python3
-IS_PYTHON_311 := import ensurepip, sys, venv; \
-  sys.exit(sys.version_info[:2] != (3, 11))
+# Debian's python3 has no ensurepip without its package python3-venv. 3.11 comes
+# first: it alone has tflite-runtime, too.
+PYTHONS := python3.11 python3.12 python3.13 python3 python \
+  $(HOME)/.pyenv/versions/3.1[123].*/bin/python3
+IS_SUITABLE := import ensurepip, sys, venv; \
+  sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-train test conformance architectures endurance fuzz lint clean
@@ -71,15 +73,15 @@ clean:
 	rm -rf $(VENV) build demo ghn_tf.egg-info
 
 $(RUN_STAMP): requirements.txt
-	@rm -rf $(VENV)
 	@for python in $(or $(PYTHON),$(PYTHONS)); do \
-	  if $$python -c '$(IS_PYTHON_311)' >/dev/null 2>&1; then \
+	  if $$python -c '$(IS_SUITABLE)' >/dev/null 2>&1; then \
 	    echo "Making $(VENV) with $$($$python --version) ($$python)"; \
+	    rm -rf $(VENV); \
 	    exec $$python -m venv $(VENV); \
 	  fi; \
 	done; \
 	exec >&2; \
-	echo 'No working Python 3.11 with venv among: $(or $(PYTHON),$(PYTHONS))'; \
+	echo 'No working Python 3.11, 3.12 or 3.13 with venv among: $(or $(PYTHON),$(PYTHONS))'; \
 	echo 'Install one (Debian, Ubuntu: apt install python3.11 python3.11-venv;'; \
 	echo 'pyenv: pyenv install 3.11; macOS: brew install python@3.11)'; \
 	echo 'or name it: make PYTHON=/path/to/python3.11'; \

@@ -3,6 +3,7 @@
 """What is installed: the wheel, what it requires, and what it promises."""
 
 import ast
+from collections.abc import Iterable
 import importlib
 import json
 import pathlib
@@ -143,62 +144,82 @@ def _name(requirement: str) -> str:
   return utils.canonicalize_name(requirements.Requirement(requirement).name)
 
 
-def _ranges(**environment: str) -> dict[str, specifiers.SpecifierSet]:
-  """Name -> versions, of what the package requires.
+def _applying(
+  texts: Iterable[str], python: str, platform: str = "linux"
+) -> list[requirements.Requirement]:
+  """The requirements that a Python on a platform has."""
+  environment = {"python_version": python, "sys_platform": platform}
+  return [
+    requirement
+    for requirement in map(requirements.Requirement, texts)
+    if not requirement.marker or requirement.marker.evaluate(environment)
+  ]
 
-  Args:
-    **environment: of markers, where it is not that of this Python.
-  """
+
+def _ranges(python: str, platform: str) -> dict[str, specifiers.SpecifierSet]:
+  """Name -> versions, of what the package requires."""
   ranges: dict[str, specifiers.SpecifierSet] = {}
-  for text in _PROJECT["dependencies"]:
-    requirement = requirements.Requirement(text)
-    if requirement.marker and not requirement.marker.evaluate(environment):
-      continue
-    before = ranges.get(_name(text), specifiers.SpecifierSet())
-    ranges[_name(text)] = before & requirement.specifier
+  for required in _applying(_PROJECT["dependencies"], python, platform):
+    name = utils.canonicalize_name(required.name)
+    before = ranges.get(name, specifiers.SpecifierSet())
+    ranges[name] = before & required.specifier
   return ranges
 
 
-def _pins(block: int) -> dict[str, str]:
-  """Name -> version, in one of the blocks of requirements.txt.
+def _pins(block: int) -> list[str]:
+  """The lines of one of the blocks of requirements.txt.
 
   Args:
     block: 1 for what is required, 2 for what that brings.
   """
   text = (_ROOT / "requirements.txt").read_text().split("\n\n")[block]
-  pins = [
-    requirements.Requirement(line)
-    for line in text.splitlines()
-    if not line.startswith("#")
-  ]
-  return {
-    utils.canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
-    for pin in pins
-  }
+  return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-class RequirementsTest(absltest.TestCase):
-  def test_each_requirement_is_pinned_within_its_range(self):
-    pins = _pins(1)
-    ranges = _ranges()
-    self.assertEqual(ranges.keys(), pins.keys())
-    for name, version in pins.items():
-      self.assertIn(version, ranges[name], name)
+class RequirementsTest(parameterized.TestCase):
+  @parameterized.product(
+    python=("3.11", "3.12", "3.13"), platform=("linux", "darwin")
+  )
+  def test_each_requirement_is_pinned_within_its_range(self, python, platform):
+    self.assertIn(python, specifiers.SpecifierSet(_PROJECT["requires-python"]))
+    ranges = _ranges(python, platform)
+    pins = _applying(_pins(1), python, platform)
+    self.assertCountEqual(ranges, [_name(str(pin)) for pin in pins])
+    for pin in pins:
+      version = str(pin.specifier).removeprefix("==")
+      self.assertIn(version, ranges[_name(str(pin))], pin)
 
-  def test_numpy_is_one_that_the_interpreter_is_built_for(self):
-    # With NumPy 2 tflite-runtime fails when it is imported: "_ARRAY_API not
-    # found". Later Pythons have no such interpreter, and 3.13 no NumPy 1.
-    for python, has_runtime in (("3.11", True), ("3.12", False)):
-      ranges = _ranges(python_version=python, sys_platform="linux")
-      self.assertEqual("tflite-runtime" in ranges, has_runtime)
-      self.assertEqual("2.0.0" in ranges["numpy"], not has_runtime)
-      self.assertIn("1.26.4", ranges["numpy"])
+  # With NumPy 2 tflite-runtime fails when it is imported: "_ARRAY_API not
+  # found". Later Pythons have no such interpreter, and 3.13 no NumPy 1.
+  @parameterized.parameters(
+    ("3.11", "linux", True), ("3.12", "linux", False), ("3.11", "darwin", False)
+  )
+  def test_numpy_is_one_that_the_interpreter_is_built_for(
+    self, python, platform, has_runtime
+  ):
+    ranges = _ranges(python, platform)
+    self.assertEqual("tflite-runtime" in ranges, has_runtime)
+    self.assertEqual("2.0.0" in ranges["numpy"], not has_runtime)
+    self.assertIn("1.26.4", ranges["numpy"])
 
-  def test_no_version_is_there_twice(self):
+  def test_python_3_13_gets_a_numpy_that_is_built_for_it(self):
+    (numpy,) = (
+      pin for pin in _applying(_pins(1), "3.13") if pin.name == "numpy"
+    )
+    self.assertGreaterEqual(str(numpy.specifier), "==2.1")
+
+  def test_no_version_is_for_a_python_that_tensorflow_is_not_built_for(self):
+    self.assertNotIn(
+      "3.14", specifiers.SpecifierSet(_PROJECT["requires-python"])
+    )
+
+  @parameterized.parameters("3.11", "3.12", "3.13")
+  def test_no_version_is_there_twice(self, python):
     extras = _PROJECT["optional-dependencies"].values()
-    optional = [_name(text) for texts in extras for text in texts]
-    self.assertIn("tflite-micro", optional)
-    names = [*_pins(1), *_pins(2), *optional]
+    optional = [text for texts in extras for text in texts]
+    texts = [*_pins(1), *_pins(2), *optional]
+    names = [_name(str(found)) for found in _applying(texts, python)]
+    self.assertIn("tflite-micro", names)
     self.assertCountEqual(names, set(names))
 
 
