@@ -20,6 +20,13 @@ PYTHONS := python3.11 python3.12 python3.13 python3 python \
 IS_SUITABLE := import ensurepip, sys, venv; \
   sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
+# What pip says last of a missing network is that a version is missing.
+FAILED := exec >&2; \
+  echo 'This could not be installed; pip tells above what happened.'; \
+  echo 'It needs the network (a proxy: HTTPS_PROXY=http://host:port), and'; \
+  echo '5 GB of disk (1 of them in TMPDIR). The same command begins anew.'; \
+  exit 1
+
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-train test conformance architectures endurance fuzz lint clean
 
@@ -87,12 +94,13 @@ $(RUN_STAMP): requirements.txt
 	echo 'or name it: make PYTHON=/path/to/python3.11'; \
 	exit 1
 	@echo 'Installing requirements.txt (3 GB, a minute or more)'
-	@$(PIP) pip==26.3
-	@$(PIP) --requirement requirements.txt
-	@$(PIP) --no-build-isolation --no-deps --editable .
+	@($(PIP) pip==26.3 && \
+	  $(PIP) --requirement requirements.txt && \
+	  $(PIP) --no-build-isolation --no-deps --editable .) \
+	  || { rm -rf $(VENV); $(FAILED); }
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml $(RUN_STAMP)
 	@echo 'Installing the tools for tests and lint'
-	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@$(PIP) --no-build-isolation --editable '.[dev]' || { $(FAILED); }
 	@touch $@

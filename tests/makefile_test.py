@@ -75,6 +75,17 @@ class SetUpTest(parameterized.TestCase):
     self.assertEqual(done.returncode, 2)
     self.assertTrue(self.installed.parent.exists())
 
+  def test_without_a_network_says_so_and_leaves_nothing(self):
+    self._add_python("python3.11", 3, 11, 2)
+    (self.folder / "network").unlink()
+    done = self._make()
+    self.assertIn("It needs the network", done.stderr)
+    self.assertEqual(done.returncode, 2)
+    self.assertFalse(self.installed.parent.exists())
+    (self.folder / "network").touch()
+    self.assertEqual(self._make().returncode, 0)
+    self.assertTrue(self.installed.exists())
+
 
 if __name__ == "__main__":
   absltest.main()
