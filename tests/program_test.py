@@ -122,6 +122,18 @@ class FlagsTest(parameterized.TestCase):
       "No target 'abacus'; there are file, tflm",
     ),
     ("tools/emulate.py --model=a --output=b", "--output must end in .json"),
+    # As of a shell's variable that is not set.
+    ("-m ghn_tf.train --workdir=", "train: error: --workdir is empty; give a"),
+    ("tools/evaluate.py --checkpoint=c --target=t --target=", "--target is em"),
+    (
+      "tools/to_tflite.py --checkpoint=c --target=t --output=o.tflite --recipe=",
+      "--recipe is empty",
+    ),
+    (
+      "tools/search.py --checkpoint=c --space=edge --output=o"
+      " --max_latency_ms=nan",
+      "search: error: --max_latency_ms must be finite, got nan.",
+    ),
     (
       "tools/emulate.py --model=a --model=b --output=c.json",
       "is a folder, which does not end in .json; got 'c.json'",

@@ -7,10 +7,12 @@ import contextlib
 import faulthandler
 import importlib
 import logging as std_logging
+import math
 import os
 import pathlib
 import signal
 import sys
+from typing import Any
 
 from absl import app
 from absl import flags
@@ -60,6 +62,7 @@ def status(
   expected: tuple[type[Exception], ...] = (ValueError, OSError, *errors)
   name = pathlib.Path(argv[0]).stem
   try:
+    _check_values(sys.modules[work.__module__])
     return work() or 0
   except expected as error:
     logging.debug("Where the error came from:", exc_info=True)
@@ -69,6 +72,24 @@ def status(
     logging.debug("Where it was stopped:", exc_info=True)
     print(f"{name}: stopped", file=sys.stderr)
     return 128 + signal.SIGINT
+
+
+def _check_values(module: Any) -> None:
+  """Raises ValueError for values that no flag of a program means.
+
+  An empty one is what a shell makes of a misspelled variable, and would be
+  taken for none; bounds do not keep NaN out.
+  """
+  for flag in flags.FLAGS.get_key_flags_for_module(module):
+    is_text = flag.flag_type() in ("string", "multi string")
+    values = flag.value if isinstance(flag.value, list) else [flag.value]
+    for value in values:
+      if is_text and value == "":
+        raise ValueError(
+          f"--{flag.name} is empty; give a value or leave it out."
+        )
+      if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"--{flag.name} must be finite, got {value}.")
 
 
 def _quieten() -> None:
