@@ -9,6 +9,7 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import flagsaver
+from absl.testing import parameterized
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import prism_runner
 
@@ -165,7 +166,7 @@ class JobTest(absltest.TestCase):
       self.assertEqual(dataset.image_shape, (size, size, 3))
 
 
-class OptionsTest(absltest.TestCase):
+class OptionsTest(parameterized.TestCase):
   def test_those_of_the_user_count(self):
     with flagsaver.flagsaver(
       workers=2, runner_option=["direct_num_workers=3", "temp_location=/x"]
@@ -175,6 +176,16 @@ class OptionsTest(absltest.TestCase):
     self.assertEqual(direct.direct_num_workers, 3)
     cloud = options.view_as(pipeline_options.GoogleCloudOptions)
     self.assertEqual(cloud.temp_location, "/x")
+
+  @parameterized.parameters(
+    ("direct_num_worker=3", "direct_num_worker: DirectRunner has no such opt"),
+    ("no_such_switch", "no_such_switch: DirectRunner has no such option"),
+    ("direct_num_workers=x", "argument --direct_num_workers: invalid int"),
+  )
+  def test_one_that_would_be_left_out_is_an_error(self, option, message):
+    with flagsaver.flagsaver(runner_option=[option]):
+      with self.assertRaisesRegex(ValueError, f"--runner_option.*{message}"):
+        beam.options()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import io
 import logging as std_logging
 import os
 from typing import Any
@@ -42,7 +43,8 @@ def options(*, much_to_do: bool = False) -> Any:
     Beam's PipelineOptions.
 
   Raises:
-    ValueError: there is no such runner, or it lacks options.
+    ValueError: there is no such runner, or it lacks options or does not know
+      one.
   """
   chosen = [
     f"runner={_RUNNER.value}",
@@ -50,7 +52,7 @@ def options(*, much_to_do: bool = False) -> Any:
     # Progress; where it is shown is up to the runner.
     'sdk_harness_log_level_overrides={"ghn_tf": "INFO"}',
   ]
-  if _RUNNER.value.lower() in ("direct", "directrunner"):  # as Beam takes it
+  if _is_direct():
     usual = len(os.sched_getaffinity(0)) if much_to_do else 1
     chosen += _of_direct_runner(_WORKERS.value or usual)
   elif (_WORKERS.value or 1) > 1:
@@ -66,11 +68,34 @@ def options(*, much_to_do: bool = False) -> Any:
   from apache_beam.options import pipeline_options
 
   result = pipeline_options.PipelineOptions([f"--{o}" for o in chosen])
+  _check_understood(result)
   with telling():
     # Makes the runner, and checks its options; and a folder, which is empty.
     pipeline = beam.Pipeline(options=result)
     os.rmdir(pipeline.local_tempdir)
   return result
+
+
+def _is_direct() -> bool:
+  return _RUNNER.value.lower() in ("direct", "directrunner")  # as Beam takes it
+
+
+def _check_understood(options: Any) -> None:
+  """Raises ValueError for options that Beam would end at, or leave out."""
+  told = io.StringIO()
+  try:
+    with contextlib.redirect_stderr(told):
+      given = options.get_all_options(retain_unknown_options=True)
+  except SystemExit as error:  # of argparse, behind all options that there are
+    *_, last = told.getvalue().splitlines()
+    reason = last.partition("error: ")[2]
+    raise ValueError(f"--runner_option is wrong: {reason}.") from error
+  known = type(options)([]).get_all_options()
+  # Other runners may know options that Beam does not.
+  if _is_direct() and (unknown := sorted(given.keys() - known.keys())):
+    raise ValueError(
+      f"--runner_option={unknown[0]}: {_RUNNER.value} has no such option."
+    )
 
 
 def _of_direct_runner(workers: int) -> list[str]:
