@@ -1,5 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import importlib
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import tensorflow as tf
@@ -128,6 +130,24 @@ class UnsupportedTest(parameterized.TestCase):
       ValueError, r"'tf.math.sqrt' \(tf.math.sqrt\): the function is not"
     ):
       keras_io.from_keras(model)
+
+  @parameterized.parameters("tf_keras", "keras")
+  def test_parts_of_images(self, name):
+    module = importlib.import_module(name)
+    flatten = module.layers.Flatten()
+    image = module.Input(_SHAPE)
+    for part in (
+      image[..., :3],
+      image[:, 1:7, 1:7],
+      image[:, ::2],
+      image[:, 0],
+      image[..., None],
+    ):
+      with self.assertRaisesRegex(ValueError, "a part of .*; use Cropping2D"):
+        keras_io.from_keras(module.Model(image, flatten(part)))
+    for order in (image[..., ::-1], image[:, :, :, ::-1]):
+      model = module.Model(image, flatten(order))
+      self.assertEqual(keras_io.from_keras(model).num_classes, 8 * 8 * 4)
 
   def test_concatenation_over_height(self):
     image = keras.Input(_SHAPE)

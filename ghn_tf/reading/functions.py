@@ -137,8 +137,28 @@ def nothing(call: records.Call) -> list[steps.Step]:
   return [steps.nothing()]
 
 
-def absorbed(call: records.Call) -> list[steps.Step]:
-  """Reads what the image alone may pass."""
+def reversal(call: records.Call) -> list[steps.Step]:
+  """Reads x[..., ::-1], channels in another order, which the image may pass.
+
+  Slices of other steps, or of a part, would give an image of another shape.
+  """
+  parts = _option(call, "slice_spec", 1, None)
+  for part in parts if isinstance(parts, list | tuple) else [parts]:
+    kind, ends = None, part
+    if isinstance(part, dict):
+      kind = part.get("class_name")
+      ends = part.get("config") if kind == "__slice__" else part
+    is_whole = isinstance(ends, dict) and (
+      ends.get("start", 0) is None
+      and ends.get("stop", 0) is None
+      and ends.get("step", 0) in (None, 1, -1)
+    )
+    if part is not Ellipsis and kind != "__ellipsis__" and not is_whole:
+      raise records.ReadingError(
+        "it takes a part of what it reads, or adds an axis",
+        "use Cropping2D for fewer positions, a 1x1 Conv2D for fewer channels,"
+        " Reshape for an axis",
+      )
   return [steps.absorbed(call.name)]
 
 
@@ -227,9 +247,9 @@ def all_kinds() -> dict[str, tuple[str, Reader]]:
       of_tensors(steps.extreme(-1)),
       ("tf.math.minimum", "tf.minimum", "ops.Minimum"),
     ),
-    "absorbed at the input": (
-      "absorbed",
-      absorbed,
+    "of all, in another order: absorbed at the input": (
+      "reversal",
+      reversal,
       ("tf.__operators__.getitem", "ops.GetItem"),
     ),
     "nothing": (
