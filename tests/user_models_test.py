@@ -59,6 +59,17 @@ class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
     architecture = keras_io.from_keras(user_models.UNDERSTOOD["mlp"](keras))
     self.assertEqual(architecture.input_shape, (12, 12, 1))
 
+  @parameterized.parameters("tf_keras", "keras")
+  def test_the_image_may_be_that_of_a_model_in_front(self, name):
+    layers = (module := importlib.import_module(name)).layers
+    conv = layers.Conv2D(4, 3)
+    base = module.Sequential([module.Input((9, 9, 3)), conv], name="base")
+    head = [layers.GlobalAveragePooling2D(), layers.Dense(5)]
+    architecture = keras_io.from_keras(module.Sequential([base, *head]))
+    expected = module.Sequential([module.Input((9, 9, 3)), conv, *head])
+    expected = keras_io.from_keras(expected)
+    self.assertEqual(architecture.fingerprint, expected.fingerprint)
+
   @parameterized.named_parameters(
     item for item in _EACH if item[0] in ("nested", "noise", "one_dimension")
   )

@@ -198,6 +198,9 @@ class _Flattener:
       if not inputs:
         inputs = self._call(layers[0], prefix, depth, (), {})
       layers = layers[1:]
+    elif not inputs and _begins_with_a_model(model, layers):
+      inputs = self._call(layers[0], prefix, depth, (), {})
+      layers = layers[1:]
     elif not inputs:
       inputs = self._image_of(model, layers, prefix, depth)
     if len(inputs) != 1:
@@ -283,6 +286,15 @@ class _Flattener:
       made[key][min(index, len(made[key]) - 1)]
       for key, index in outputs.items()
     ]
+
+
+def _begins_with_a_model(model: _Layer, layers: Sequence[_Layer]) -> bool:
+  """Whether the image of a sequential model is that of a model in it.
+
+  So Keras 2 writes a base with a classifier behind it.
+  """
+  shape = model.config.get("build_input_shape")
+  return shape is None and bool(layers) and layers[0].is_model
 
 
 def _renumbered(
