@@ -78,6 +78,16 @@ class UnsupportedTest(parameterized.TestCase):
       "'mine'.*activation .* is not supported",
     ),
     (
+      "activation_of_tensorflow",
+      lambda: _layers.Conv2D(4, 3, activation=tf.identity, name="conv"),
+      "'conv'.*'identity', not a function of Keras, is.*; give one by its name",
+    ),
+    (
+      "activation_that_is_a_layer",
+      lambda: _layers.Conv2D(4, 3, activation=_layers.ELU(), name="conv"),
+      "'conv'.*activation 'ELU' is not supported, only .*; use relu",
+    ),
+    (
       "batch_norm_over_height",
       lambda: _layers.BatchNormalization(axis=1, name="bn"),
       r"'bn'.*axis=\(1,\) is not the last axis alone",

@@ -68,11 +68,7 @@ def _read(activation: Any, layer: str) -> list[steps.Step]:
     if isinstance(name, list):
       return name
   if not isinstance(name, str):
-    raise records.ReadingError(
-      f"activation {records.show(activation)} is not supported, only"
-      f" {sorted(KNOWN)}",
-      _OTHERS,
-    )
+    raise _refused(activation)
   return of_name(name, layer)
 
 
@@ -84,6 +80,21 @@ def of_name(name: str, layer: str) -> list[steps.Step]:
     return [steps.probabilities(layer)]
   raise records.ReadingError(
     f"activation {name!r:.60} is not supported, only {sorted(KNOWN)}", _OTHERS
+  )
+
+
+def _refused(activation: Any) -> records.ReadingError:
+  """Returns why an activation that has no name of Keras is not supported."""
+  told, remedy = records.show(activation), _OTHERS
+  if isinstance(activation, dict):
+    told = records.show(activation.get("class_name"))
+    if told == "'function'":
+      told = (
+        f"{records.show(activation.get('config'))}, not a function of Keras,"
+      )
+      remedy = "give one by its name, as activation='relu'"
+  return records.ReadingError(
+    f"activation {told} is not supported, only {sorted(KNOWN)}", remedy
   )
 
 
@@ -103,6 +114,8 @@ def _name(activation: Mapping[str, Any], layer: str) -> Any:
     config = records.Config(config)
     if kind == "ReLU":
       return relu(config)
+    if kind == "LeakyReLU":
+      return [_leaky_of(config, 0.3)]
     if kind in ("Softmax", "Activation"):
       return _read(config.get("activation", "softmax"), layer)
   return activation
@@ -140,10 +153,15 @@ def _leaky(slope: float) -> steps.Step:
 
 def leaky_relu(call: records.Call) -> list[steps.Step]:
   """Reads LeakyReLU, as a layer or as a function."""
-  slope: Any = 0.3 if call.kind == "LeakyReLU" else 0.2
+  default = 0.3 if call.kind == "LeakyReLU" else 0.2
+  return [_leaky_of({**call.config, **call.options}, default)]
+
+
+def _leaky_of(options: Mapping[str, Any], slope: Any) -> steps.Step:
+  """Returns a LeakyReLU by what it is made with, or of this slope."""
   for key in ("alpha", "negative_slope"):
-    slope = call.options.get(key, call.config.get(key, slope))
-  return [_leaky(records.number(slope, "negative_slope"))]
+    slope = options.get(key, slope)
+  return _leaky(records.number(slope, "negative_slope"))
 
 
 def softmax(config: records.Config, layer: str) -> list[steps.Step]:
