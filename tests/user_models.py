@@ -280,6 +280,18 @@ def _squeeze_and_excitation(keras: Any) -> Any:
   return keras.Model(image, x, name="gated")
 
 
+def _from_the_left(keras: Any) -> Any:
+  """Products as they are read, (x * relu6(x + 3)) / 6, of MobileNetV3."""
+  layers = keras.layers
+  image = keras.Input(IMAGE)
+  x = layers.Conv2D(8, 3, activation=layers.LeakyReLU(0.1))(image)
+  x = layers.Conv2D(8, 3)(x)
+  x = x * _relu6(keras)(x + 3) / 6
+  y = layers.Conv2D(8, 1)(layers.GlobalAveragePooling2D(keepdims=True)(x))
+  x = layers.Multiply()([layers.ReLU(6.0)(y + 3.0), x]) * 0.16667
+  return _model(keras, image, layers.GlobalAveragePooling2D()(x))
+
+
 def _slopes(keras: Any) -> Any:
   layers = keras.layers
   image = keras.Input(IMAGE)
@@ -332,6 +344,7 @@ UNDERSTOOD: Mapping[str, Callable[[Any], Any]] = {
   "flat_series": _flat_series,
   "resized": _resized,
   "gated": _squeeze_and_excitation,
+  "from_the_left": _from_the_left,
   "slopes": _slopes,
   "extremes": _extremes,
   "grouped": _grouped,

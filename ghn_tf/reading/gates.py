@@ -13,6 +13,8 @@ from ghn_tf.reading import steps
 # relu6(x + 3) / 6 is a hard sigmoid, as its parts are not.
 _PLUS_3 = "the first part of a hard sigmoid"
 _RELU6_OF_IT = "the second part of a hard sigmoid"
+# So is x * relu6(x + 3) / 6, from the left, a product with one.
+_PRODUCT_WITH_IT = "six times a product with a hard sigmoid"
 SIXTH = 1 / 6
 
 
@@ -24,6 +26,19 @@ def multiply(takes_vectors: bool) -> steps.Step:
   """
 
   def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
+    unfinished = [value.pending for value in values if value.pending]
+    if len(unfinished) > 1:
+      raise records.ReadingError(
+        "it multiplies unfinished hard sigmoids", "multiply each by 1 / 6"
+      )
+    values = [_hard_sigmoid(a, v) if v.pending else v for v in values]
+    result = product(a, values)
+    for pending in unfinished:
+      pending = pending._replace(what=_PRODUCT_WITH_IT)
+      result = result._replace(pending=pending)
+    return result
+
+  def product(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
     # Factors of a whole channel are vectors to the architecture.
     ordered = sorted(values, key=lambda v: -len(a.node_shape(v)))
     result, *others = ordered
@@ -49,7 +64,16 @@ def multiply(takes_vectors: bool) -> steps.Step:
       result = a.add(ops.Op.MULTIPLY, [result, other])._replace(shape=shape)
     return result
 
-  return steps.Step(place)
+  return steps.Step(place, (_RELU6_OF_IT,))
+
+
+def _hard_sigmoid(
+  a: assembly.Assembly, value: assembly.Value
+) -> assembly.Value:
+  """Returns the hard sigmoid of which a value is the second part."""
+  plain = value._replace(pending=None)
+  result = a.add(ops.Op.HARD_SIGMOID, [plain], slope=SIXTH)
+  return result._replace(shape=value.shape)
 
 
 def relu6() -> steps.Step:
@@ -77,19 +101,19 @@ def constant(layer: str, addend: Any, factor: Any) -> steps.Step:
 
   def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
     value = steps.only(values)
-    if value.pending and value.pending.what == _RELU6_OF_IT:
+    if value.pending:
       if factor is None or abs(factor - SIXTH) > 1e-3:
         raise records.ReadingError(
           "is no end of a hard sigmoid", "multiply by 1 / 6"
         )
-      plain = value._replace(pending=None)
-      result = a.add(ops.Op.HARD_SIGMOID, [plain], slope=SIXTH)
-      return result._replace(shape=value.shape)
+      if value.pending.what == _PRODUCT_WITH_IT:
+        return value._replace(pending=None)
+      return _hard_sigmoid(a, value)
     if addend == 3 and not value.is_image:
       return value._replace(pending=assembly.Pending(layer, _PLUS_3))
     return at_input.place(a, values)
 
-  return steps.Step(place, (_RELU6_OF_IT,))
+  return steps.Step(place, (_RELU6_OF_IT, _PRODUCT_WITH_IT))
 
 
 def gated(gate: ops.Op, **attributes: Any) -> steps.Step:
