@@ -322,9 +322,9 @@ class ToKerasTest(tf.test.TestCase, parameterized.TestCase):
       key = wrapper.name.removeprefix("quant_").replace("_range", "/range")
       before = params[key].numpy()
       batch = [min(output.numpy().min(), 0), output.numpy().max()]
-      # TFMOT's moving average goes 1/1000 of the way to each batch.
+      # The moving average goes 1/50 of the way to each batch.
       self.assertAllClose(
-        [ends["min:0"], ends["max:0"]], before + (batch - before) / 1000, 1e-6
+        [ends["min:0"], ends["max:0"]], before + (batch - before) / 50, 1e-6
       )
 
   @parameterized.parameters("w8a8", "w4a4")
