@@ -182,7 +182,9 @@ def finetune(
   # the bar, as it asks what the others have restored.
   callbacks = [history, bar]
   if tensorboard is not None:
-    callbacks.insert(1, keras.callbacks.TensorBoard(tensorboard))
+    callbacks.insert(
+      1, keras.callbacks.TensorBoard(tensorboard, histogram_freq=1)
+    )
   if workdir is not None:
     backup = os.path.join(workdir, "backup")
     callbacks.insert(1, keras.callbacks.BackupAndRestore(backup))

@@ -56,7 +56,7 @@ _MIDDLE = (
   *("ghn_tf.reading", "ghn_tf.spaces"),
 )
 _TRAINED_WITH = (
-  *("PIL", "google.protobuf", "psutil"),
+  *("PIL", "google.protobuf", "psutil", "tensorboard.plugins.hparams"),
   *("tensorflow_datasets", "tensorflow_gnn", "tqdm"),
 )
 _PREDICTED_WITH = (*_TENSORFLOW, *_TRAINED_WITH, _TFMOT)
@@ -186,11 +186,13 @@ _LAYERS = {
   "ghn_tf.training.errors": Layer(),
   "ghn_tf.training.metrics": Layer(
     ("ghn_tf.files", "ghn_tf.training.tensorboard"),
-    ("psutil", "tqdm"),
-    _TENSORFLOW,
+    ("numpy", "psutil", "tqdm"),
+    (*_TENSORFLOW, "tensorboard.plugins.hparams"),
   ),
   "ghn_tf.training.rendezvous": Layer(),
-  "ghn_tf.training.tensorboard": Layer((), _TENSORFLOW),
+  "ghn_tf.training.tensorboard": Layer(
+    (), (*_TENSORFLOW, "tensorboard.plugins.hparams")
+  ),
   # What a user calls, and what is looked at.
   "ghn_tf.predictor": Layer(
     (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.preparation")
@@ -207,7 +209,7 @@ _LAYERS = {
     (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics")
     + ("ghn_tf.training.tensorboard",),
     ("matplotlib", "numpy"),
-    (*_TENSORFLOW, "plotly", "psutil", "tqdm"),
+    (*_TENSORFLOW, *_TRAINED_WITH, "plotly"),
   ),
   "ghn_tf.report.edge_section": Layer(
     (*_FORMAT, *_PAGE, "ghn_tf.edge"), (), ("numpy", "plotly")

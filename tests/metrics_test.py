@@ -4,23 +4,50 @@ import glob
 import os
 
 from absl.testing import absltest
+import numpy as np
+from tensorboard.plugins.hparams import metadata
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from ghn_tf.training import metrics
 
 
-def events(workdir: str) -> list[tuple[int, str, float]]:
-  """Every scalar in the TensorBoard files, as step, name and value."""
+def values(workdir: str, plugin: str) -> list[tuple[int, str, np.ndarray]]:
+  """What TensorBoard's files have for a plugin, as step, tag and value."""
   result = []
   pattern = os.path.join(workdir, metrics.TENSORBOARD_DIR, "*.v2")
   for path in sorted(glob.glob(pattern)):
     for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
       event = event_pb2.Event.FromString(record)
       for value in event.summary.value:
-        number = float(tf.make_ndarray(value.tensor))
-        result.append((event.step, value.tag, number))
-  return sorted(result)
+        if value.metadata.plugin_data.plugin_name == plugin:
+          result.append((event.step, value.tag, tf.make_ndarray(value.tensor)))
+  return result
+
+
+def events(workdir: str) -> list[tuple[int, str, float]]:
+  """Every scalar in the TensorBoard files, as step, name and value."""
+  scalars = values(workdir, "scalars")
+  return sorted((step, tag, float(value)) for step, tag, value in scalars)
+
+
+def settings(workdir: str) -> list[dict[str, object]]:
+  """Every table of settings in the TensorBoard files."""
+  result = []
+  pattern = os.path.join(workdir, metrics.TENSORBOARD_DIR, "*.v2")
+  for path in sorted(glob.glob(pattern)):
+    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+      for value in event_pb2.Event.FromString(record).summary.value:
+        if value.tag == metadata.SESSION_START_INFO_TAG:
+          content = value.metadata.plugin_data.content
+          info = metadata.parse_session_start_info_plugin_data(content)
+          found = {name: _any(v) for name, v in info.hparams.items()}
+          result.append(found)
+  return result
+
+
+def _any(value) -> object:
+  return getattr(value, value.WhichOneof("kind"))
 
 
 class MetricsWriterTest(absltest.TestCase):
@@ -29,7 +56,7 @@ class MetricsWriterTest(absltest.TestCase):
     self.workdir = self.create_tempdir().full_path
 
   def _write(self, start: int, steps: range, value: float) -> None:
-    writer = metrics.MetricsWriter(self.workdir, start)
+    writer = metrics.MetricsWriter(self.workdir, start, {"rate": value})
     for step in steps:
       writer.write(step, {"loss": value})
     writer.close()
@@ -41,6 +68,21 @@ class MetricsWriterTest(absltest.TestCase):
       [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.5}],
     )
     self.assertEqual(events(self.workdir), [(1, "loss", 0.5), (2, "loss", 0.5)])
+
+  def test_tensorboard_has_histograms_of_arrays(self):
+    writer = metrics.MetricsWriter(self.workdir, 0, {})
+    writer.write(4, {"loss": 1.0}, {"kernel": np.array([0.0, 1, 1, 3])})
+    writer.close()
+    ((step, tag, buckets),) = values(self.workdir, "histograms")
+    self.assertEqual((step, tag), (4, "kernel"))
+    # Each bucket is a left and a right end and a count.
+    self.assertEqual((buckets[0, 0], buckets[-1, 1]), (0, 3))
+    self.assertEqual(buckets[:, 2].sum(), 4)
+
+  def test_a_resumed_run_has_one_table_of_settings_the_last(self):
+    self._write(0, range(1, 3), 0.5)
+    self._write(2, range(3, 4), 0.25)
+    self.assertEqual(settings(self.workdir), [{"rate": 0.25}])
 
   def test_a_resumed_run_has_no_step_twice(self):
     self._write(0, range(1, 6), 0.5)
@@ -74,7 +116,7 @@ class MetricsWriterTest(absltest.TestCase):
   def test_a_workdir_that_cannot_be_written_is_an_os_error(self):
     path = self.create_tempfile("a_file").full_path
     with self.assertRaises(OSError):
-      metrics.MetricsWriter(path, 0)
+      metrics.MetricsWriter(path, 0, {})
 
   def test_the_progress_bar_is_silent_without_a_terminal(self):
     # Under a test runner standard error is no terminal.

@@ -126,7 +126,8 @@ class FlagsTest(parameterized.TestCase):
     ("-m ghn_tf.train --workdir=", "train: error: --workdir is empty; give a"),
     ("tools/evaluate.py --checkpoint=c --target=t --target=", "--target is em"),
     (
-      "tools/to_tflite.py --checkpoint=c --target=t --output=o.tflite --recipe=",
+      "tools/to_tflite.py --checkpoint=c --target=t --output=o.tflite"
+      " --recipe=",
       "--recipe is empty",
     ),
     (

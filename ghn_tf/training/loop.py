@@ -3,6 +3,7 @@
 """Steps until a run is done, and what is written down between them."""
 
 import contextlib
+import dataclasses
 import threading
 import time
 
@@ -42,7 +43,11 @@ def train(
   if workers.is_chief:
     if state.step == 0:  # shows before hours of work whether it can be saved
       training_state.save(state, workdir)
-    writer = metrics.MetricsWriter(workdir, state.step)
+    settings = {
+      name: str(value) if value is None else value
+      for name, value in dataclasses.asdict(config).items()
+    }
+    writer = metrics.MetricsWriter(workdir, state.step, settings)
   with (
     contextlib.closing(writer) if writer else contextlib.nullcontext(),
     metrics.progress_bar(
@@ -63,17 +68,19 @@ def train(
         scalars["skipped_networks"] = state.num_oversized
         scalars["networks_per_second"] = log.networks_per_second()
         scalars["memory_bytes"] = metrics.memory_bytes()
+      arrays: dict[str, np.ndarray] = {}
       is_best = False
       if _is_due(state, config.evaluate_every_steps):
         accuracies = trainer.evaluate()
         scalars |= accuracies
+        arrays = state.averaged_ghn.get_arrays()
         is_best = state.remember_best(trainer.score(accuracies))
       stops = workers.any(stop.is_set())
       state.count_time(*(_times() - before))
       if scalars and writer:
         scalars["hours"] = state.seconds / 3600
         scalars["processor_hours"] = state.processor_seconds / 3600
-        writer.write(state.step, scalars)
+        writer.write(state.step, scalars, arrays)
         with bar.external_write_mode():
           log.progress(scalars)
       is_due = _is_due(state, config.checkpoint_every_steps)

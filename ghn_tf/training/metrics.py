@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 
+import numpy as np
 import psutil
 from tqdm import auto as tqdm
 
@@ -19,17 +20,23 @@ TENSORBOARD_DIR = "tensorboard"
 class MetricsWriter:
   """Writes scalars to <workdir>/metrics.jsonl and <workdir>/tensorboard.
 
-  A run that goes on from a checkpoint repeats the steps that came after it.
-  What an earlier run wrote about those is removed first, so that no step is
-  there twice.
+  The latter gets histograms and a table of settings besides. A run that goes on
+  from a checkpoint repeats the steps that came after it. What an earlier run
+  wrote about those is removed first, so that no step is there twice.
   """
 
-  def __init__(self, workdir: str, step: int):
+  def __init__(
+    self,
+    workdir: str,
+    step: int,
+    settings: Mapping[str, bool | float | str],
+  ):
     """Opens both files.
 
     Args:
       workdir: an existing folder.
       step: the step to go on from; records of later ones are removed.
+      settings: of the run, as they are now.
 
     Raises:
       OSError: workdir cannot be written.
@@ -41,18 +48,28 @@ class MetricsWriter:
     _truncate_records(path, step)
     self._file = open(path, "a", encoding="utf-8")
     self._tensorboard = tensorboard.Writer(
-      os.path.join(workdir, TENSORBOARD_DIR), step
+      os.path.join(workdir, TENSORBOARD_DIR), step, settings
     )
 
-  def write(self, step: int, scalars: Mapping[str, float]) -> None:
+  def write(
+    self,
+    step: int,
+    scalars: Mapping[str, float],
+    arrays: Mapping[str, np.ndarray] | None = None,
+  ) -> None:
     """Appends one record; it is on its way to the disk on return.
+
+    Args:
+      step: that is done.
+      scalars: the record.
+      arrays: of which TensorBoard gets histograms.
 
     Raises:
       OSError: the record could not be written, as on a full disk.
     """
     self._file.write(json.dumps({"step": step, **scalars}) + "\n")
     self._file.flush()
-    self._tensorboard.write(step, scalars)
+    self._tensorboard.write(step, scalars, arrays or {})
 
   def close(self) -> None:
     """Closes both files."""
