@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf.child import keras_io
+from ghn_tf.reading import models
 
 _layers = keras.layers
 _SHAPE = (8, 8, 4)
@@ -218,8 +219,13 @@ class UnsupportedTest(parameterized.TestCase):
       keras_io.from_keras(model)
 
   def test_output_that_is_no_vector(self):
-    with self.assertRaisesRegex(ValueError, "must end in logits of shape"):
-      keras_io.from_keras(_model(_layers.ReLU(name="last")))
+    last = _layers.Conv2D(10, 1, name="last")
+    reading = models.read(_model(_layers.ReLU(name="first"), last))
+    names = [finding.layer for finding in reading.findings]
+    self.assertEqual(names[1:], ["first", "last", "last"])  # all are listed
+    self.assertRegex(
+      reading.refusal, r"'last'.* in the shape \[8, 8, 10\].*; add Global"
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 """Reads a network: its architecture, and what became of every layer."""
 
 from collections.abc import Mapping, Sequence
+import math
 from typing import NamedTuple
 
 from ghn_tf.arch import spec
@@ -266,6 +267,17 @@ def _outputs(
       for call in calls[1:]
     ]
   value = values[network.outputs[0].call] if network.outputs else None
+  if value and math.prod(s or 0 for s in value.shape) != value.shape[-1]:
+    return [
+      Finding(
+        calls[0].name,
+        calls[0].kind,
+        kinds.Treatment.REFUSED,
+        f"the network ends in the shape {list(value.shape)}, expected one value"
+        " for each class",
+        "add GlobalAveragePooling2D or Flatten, and Dense",
+      )
+    ]
   if value and value.pending and value.pending.what != steps.PROBABILITIES:
     return [
       Finding(
