@@ -44,7 +44,8 @@ def fitting(
   if dataset.num_classes != num_classes:
     raise ValueError(
       f"Data set {dataset.name!r} has {dataset.num_classes} classes, but the"
-      f" network has {num_classes}; choose one that fits the other."
+      f" network has {num_classes}; end it in {dataset.num_classes} values, one"
+      " for each class, or give other images."
     )
   own = dataset.image_shape[2]
   if own not in (1, channels):
@@ -157,7 +158,7 @@ def fit_head(
     raise ValueError(
       f"Network {architecture.name!r} has {number} classes, but the labels of"
       f" {np.count_nonzero(wrong):,} images are not from 0 to {number - 1},"
-      f" such as {labels[wrong][0]}."
+      f" such as {labels[wrong][0]}; end it in one value for each class."
     )
   return head.fit(
     architecture,

@@ -152,6 +152,17 @@ class HeadTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, r"has 4 classes.*--head=fit"):
       self.predictor.child(_network())
 
+  def test_two_classes_take_two_logits(self):
+    images, labels = _examples(64, classes=2)
+    with self.assertRaisesRegex(
+      ValueError, "has 1 classes, .* as 1; end it in one value for each class"
+    ):
+      self.predictor.predict(
+        _network(classes=1), head="fit", images=images, labels=labels
+      )
+    with self.assertRaisesRegex(ValueError, "10 .* has 1; end it in 10 values"):
+      self.predictor.load_data(data.SAMPLE, num_classes=1)
+
   def test_other_channels_are_named(self):
     with self.assertRaisesRegex(ValueError, "of 2 channels, but .* of 3"):
       self.predictor.child(_network(channels=2, classes=10))
