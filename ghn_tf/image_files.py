@@ -89,8 +89,15 @@ def read_folder(path: str, image_size: Size | None, max_bytes: int) -> Parts:
   root = pathlib.Path(path)
   found = _folders(root)
   parts = {_TRAIN: root}
-  if {folder.name for folder in found} == {_TRAIN, _TEST}:
+  names = [folder.name for folder in found]
+  if {*names} == {_TRAIN, _TEST}:
     parts = {folder.name: folder for folder in found}
+  elif _TRAIN in names and _folders(root / _TRAIN):
+    raise ValueError(
+      f"Folder {path!r} has the sub-folders {names[:9]}, expected {_TRAIN!r}"
+      f" and {_TEST!r} alone; name one {_TEST!r} and move others away: images"
+      f" for validation are drawn from {_TRAIN!r}."
+    )
   classes = [folder.name for folder in _folders(parts[_TRAIN])]
   files: dict[str, list[_File]] = {}
   for part, folder in parts.items():

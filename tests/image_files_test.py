@@ -150,6 +150,14 @@ class FolderTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "60 images .* smaller image_size"):
       self._load(max_bytes=60 * 12 * 12 * 3 - 1)
 
+  def test_parts_are_train_and_test_alone(self):
+    for part in ("train/", "val/"):
+      self._write_digits(part, 3)
+    with self.assertRaisesRegex(
+      ValueError, r"\['train', 'val'\], expected .*; name one 'test' and move"
+    ):
+      self._load()
+
   def test_classes_of_test_are_those_of_train(self):
     self._write_digits("train/")
     self._write("test/one/a.png", _png(_digit(1)))
