@@ -234,6 +234,10 @@ _FUNCTION = _refused(
 _UNKNOWN = _refused(
   "the layer is not supported", "use other layers; docs/models.md lists them"
 )
+_OPERATOR = _refused(
+  "the operator is not supported",
+  "give the Keras model that the file was made of",
+)
 
 
 def of(kind: str) -> Kind:
@@ -242,6 +246,8 @@ def of(kind: str) -> Kind:
     return KINDS[kind]
   if kind.startswith(records.CUSTOM):
     return _CUSTOM
+  if kind.endswith(records.OF_TFLITE):
+    return _OPERATOR
   return _FUNCTION if kind.startswith(("tf.", "ops.")) else _UNKNOWN
 
 

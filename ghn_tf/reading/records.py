@@ -11,6 +11,8 @@ _SHORT.maxstring = 60
 _SHORT.maxother = 60
 # Of a layer that is no layer of Keras, with the class's name behind it.
 CUSTOM = "custom "
+# Ends the kind of an operator of TFLite that is no layer of Keras.
+OF_TFLITE = " of TFLite"
 
 
 class ReadingError(ValueError):

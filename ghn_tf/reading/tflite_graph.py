@@ -247,7 +247,7 @@ def _layer(
   _, custom, name = operator.name.partition(f"{tflite_schema.CUSTOM}:")
   if custom:
     return records.CUSTOM + name[:_CHARACTERS], {}
-  return f"{operator.name} of TFLite", {}
+  return operator.name + records.OF_TFLITE, {}
 
 
 def _split(
