@@ -12,7 +12,7 @@ import tempfile
 
 
 @contextlib.contextmanager
-def _telling(path: pathlib.Path) -> Iterator[None]:
+def telling(path: str | os.PathLike[str]) -> Iterator[None]:
   """Makes an OSError name the file and say what to do."""
   try:
     yield
@@ -25,7 +25,7 @@ def _telling(path: pathlib.Path) -> Iterator[None]:
       advice = f"free space or {advice}"
     reason = os.strerror(number) if number else error
     raise OSError(
-      number, f"Cannot write {str(path)!r}: {reason}; {advice}"
+      number, f"Cannot write {os.fspath(path)!r}: {reason}; {advice}"
     ) from error
 
 
@@ -49,7 +49,7 @@ def check_writable(
     raise FileExistsError(
       f"{path} exists; choose another --output or --overwrite."
     )
-  with _telling(path):
+  with telling(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent):
       pass
@@ -71,7 +71,7 @@ def write(path: str | os.PathLike[str], content: bytes | str) -> None:
     OSError: the folder cannot be written or the disk is full.
   """
   path = pathlib.Path(path)
-  with _telling(path):
+  with telling(path):
     _write(path, content)
 
 
@@ -91,14 +91,14 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     OSError: the folder cannot be written.
   """
   path = pathlib.Path(path)
-  with _telling(path):
+  with telling(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")
   names = (path.name, f"old.{path.name}")
   new, old = (pathlib.Path(temporary, name) for name in names)
   try:
     yield new
-    with _telling(path):
+    with telling(path):
       if path.exists():
         path.rename(old)
       new.rename(path)

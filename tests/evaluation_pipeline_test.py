@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+import errno
 import os
 import tempfile
 import threading
@@ -10,6 +11,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import flagsaver
 from absl.testing import parameterized
+from apache_beam.io import filesystems
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import prism_runner
 
@@ -100,6 +102,20 @@ class RunTest(absltest.TestCase):
     self._check(results)
     pipeline.remove(pipeline.folder(self.job, self.folder))
     self.assertEmpty(os.listdir(self.folder))
+
+  def test_a_full_disk_is_an_error_that_names_the_file_once(self):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+      mock.patch.object(filesystems.FileSystems, "create", side_effect=full),
+      self.assertNoLogs(level="ERROR"),
+      self.assertRaisesRegex(
+        ValueError,
+        rf"^--runner=.*: OSError: .* '{self.folder}/.*\.json': No space left on"
+        r" device; free space or choose another folder .*tell more\.\)$",
+      ),
+      beam.telling(),
+    ):
+      self._run(networks=_NETWORKS[:1])
 
   def test_records_are_those_of_the_job(self):
     other = dataclasses.replace(

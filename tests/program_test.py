@@ -126,9 +126,8 @@ class FlagsTest(parameterized.TestCase):
     ("-m ghn_tf.train --workdir=", "train: error: --workdir is empty; give a"),
     ("tools/evaluate.py --checkpoint=c --target=t --target=", "--target is em"),
     (
-      "tools/to_tflite.py --checkpoint=c --target=t --output=o.tflite"
-      " --recipe=",
-      "--recipe is empty",
+      "tools/finetune.py --target=t --output=o.keras --recipe=",
+      "--recipe is e",
     ),
     (
       "tools/search.py --checkpoint=c --space=edge --output=o"

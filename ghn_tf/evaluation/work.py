@@ -17,6 +17,7 @@ import apache_beam as beam
 from apache_beam.io import filesystems
 from apache_beam.options import pipeline_options
 
+from ghn_tf import files
 from ghn_tf.training import metrics
 
 # What JSON can say; with an "error" it is made again.
@@ -54,9 +55,10 @@ class _Do(beam.DoFn):
     with _ONE_AT_A_TIME:
       record = self._task.record(value)
     path = _path(self._folder, key)
-    with filesystems.FileSystems.create(f"{path}.part") as file:
-      file.write(json.dumps(record).encode())
-    filesystems.FileSystems.rename([f"{path}.part"], [path])
+    with files.telling(path):
+      with filesystems.FileSystems.create(f"{path}.part") as file:
+        file.write(json.dumps(record).encode())
+      filesystems.FileSystems.rename([f"{path}.part"], [path])
 
 
 def run(

@@ -5,11 +5,13 @@
 from collections.abc import Iterator
 import contextlib
 import io
+import json
 import logging as std_logging
 import os
 from typing import Any
 
 from absl import flags
+from absl import logging
 
 from ghn_tf.programs import program
 
@@ -31,6 +33,8 @@ _WORKERS = flags.DEFINE_integer(
   " else as many as there are cores.",
   lower_bound=1,
 )
+# Beam's modules that show where an error came from, and raise it.
+_RAISING = ("apache_beam.runners.common", "apache_beam.runners.worker")
 
 
 def options(*, much_to_do: bool = False) -> Any:
@@ -46,11 +50,14 @@ def options(*, much_to_do: bool = False) -> Any:
     ValueError: there is no such runner, or it lacks options or does not know
       one.
   """
+  # Progress; where it is shown is up to the runner.
+  levels = {"ghn_tf": "INFO"}
+  if not logging.level_debug():
+    levels |= dict.fromkeys(_RAISING, "CRITICAL")
   chosen = [
     f"runner={_RUNNER.value}",
     "default_sdk_harness_log_level=ERROR",
-    # Progress; where it is shown is up to the runner.
-    'sdk_harness_log_level_overrides={"ghn_tf": "INFO"}',
+    f"sdk_harness_log_level_overrides={json.dumps(levels)}",
   ]
   if _is_direct():
     usual = len(os.sched_getaffinity(0)) if much_to_do else 1
@@ -63,6 +70,8 @@ def options(*, much_to_do: bool = False) -> Any:
   chosen += _OPTIONS.value
   # It tells every step it takes.
   std_logging.getLogger("apache_beam").setLevel(std_logging.WARNING)
+  for name, level in levels.items():
+    std_logging.getLogger(name).setLevel(level)
   program.import_silently("apache_beam")
   import apache_beam as beam
   from apache_beam.options import pipeline_options
@@ -134,7 +143,9 @@ def telling() -> Iterator[None]:
     with program.hidden():
       yield
   except (ImportError, RuntimeError) as error:
+    # Of another process the text is that of a traceback.
+    *_, reason = str(error).strip().splitlines()
     raise ValueError(
-      f"--runner={_RUNNER.value} could not run the pipeline: {error} (With"
+      f"--runner={_RUNNER.value} could not run the pipeline: {reason} (With"
       " --verbosity=1 its workers tell more.)"
     ) from error
