@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import os
 from unittest import mock
 
@@ -13,6 +14,7 @@ from ghn_tf.edge import model_file
 from ghn_tf.edge import report as report_lib
 from ghn_tf.edge import tflm
 from ghn_tf.edge.cortexm import emulator
+from ghn_tf.edge.cortexm import program
 from tests import int8_files
 from tests import micro
 
@@ -62,6 +64,16 @@ class EmulationTest(parameterized.TestCase):
     ):
       emulation.emulate(int8_files.network(), ["file"])
     stopped.assert_called_once()
+
+  def test_firmware_that_cannot_be_written_is_an_error_that_says_so(self):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    arrays = {"content": np.zeros(1, np.uint8), "inputs": np.zeros((1, 4))}
+    with (
+      mock.patch.object(program.Chip, "__init__", return_value=None),
+      mock.patch.object(program.Chip, "save", side_effect=full),
+      self.assertRaisesRegex(OSError, "Cannot write '/f': No space .*; free"),
+    ):
+      emulation.keep(["cortex_m4", "/f"], arrays)
 
   def test_targets_are_divided_among_the_cores(self):
     with (

@@ -349,7 +349,8 @@ def keep(
   """Keeps the C project for a core in a folder, at the end of `emulate`."""
   core, folder = place
   chip = program.Chip(arrays["content"].tobytes(), core)
-  chip.save(folder, arrays["inputs"][:1])
+  with files.telling(folder):
+    chip.save(folder, arrays["inputs"][:1])
   return None, {}
 
 
