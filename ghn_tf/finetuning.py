@@ -30,6 +30,7 @@ from ghn_tf.child import keras_trained
 from ghn_tf.child import network
 from ghn_tf.child import sizes
 from ghn_tf.training import metrics
+from ghn_tf.training import writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,12 +183,11 @@ def finetune(
   # the bar, as it asks what the others have restored.
   callbacks = [history, bar]
   if tensorboard is not None:
-    callbacks.insert(
-      1, keras.callbacks.TensorBoard(tensorboard, histogram_freq=1)
-    )
+    tensorboard = os.fspath(tensorboard)
+    callbacks.insert(1, _TensorBoard(tensorboard, histogram_freq=1))
   if workdir is not None:
     backup = os.path.join(workdir, "backup")
-    callbacks.insert(1, keras.callbacks.BackupAndRestore(backup))
+    callbacks.insert(1, _Backup(backup))
   model.fit(
     train,
     epochs=config.epochs,
@@ -335,6 +335,26 @@ class _History(keras.callbacks.Callback):
   def _best_epoch(rows: Sequence[dict[str, Any]]) -> int:
     """Returns the first of the best epochs."""
     return max(rows, key=lambda row: row["validation"])["epoch"]
+
+
+class _Backup(keras.callbacks.BackupAndRestore):
+  """Keeps the state of training at the end of each epoch."""
+
+  def on_epoch_end(self, epoch, logs=None):
+    with writing.telling(self.backup_dir):
+      super().on_epoch_end(epoch, logs)
+
+
+class _TensorBoard(keras.callbacks.TensorBoard):
+  """Writes curves."""
+
+  def on_epoch_end(self, epoch, logs=None):
+    with writing.telling(self.log_dir):
+      super().on_epoch_end(epoch, logs)
+
+  def on_train_end(self, logs=None):
+    with writing.telling(self.log_dir):
+      super().on_train_end(logs)
 
 
 class _Bar(keras.callbacks.Callback):

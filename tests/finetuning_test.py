@@ -7,6 +7,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from ghn_tf import data
 from ghn_tf import finetuning
@@ -98,6 +99,26 @@ class FinetuneTest(parameterized.TestCase):
       # The same numbers by the same kernels.
       np.testing.assert_array_equal(
         resumed.child.params[spec.name], unbroken.child.params[spec.name]
+      )
+
+  @parameterized.parameters("BackupAndRestore", "TensorBoard")
+  def test_a_full_disk_is_an_error_that_names_the_folder(self, name):
+    folder = self.create_tempdir().full_path
+    full = tf.errors.ResourceExhaustedError(None, None, "No space left")
+    callback = getattr(keras.callbacks, name)
+    with (
+      mock.patch.object(callback, "on_epoch_end", side_effect=full),
+      self.assertRaisesRegex(
+        OSError, f"Cannot write '{folder}.*': No space left; free space"
+      ),
+    ):
+      finetuning.finetune(
+        self.predictor,
+        self._child("float"),
+        self.dataset,
+        finetuning.Config(epochs=1),
+        workdir=folder,
+        tensorboard=folder,
       )
 
   def test_what_gets_worse_ends_with_the_best_also_after_it_was_killed(self):

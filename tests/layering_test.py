@@ -185,14 +185,16 @@ _LAYERS = {
   ),
   "ghn_tf.training.errors": Layer(),
   "ghn_tf.training.metrics": Layer(
-    ("ghn_tf.files", "ghn_tf.training.tensorboard"),
+    ("ghn_tf.files", "ghn_tf.training.tensorboard", "ghn_tf.training.writing"),
     ("numpy", "psutil", "tqdm"),
     (*_TENSORFLOW, "tensorboard.plugins.hparams"),
   ),
   "ghn_tf.training.rendezvous": Layer(),
   "ghn_tf.training.tensorboard": Layer(
-    (), (*_TENSORFLOW, "tensorboard.plugins.hparams")
+    ("ghn_tf.training.writing",),
+    (*_TENSORFLOW, "tensorboard.plugins.hparams"),
   ),
+  "ghn_tf.training.writing": Layer((), ("tensorflow",)),
   # What a user calls, and what is looked at.
   "ghn_tf.predictor": Layer(
     (*_MIDDLE, "ghn_tf.checking", "ghn_tf.edge", "ghn_tf.preparation")
@@ -207,7 +209,7 @@ _LAYERS = {
   "ghn_tf.targets": Layer(_READING, (), ("numpy",)),
   "ghn_tf.report": Layer(
     (*_ARCH, "ghn_tf.files", "ghn_tf.report", "ghn_tf.training.metrics")
-    + ("ghn_tf.training.tensorboard",),
+    + ("ghn_tf.training.tensorboard", "ghn_tf.training.writing"),
     ("matplotlib", "numpy"),
     (*_TENSORFLOW, *_TRAINED_WITH, "plotly"),
   ),

@@ -233,9 +233,10 @@ def finetune() -> None:
     "history": done.history,
     "seconds": time.monotonic() - begin,
   }
-  part = output.with_name(f"{output.stem}.part.keras")
-  done.child.to_keras().save(part)
-  part.rename(output)
+  part = workdir / output.name
+  with files.telling(output):
+    done.child.to_keras().save(part)
+    part.rename(output)
   files.write(sidecar, json.dumps(content, indent=2) + "\n")
   shutil.rmtree(workdir)
   logging.info(

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run's scalars, histograms and settings as TensorBoard reads them."""
 
-from collections.abc import Iterator, Mapping
-import contextlib
+from collections.abc import Mapping
 import glob
 import os
 
@@ -12,6 +11,8 @@ from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.hparams import metadata
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
+
+from ghn_tf.training import writing
 
 
 class Writer:
@@ -32,7 +33,7 @@ class Writer:
       OSError: the folder cannot be written.
     """
     self._folder = folder
-    with _os_errors(folder):
+    with writing.telling(folder):
       _truncate(folder, step)
       self._writer = tf.summary.create_file_writer(folder)
       with self._writer.as_default(step=step):
@@ -51,7 +52,7 @@ class Writer:
     Raises:
       OSError: they could not be written.
     """
-    with _os_errors(self._folder):
+    with writing.telling(self._folder):
       with self._writer.as_default(step=step):
         for name, value in scalars.items():
           tf.summary.scalar(name, value)
@@ -62,15 +63,6 @@ class Writer:
   def close(self) -> None:
     """Closes the file."""
     self._writer.close()
-
-
-@contextlib.contextmanager
-def _os_errors(folder: str) -> Iterator[None]:
-  """Turns TensorFlow's errors about files into OSError."""
-  try:
-    yield
-  except tf.errors.OpError as error:
-    raise OSError(f"Cannot write {folder}: {error.message}") from error
 
 
 def _truncate(folder: str, step: int) -> None:
