@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import json
 
 from absl.testing import absltest
@@ -17,7 +18,7 @@ def _report(macs, before, trained, synflow):
   accuracy = {_BEFORE: before, _FILE: before, _TRAINED: trained}
   scores = {settings.SYNFLOW: synflow}
   return networks.NetworkReport(
-    "n", True, None, macs, 100 - macs, accuracy, scores, None, 1.0
+    f"n{macs}", True, None, macs, 100 - macs, accuracy, scores, None, 1.0
   )
 
 
@@ -53,6 +54,40 @@ class RankTest(absltest.TestCase):
     }
     read = ranking.reports(json.loads(json.dumps(content)))
     self.assertEqual(read, _REPORTS)
+
+  def test_tables_are_joined_by_name(self):
+    before, trained = (
+      [
+        dataclasses.replace(
+          report, accuracy={s: report.accuracy[s]}, scores=scores
+        )
+        for report in _REPORTS
+      ]
+      for s, scores in ((_BEFORE, {settings.SYNFLOW: 1.0}), (_TRAINED, {}))
+    )
+    self.assertEqual(
+      ranking.joined([before, trained[:0:-1]]),
+      [
+        dataclasses.replace(
+          report,
+          accuracy={s: report.accuracy[s] for s in (_BEFORE, _TRAINED)},
+          scores={settings.SYNFLOW: 1.0},
+        )
+        for report in _REPORTS[1:]
+      ],
+    )
+
+  def test_tables_that_differ_are_not_joined(self):
+    ours = [_report(1, 0.1, 0.5, 3)]
+    for theirs, message in (
+      (_report(1, 0.1, 0.6, 3), "'w4a4, random.*' of 'n1': 0.5 and 0.6"),
+      (
+        dataclasses.replace(ours[0], num_params=3),
+        r"two networks 'n1', of \(1, 99\) and \(1, 3\)",
+      ),
+    ):
+      with self.assertRaisesRegex(ValueError, message):
+        ranking.joined([ours, [theirs]])
 
   def test_what_cannot_be_ranked(self):
     with self.assertRaisesRegex(ValueError, "two networks to rank, got 1"):

@@ -65,6 +65,50 @@ def reports(content: Mapping[str, Any]) -> list[networks.NetworkReport]:
     ) from error
 
 
+def joined(
+  tables: Sequence[Sequence[networks.NetworkReport]],
+) -> list[networks.NetworkReport]:
+  """Returns one report of each network that all tables have, with all in it.
+
+  Args:
+    tables: at least one.
+
+  Raises:
+    ValueError: two tables have different networks of one name, or different
+      accuracies for one setting.
+  """
+  first, *others = ({report.name: report for report in t} for t in tables)
+  for other in others:
+    first = {
+      name: _both(report, other[name])
+      for name, report in first.items()
+      if name in other
+    }
+  return [*first.values()]
+
+
+def _both(
+  one: networks.NetworkReport, other: networks.NetworkReport
+) -> networks.NetworkReport:
+  sizes = [(report.macs, report.num_params) for report in (one, other)]
+  if sizes[0] != sizes[1]:
+    raise ValueError(
+      f"The tables have two networks {one.name!r}, of {sizes[0]} and {sizes[1]}"
+      " multiply-accumulates and parameters; give tables of the same networks."
+    )
+  for setting, accuracy in one.accuracy.items():
+    if other.accuracy.get(setting, accuracy) != accuracy:
+      raise ValueError(
+        f"Two tables have {label(setting)!r} of {one.name!r}:"
+        f" {accuracy} and {other.accuracy[setting]}; give one of them."
+      )
+  return dataclasses.replace(
+    one,
+    accuracy={**one.accuracy, **other.accuracy},
+    scores={**one.scores, **other.scores},
+  )
+
+
 def rank(
   measured: Sequence[networks.NetworkReport], reference: str = MACS
 ) -> list[Row]:

@@ -9,7 +9,9 @@ r"""Tells which score ranks networks best before they are trained.
 
 Of each setting in which networks were trained, Kendall's tau of their accuracy
 with each accuracy before training, with MACs, parameters, SynFlow, NASWOT and
-random numbers, with 95 % bootstrap intervals over networks.
+random numbers, with 95 % bootstrap intervals over networks. Several tables, as
+of networks that were trained in one recipe and only predicted in another, are
+joined network by network.
 """
 
 import json
@@ -20,8 +22,11 @@ from ghn_tf import files
 from ghn_tf.programs import program
 from ghn_tf.report import json_files
 
-_TABLE = flags.DEFINE_string(
-  "table", None, "JSON file that ghn-evaluate wrote.", required=True
+_TABLE = flags.DEFINE_multi_string(
+  "table",
+  None,
+  "JSON file that ghn-evaluate wrote; may be given several times.",
+  required=True,
 )
 _REFERENCE = flags.DEFINE_string(
   "reference",
@@ -38,11 +43,14 @@ def rank() -> None:
   """Does what the flags ask for."""
   if _OUTPUT.value:
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
-  with json_files.opened(_TABLE.value, "ghn-evaluate") as content:
-    program.import_silently("tensorflow")
-    from ghn_tf.evaluation import ranking
+  program.import_silently("tensorflow")
+  from ghn_tf.evaluation import ranking
 
-    measured = ranking.reports(content)
+  tables = []
+  for path in _TABLE.value:
+    with json_files.opened(path, "ghn-evaluate") as content:
+      tables.append(ranking.reports(content))
+  measured = ranking.joined(tables)
   rows = ranking.rank(measured, _REFERENCE.value)
   print(
     f"Kendall's tau of {len(measured)} networks.\n\n"
