@@ -47,6 +47,8 @@ def work():
   write("After")
   program.import_silently("noisy")
   import tensorflow_datasets
+  # As where there is no folder for its fonts, or nothing in it yet.
+  std_logging.getLogger("matplotlib.font_manager").info("Fonts, found")
   std_logging.warning("Still warns")
   raise ValueError("bad input")
 
@@ -276,6 +278,7 @@ class SpeakTest(absltest.TestCase):
     self.assertNotIn("Noise", errors)
     self.assertNotIn("Data, found", errors)
     self.assertNotIn("Data, skipped", errors)
+    self.assertNotIn("Fonts, found", errors)
     self.assertIn("Data, damaged", errors)
     self.assertIn("Still warns", errors)
     self.assertNotIn("Traceback", errors)
@@ -286,6 +289,7 @@ class SpeakTest(absltest.TestCase):
       self.assertIn(text, errors)
     self.assertIn("Noise, logged", errors)
     self.assertIn("Data, found", errors)
+    self.assertIn("Fonts, found", errors)
     self.assertIn("Data, skipped", errors)
     self.assertIn("Traceback", errors)
 

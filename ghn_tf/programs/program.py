@@ -108,7 +108,8 @@ def _quieten() -> None:
     return
   # Of TensorFlow, which reads it when it is imported, only what ends a process.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-  std_logging.getLogger("tensorflow").setLevel(std_logging.ERROR)
+  for name in ("matplotlib", "tensorflow"):
+    std_logging.getLogger(name).setLevel(std_logging.ERROR)
   logging.get_absl_logger().addFilter(_is_worth_telling)
 
 
