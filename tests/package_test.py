@@ -88,7 +88,10 @@ class WheelTest(parameterized.TestCase):
     _pip("--python", str(environment), "install", *offline, str(cls.wheel))
     (packages,) = environment.glob("lib/python*/site-packages")
     here = [p for p in sys.path if pathlib.Path(p).name == "site-packages"]
-    packages.joinpath("dependencies.pth").write_text("\n".join(here))
+    # Whose own .pth files count, too: setuptools' brings distutils back, which
+    # TFMOT needs and Python 3.12 has not.
+    lines = [f"import site; site.addsitedir({path!r})" for path in here]
+    packages.joinpath("dependencies.pth").write_text("\n".join(lines))
 
   def _run(self, name: str, *arguments: str):
     return programs.run_python(
