@@ -8,6 +8,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from ghn_tf import processors
 from ghn_tf.edge import emulation
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
@@ -77,7 +78,7 @@ class EmulationTest(parameterized.TestCase):
 
   def test_targets_are_divided_among_the_cores(self):
     with (
-      mock.patch.object(os, "cpu_count", return_value=3),
+      mock.patch.object(processors, "number", return_value=3),
       mock.patch.object(isolated, "Worker", wraps=isolated.Worker) as made,
     ):
       emulation.emulate(int8_files.network(), ["file", "edgetpu"])

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from typing import Any
+from unittest import mock
 
 from absl.testing import absltest
 import numpy as np
@@ -142,6 +143,13 @@ class WorkerTest(absltest.TestCase):
         worker.call(_name(twice), None, {})
     self.assertTrue(_ends(pid))
     self.assertTrue(_ends(children[0]))
+
+  def test_a_process_is_waited_for_where_there_is_no_waitid(self):
+    with mock.patch.object(os, "waitid"):
+      del os.waitid  # as on macOS before Python 3.13; the mock puts it back
+      with isolated.Worker() as worker:
+        (_, pid), _ = worker.call(_name(twice), None, {})
+    self.assertTrue(_ends(pid))
 
   def test_a_limit_ends_what_the_call_started(self):
     with isolated.Worker(seconds=2) as worker:

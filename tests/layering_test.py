@@ -47,6 +47,7 @@ _GROUND = (
   "ghn_tf.files",
   "ghn_tf.image_batches",
   *_IMAGES,
+  "ghn_tf.processors",
   "ghn_tf.signals",
 )
 _READING = (*_ARCH, *_FORMAT, "ghn_tf.reading")
@@ -131,10 +132,11 @@ _LAYERS = {
   "ghn_tf.data": Layer(_IMAGES, ("numpy",), _IMAGES_WITH),
   "ghn_tf.edge": Layer(
     (*_FORMAT, "ghn_tf.edge", "ghn_tf.files", "ghn_tf.image_checks")
-    + ("ghn_tf.quant.recipe",),
+    + ("ghn_tf.processors", "ghn_tf.quant.recipe"),
     (*_TENSORFLOW, "ai_edge_litert", "flatbuffers", "tflite_runtime"),
   ),
   "ghn_tf.files": Layer(),
+  "ghn_tf.processors": Layer(),
   "ghn_tf.signals": Layer(),
   "ghn_tf.flatbuffer": Layer((), ("numpy",)),
   "ghn_tf.image_batches": Layer(
@@ -241,7 +243,11 @@ _LAYERS = {
   ),
   "ghn_tf.programs.program": Layer((), ("absl",)),
   "ghn_tf.programs.beam": Layer(
-    ("ghn_tf.programs.program",), ("absl", "apache_beam")
+    (
+      "ghn_tf.processors",
+      "ghn_tf.programs.program",
+    ),
+    ("absl", "apache_beam"),
   ),
   "ghn_tf.programs.evaluate": _BEAM_PROGRAM,
   "ghn_tf.programs.jobs": _BEAM_PROGRAM,

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
 import functools
-import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
 from ghn_tf import files
+from ghn_tf import processors
 from ghn_tf.edge import edgetpu
 from ghn_tf.edge import isolated
 from ghn_tf.edge import model_file
@@ -289,7 +289,7 @@ def emulate(
   errors: dict[str, str] = {}
   seconds = isolated.seconds(len(inputs))
   stop = stop or isolated.Stop()
-  num_processes = num_processes or os.cpu_count() or 1
+  num_processes = num_processes or processors.number()
 
   def work() -> None:
     with isolated.Worker(seconds, _MEMORY_BYTES, stop) as worker:

@@ -90,8 +90,11 @@ class Stop:
 
   def wait(self, process: subprocess.Popen) -> int:
     """Waits until a process ends, ends what it left, and returns its status."""
-    # Until its status is read, nothing else gets its number.
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    if hasattr(os, "waitid"):
+      # Until its status is read, nothing else gets its number.
+      os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:  # on macOS before Python 3.13
+      process.wait()
     with self._lock:
       _kill(process)
       self._processes.discard(process)
@@ -100,7 +103,8 @@ class Stop:
 
 def _kill(process: subprocess.Popen) -> None:
   """Kills a process that was not waited for, and what it has started."""
-  with contextlib.suppress(ProcessLookupError):
+  # macOS permits nothing to what has ended.
+  with contextlib.suppress(ProcessLookupError, PermissionError):
     os.kill(process.pid if _is_serving else -process.pid, signal.SIGKILL)
 
 
@@ -275,7 +279,10 @@ def serve() -> None:
 
 def _answer(request: Mapping[str, Any], arrays: Arrays) -> tuple[dict, Arrays]:
   limit = request["memory_bytes"]
-  for what in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+  limited = [resource.RLIMIT_FSIZE]
+  if sys.platform != "darwin":  # which refuses it
+    limited.append(resource.RLIMIT_AS)
+  for what in limited:
     resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))
   module, _, name = request["function"].partition(":")
   try:

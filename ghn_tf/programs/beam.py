@@ -13,6 +13,7 @@ from typing import Any
 from absl import flags
 from absl import logging
 
+from ghn_tf import processors
 from ghn_tf.programs import program
 
 _RUNNER = flags.DEFINE_string(
@@ -60,7 +61,7 @@ def options(*, much_to_do: bool = False) -> Any:
     f"sdk_harness_log_level_overrides={json.dumps(levels)}",
   ]
   if _is_direct():
-    usual = len(os.sched_getaffinity(0)) if much_to_do else 1
+    usual = processors.number() if much_to_do else 1
     chosen += _of_direct_runner(_WORKERS.value or usual)
   elif (_WORKERS.value or 1) > 1:
     raise ValueError(

@@ -13,13 +13,13 @@ started again, the same command goes on with what it has not done, or could not.
 from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
-import os
 import pathlib
 import sys
 
 from absl import flags
 
 from ghn_tf import files
+from ghn_tf import processors
 from ghn_tf import signals
 from ghn_tf.edge import emulation
 from ghn_tf.edge import isolated
@@ -261,7 +261,7 @@ def emulate() -> int:
   failures = []
   with (
     signals.stopping(lambda _: stop.set()) as received,
-    concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    concurrent.futures.ThreadPoolExecutor(processors.number()) as pool,
   ):
     jobs = {pool.submit(run, path): path for path in work}
     bar = metrics.progress_bar(len(jobs), 0, " files")

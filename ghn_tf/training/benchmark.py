@@ -14,6 +14,7 @@ import contextlib
 import functools
 import resource
 import statistics
+import sys
 import threading
 import time
 from typing import Any
@@ -183,7 +184,8 @@ def _predict_seconds(ghn: model.GHN, rounds: int) -> float:
 
 def _peak_memory() -> int:
   """Returns the most memory that this process has had, in bytes."""
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+  unit = 1 if sys.platform == "darwin" else 1024
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def benchmark(

@@ -17,6 +17,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from ghn_tf import processors
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import accuracy as accuracy_lib
@@ -33,8 +34,7 @@ def configure(num_parallel: int) -> None:
 
   To be called before TensorFlow computes anything.
   """
-  cores = len(os.sched_getaffinity(0))  # fewer than all under taskset or Slurm
-  threads = max(1, cores // num_parallel)
+  threads = max(1, processors.number() // num_parallel)
   tf.config.threading.set_intra_op_parallelism_threads(threads)
   # oneDNN compiles a kernel for every shape, tens of kilobytes each, and keeps
   # 1,024: fewer than 20 steps use. All of a search space would fill the memory.
