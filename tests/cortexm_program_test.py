@@ -52,6 +52,15 @@ class ToolchainTest(absltest.TestCase):
     ):
       toolchain.compile_plugin(folder / "plugin.c")
 
+  @absltest.skipUnless(toolchain.is_installed(), toolchain.MISSING)
+  def test_compiles_where_home_cannot_be_written(self):
+    source = self.create_tempfile(
+      "one.c", "int one(void) { return 1; }"
+    ).full_path
+    with mock.patch.dict(os.environ, {"HOME": "/proc"}):
+      library = toolchain.compile_plugin(pathlib.Path(source))
+    self.assertIn(b"one", library)
+
 
 class ProgramTest(parameterized.TestCase):
   def setUp(self):

@@ -5,6 +5,7 @@
 from collections.abc import Mapping, Sequence
 import importlib.metadata
 import importlib.util
+import os
 import pathlib
 import subprocess
 import sys
@@ -66,8 +67,15 @@ def _compile(options: Sequence[str], output: pathlib.Path) -> bytes:
   if not is_installed():
     raise ModuleNotFoundError(MISSING)
   command = [sys.executable, "-m", "ziglang", "cc", *options, "-o", str(output)]
+  # In HOME, where it is otherwise, it waits for ever if it may not write there.
+  cache = str(output.parent / "cache")
   done = subprocess.run(
-    command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+    command,
+    env={"ZIG_GLOBAL_CACHE_DIR": cache, **os.environ},
+    capture_output=True,
+    text=True,
+    timeout=_TIMEOUT_S,
+    check=False,
   )
   if done.returncode:
     if "No module named" in done.stderr:  # of what is left of the package
