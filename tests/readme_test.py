@@ -7,6 +7,8 @@ import math
 import pathlib
 import re
 import shlex
+import sys
+import tomllib
 from typing import Any
 
 from absl.testing import absltest
@@ -41,7 +43,7 @@ _DOCUMENTS = tuple(
 )
 # Flags that are not ours: of absl, and of Slurm.
 _FOREIGN_FLAGS = {
-  *("flagfile", "verbosity"),  # absl's
+  *("flagfile", "help", "verbosity"),  # absl's
   "logdir",  # TensorBoard's
   *("ntasks", "requeue", "signal"),  # Slurm's
 }
@@ -184,6 +186,33 @@ class PythonBlocksTest(parameterized.TestCase):
     blocks = documents.blocks(name, "python")
     done = programs.run_python("-c", "\n".join(blocks))
     self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class CompletionTest(parameterized.TestCase):
+  """The block for bash, as bash calls it when the Tab key is pressed."""
+
+  def complete(self, program: str, word: str) -> list[str]:
+    (block,) = documents.blocks("docs/using.md", "bash")
+    script = (
+      f'ghn-program() {{ {sys.executable} {program} "$@"; }}\n{block}\n'
+      f"_ghn ghn-program {word}; echo ${{COMPREPLY[*]}}"
+    )
+    done = programs.run_python("-c", script, python="bash")
+    self.assertEmpty(done.stderr)
+    return done.stdout.split()
+
+  def test_flags_complete(self):
+    program = "tools/evaluate.py"
+    self.assertEqual(self.complete(program, "--che"), ["--checkpoint="])
+    self.assertEqual(self.complete(program, "--noo"), ["--nooverwrite"])
+    self.assertEqual(self.complete(program, "--min"), ["--min_macs="])
+    self.assertEmpty(self.complete(program, "--x"))
+
+  def test_it_is_for_all_commands(self):
+    (block,) = documents.blocks("docs/using.md", "bash")
+    pyproject = tomllib.loads(documents.read("pyproject.toml"))
+    named = re.findall(r"\bghn-[a-z-]+", block)
+    self.assertCountEqual(named, pyproject["project"]["scripts"])
 
 
 class ReadmeTest(parameterized.TestCase):
