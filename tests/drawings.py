@@ -97,6 +97,12 @@ def two_dilated(b: spec.Builder) -> int:
   return b.add(_Op.ADD, b.add(_Op.RELU, left), conv(b, right))
 
 
+def two_equal_sums(b: spec.Builder) -> int:
+  x, y = conv(b, 0), conv(b, 0)
+  relu, plain = (b.add(_Op.ADD, x, y) for _ in range(2))
+  return b.add(_Op.ADD, b.add(_Op.RELU, relu), plain)
+
+
 def average(b: spec.Builder, x: int) -> int:
   return b.add(_Op.AVG_POOL, x, kernel=(2, 2), strides=(2, 2))
 

@@ -90,6 +90,25 @@ def _different_relus(d: _Drawing) -> int:
   return d.draw(_Op.ADD, "add", relu, d.draw(_Op.RELU6, "relu6", conv))
 
 
+def _equal_pairs(d: _Drawing, op: ops.Op, *orders: tuple[int, int]) -> int:
+  convs = [d.conv(name, d.input) for name in ("left", "right")]
+  one, two = (
+    d.draw(op, name, *(convs[i] for i in order))
+    for name, order in zip(("one", "two"), orders, strict=True)
+  )
+  return d.draw(
+    _Op.CONCAT, "concat", d.conv("c", two), d.draw(_Op.RELU, "relu", one)
+  )
+
+
+def _equal_sums(d: _Drawing) -> int:
+  return _equal_pairs(d, _Op.ADD, (0, 1), (1, 0))
+
+
+def _different_differences(d: _Drawing) -> int:
+  return _equal_pairs(d, _Op.SUBTRACT, (0, 1), (1, 0))
+
+
 def _concat(d: _Drawing) -> int:
   conv = d.conv("conv", d.input)
   relu = d.draw(_Op.RELU, "relu", d.conv("conv2", d.input))
@@ -190,6 +209,21 @@ class OutputRangesTest(parameterized.TestCase):
     (
       _different_relus,
       {"conv": "conv!", "relu": "relu!", "relu6": "relu6!", "add": "add!"},
+    ),
+    # A file has one of equal sums, which not only the ReLU reads.
+    (
+      _equal_sums,
+      {
+        **{"left": "left!", "right": "right!", "one": "one!", "two": "two!"},
+        "concat": "concat!",
+      },
+    ),
+    (
+      _different_differences,
+      {
+        **{"left": "left!", "right": "right!", "two": "two!"},
+        "concat": "concat!",
+      },
     ),
     # Operands that nobody else reads are stored in the concat alone.
     (_concat, {"max": "image", "concat": "concat!"}),

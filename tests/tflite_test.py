@@ -75,6 +75,7 @@ class ConvertTest(parameterized.TestCase):
       drawings.conv_bn_relu,
       drawings.depthwise,
       drawings.two_dilated,
+      drawings.two_equal_sums,
       drawings.average_relu,
       drawings.average_two_relus,
       drawings.average_relu_concat,

@@ -9,6 +9,7 @@ rounds only what it stores. The rule here says which outputs those are; training
 
 import dataclasses
 import functools
+import itertools
 import math
 
 from ghn_tf.arch import ops
@@ -115,18 +116,31 @@ def is_folded(architecture: spec.Architecture, index: int) -> bool:
 
 
 def twins(architecture: spec.Architecture, index: int) -> tuple[int, ...]:
-  """Returns a node with the equal ReLUs on its input: the converter's one."""
+  """Returns a node with the equal ones of its inputs: the converter's one.
+
+  They are those of ReLUs, sums, differences and the like, in any order of what
+  is added; other nodes stand for themselves, which have params or keep a range.
+  """
   node = architecture.nodes[index]
-  if node.op not in _RELUS:
+  if node.op not in (*_RELUS, *ops.PAIRS):
     return (index,)
-  readers = architecture.consumers[node.inputs[0]]
-  return tuple(i for i in readers if architecture.nodes[i].op is node.op)
+  return tuple(
+    i
+    for i in architecture.consumers[node.inputs[0]]
+    if _operation(architecture.nodes[i]) == _operation(node)
+  )
+
+
+def _operation(node: ops.Node) -> tuple[ops.Op, tuple[int, ...]]:
+  ordered = node.op is ops.Op.SUBTRACT
+  return node.op, node.inputs if ordered else tuple(sorted(node.inputs))
 
 
 def _is_fused(architecture: spec.Architecture, index: int) -> bool:
   """Whether a node's output is never stored: its only reader absorbs it."""
   node = architecture.nodes[index]
-  readers = architecture.consumers[index]
+  read = (architecture.consumers[i] for i in twins(architecture, index))
+  readers = tuple(sorted({*itertools.chain.from_iterable(read)}))
   if not readers or readers != twins(architecture, readers[0]):
     return False
   reader = architecture.nodes[readers[0]]
@@ -171,7 +185,7 @@ def stores(architecture: spec.Architecture) -> tuple[int, ...]:
   """Returns for every node whose range its values are stored on.
 
   They are its own where it is stored, those of what absorbs it where it is not.
-  Of equal ReLUs of one input, which are one in a file, it is the first.
+  Of twins, which are one in a file, it is the first.
   """
   outputs = output_ranges(architecture)
   result = [-1] * len(outputs)
