@@ -17,8 +17,10 @@ from ghn_tf import flatbuffer
 from ghn_tf import tflite_schema
 from ghn_tf.reading import records
 from ghn_tf.reading import tflite_operators
+from ghn_tf.reading import tflite_patterns
 
 _CHARACTERS = 100  # of names
+_FLOATS = ("FLOAT32", "FLOAT16", "BFLOAT16")
 _Config = dict[str, Any]
 
 # Kind and configuration of a layer, and what makes them of an operator.
@@ -29,23 +31,41 @@ _Reader = Callable[[tflite_operators.Operator], _Layer]
 def _conv(operator: tflite_operators.Operator) -> _Layer:
   filters, height, width, c_in = _axes(operator.shape(1), 4)
   channels = operator.shape(0)[-1:]
-  return "Conv2D", {
-    "filters": filters,
-    **operator.window((height, width), "kernel_size"),
-    "dilation_rate": operator.dilation(),
-    "groups": channels[0] // c_in if channels and c_in > 0 else 1,
-    "use_bias": operator.has_bias(),
-    "activation": operator.activation(),
-  }
+  groups = channels[0] // c_in if channels and c_in > 0 else 1
+  return _convolution(
+    "Conv", operator, (height, width), filters=filters, groups=groups
+  )
 
 
 def _depthwise_conv(operator: tflite_operators.Operator) -> _Layer:
   _, height, width, filters = _axes(operator.shape(1), 4)
   channels = operator.shape(0)[-1:] or (1,)
-  return "DepthwiseConv2D", {
-    **operator.window((height, width), "kernel_size"),
+  return _convolution(
+    "DepthwiseConv",
+    operator,
+    (height, width),
+    depth_multiplier=filters // max(channels[0], 1),
+  )
+
+
+def _convolution(
+  kind: str,
+  operator: tflite_operators.Operator,
+  kernel: tuple[int, int],
+  **config: Any,
+) -> _Layer:
+  """Returns a convolution; of one dimension if what it reads is of one."""
+  dimensions = 1 if len(operator.shape(0)) == 3 else 2
+  places = {
+    **operator.window(kernel, "kernel_size"),
     "dilation_rate": operator.dilation(),
-    "depth_multiplier": filters // max(channels[0], 1),
+  }
+  return f"{kind}{dimensions}D", {
+    **{
+      key: value if key == "padding" else value[-dimensions:]
+      for key, value in places.items()
+    },
+    **config,
     "use_bias": operator.has_bias(),
     "activation": operator.activation(),
   }
@@ -90,9 +110,60 @@ def _mean(kind: str) -> _Reader:
 
 def _pad(operator: tflite_operators.Operator) -> _Layer:
   margins = operator.graph.integers(operator.input(1))
-  if len(margins) != 8 or any((*margins[:2], *margins[6:])):
-    return "PAD of other axes than height and width", {}
-  return "ZeroPadding2D", {"padding": [margins[2:4], margins[4:6]]}
+  if len(margins) not in (6, 8) or any((*margins[:2], *margins[-2:])):
+    return f"PAD of other axes than height and width{records.OF_TFLITE}", {}
+  return _margins("ZeroPadding", "padding", margins[2:-2])
+
+
+def _margins(kind: str, key: str, sizes: Sequence[int]) -> _Layer:
+  """Returns padding or cropping by the sizes at both ends of each axis."""
+  if len(sizes) == 2:
+    return f"{kind}1D", {key: sizes}
+  return f"{kind}2D", {key: [sizes[:2], sizes[2:]]}
+
+
+def _cast(operator: tflite_operators.Operator) -> _Layer:
+  kind = operator.graph.type(operator.output())
+  if kind not in _FLOATS:
+    return f"CAST to {kind}{records.OF_TFLITE}", {}
+  return "ops.Cast", {}
+
+
+def _strided_slice(operator: tflite_operators.Operator) -> _Layer:
+  """Returns a crop, or a slice as it is written with colons."""
+  graph, options = operator.graph, operator.options
+  sizes = operator.shape(0)
+  begin, end, strides = (
+    graph.integers(operator.input(position)) for position in (1, 2, 3)
+  )
+  masks = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+  if (
+    not len(begin) == len(end) == len(strides) == len(sizes)
+    or any(options[mask] for mask in masks)
+    or 0 in strides
+    or min(sizes, default=0) < 0
+  ):
+    return operator.name + records.OF_TFLITE, {}
+  ends = [
+    slice(
+      None if options["begin_mask"] >> axis & 1 else begin[axis],
+      None if options["end_mask"] >> axis & 1 else end[axis],
+      strides[axis],
+    )
+    for axis in range(len(sizes))
+  ]
+  cut = []
+  for size, part in zip(sizes, ends, strict=True):
+    first, last, _ = part.indices(size)
+    cut += [first, size - last]
+  if {*strides} == {1} and len(sizes) in (3, 4) and not any(cut[:2] + cut[-2:]):
+    return _margins("Cropping", "cropping", cut[2:-2])
+  return "ops.GetItem", {
+    "slice_spec": [
+      {"start": part.start, "stop": part.stop, "step": part.step}
+      for part in ends
+    ]
+  }
 
 
 def _binary(kind: str) -> _Reader:
@@ -130,9 +201,11 @@ _LAYERS: Mapping[str, _Reader] = {
   "ADD": _binary("ops.Add"),
   "AVERAGE_POOL_2D": _pool("AveragePooling2D"),
   "CONCATENATION": _concatenation,
+  "CAST": _cast,
   "CONV_2D": _conv,
   "DEPTHWISE_CONV_2D": _depthwise_conv,
   "DEQUANTIZE": _plain("Activation", activation="linear"),
+  "EXPAND_DIMS": _reshape,
   "FULLY_CONNECTED": _dense,
   "LOGISTIC": _plain("Activation", activation="sigmoid"),
   "MAX_POOL_2D": _pool("MaxPooling2D"),
@@ -153,6 +226,8 @@ _LAYERS: Mapping[str, _Reader] = {
   "SUB": _binary("ops.Subtract"),
   "SQUEEZE": _reshape,
   "QUANTIZE": _plain("Activation", activation="linear"),
+  "STRIDED_SLICE": _strided_slice,
+  tflite_patterns.HARD_SIGMOID: _plain("Activation", activation="hard_sigmoid"),
 }
 # Those that read several tensors of data.
 _ADD, _MULTIPLY = "ADD", "MUL"
@@ -193,13 +268,13 @@ def _calls(
     made[index] = records.Output(len(calls))
     calls.append(records.Call(graph.name(index), "InputLayer", image))
   names = itertools.count()
-  for operator in _reaching(graph):
+  for operator in tflite_patterns.fused(graph, _reaching(graph)):
     arguments = _arguments(operator, made)
     output = operator.output()
     kind, config = _layer(operator, calls, arguments)
     own = f"{graph.name(output)}_{next(names)}"
     activation = config.get("activation", "linear")
-    fused = kind not in ("Conv2D", "DepthwiseConv2D", "Dense", "Activation")
+    fused = "use_bias" not in config and kind != "Activation"
     calls.append(records.Call(own, kind, records.Config(config), arguments))
     if fused and activation != "linear":
       calls.append(
