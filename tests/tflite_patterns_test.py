@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 import pathlib
+import struct
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -106,6 +107,19 @@ class TFLitePatternsTest(parameterized.TestCase):
     path.write_bytes(content)
     architecture = network.read(stored.network(path)).architecture
     self.assertEqual(architecture.macs, keras_io.from_keras(model).macs)
+
+  def test_tensors_without_axes_are_refused(self):
+    image = keras.Input((7, 9, 5))
+    x = _layers.Flatten()(_layers.BatchNormalization()(image))
+    model = keras.Model(image, _layers.Dense(5)(x))
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    shape = struct.pack("<5i", 4, 1, 7, 9, 5)  # their number comes first
+    self.assertIn(shape, content)
+    content = content.replace(shape, bytes(4) + shape[4:])
+    path = pathlib.Path(self.create_tempdir().full_path, "model.tflite")
+    path.write_bytes(content)
+    reading = network.read(stored.network(path))
+    self.assertRegex(reading.refusal, r"it has the shape \[None\]; give the")
 
   @parameterized.parameters(
     (lambda x: x[:, ::2, 1:], "takes a part of .*; use Cropping2D"),

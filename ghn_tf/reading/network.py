@@ -240,7 +240,7 @@ def _shape(config: records.Config) -> tuple[int | None, ...]:
   shape = config.get("batch_shape", config.get("batch_input_shape"))
   if (
     not isinstance(shape, list | tuple)
-    or not shape
+    or len(shape) < 2
     or not all(size is None or type(size) is int for size in shape[1:])
   ):
     raise records.ReadingError(

@@ -308,7 +308,8 @@ def _layer(
   if operator.name in (_ADD, _MULTIPLY):
     (output, *_), constants = _split(operator, arguments)
     sizes = [math.prod(graph.shape(index)) for index in operator.inputs]
-    if constants and min(sizes) == graph.shape(operator.output())[-1] > 1:
+    channels = graph.shape(operator.output())[-1:]
+    if constants and channels == (min(sizes),) > (1,):
       activation = operator.activation()
       if operator.name == _MULTIPLY:
         return "BatchNormalization", {"activation": activation}
