@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import dataclasses
 import html
 
+from ghn_tf.arch import classifiers
 from ghn_tf.arch import measures
 from ghn_tf.arch import spec
 from ghn_tf.reading import network
@@ -22,12 +23,14 @@ class Check:
     figures: its measures, with the least and the greatest of training; these
       are None where they are not known. Empty if layers are refused.
     problems: why it cannot be predicted though all layers are understood.
+    notes: what else it needs to be predicted.
   """
 
   name: str
   findings: Sequence[network.Finding]
   figures: Sequence[tuple[str, float, tuple[float, float] | None]]
   problems: Sequence[str] = ()
+  notes: Sequence[str] = ()
 
   @property
   def is_ok(self) -> bool:
@@ -50,7 +53,7 @@ class Check:
     if self.figures:
       head = ("measure", "network", "training", "")
       lines += ["", *_aligned([head, *(_figure(*row) for row in self.figures)])]
-    lines += ["", *self.problems, self._verdict()]
+    lines += ["", *self.problems, *self.notes, self._verdict()]
     return "\n".join(lines)
 
   def _repr_html_(self) -> str:
@@ -89,29 +92,65 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
   ]
 
 
+def check_channels(architecture: spec.Architecture, channels: int) -> None:
+  """Raises ValueError for images of others than these channels, if not gray."""
+  own = architecture.input_shape[2]
+  if own not in (1, channels):
+    raise ValueError(
+      f"Network {architecture.name!r} has images of {own} channels, but"
+      f" training has images of {channels}; build it for images of {channels}"
+      " or 1, or train a hypernetwork on such as it has (ghn-train)."
+    )
+
+
+def check_classes(architecture: spec.Architecture) -> None:
+  """Raises ValueError for a single logit, which tells no classes apart."""
+  if architecture.num_classes < 2:
+    raise ValueError(
+      f"Network {architecture.name!r} ends in one value, which tells no classes"
+      " apart; end it in two values, one for each class."
+    )
+
+
 def check(
   reading: network.Reading,
   extent: extent_lib.Extent,
-  tests: Sequence[Callable[[spec.Architecture], None]] = (),
+  image_channels: int,
+  num_classes: int,
+  *tests: Callable[[spec.Architecture], None],
 ) -> Check:
   """Returns what is said of a network.
 
   Args:
     reading: of the network.
     extent: of those of training.
-    tests: raise ValueError of an architecture that cannot be predicted.
+    image_channels: of the images of training.
+    num_classes: of training.
+    *tests: raise ValueError of an architecture that cannot be predicted.
   """
   architecture = reading.found
   if architecture is None:
     return Check(reading.name, reading.findings, ())
+  is_fitted = architecture.num_classes != num_classes
   problems = []
-  for test in tests:
+  for test in (
+    check_classes,
+    lambda own: check_channels(own, image_channels),
+    *((classifiers.check,) if is_fitted else ()),
+    *tests,
+  ):
     try:
       test(architecture)
     except ValueError as error:
       problems.append(str(error))
+  notes = []
+  if is_fitted and not problems:
+    notes.append(
+      f"It has {architecture.num_classes} classes, training {num_classes}: have"
+      ' its head fitted to labelled images, head="fit" (--head=fit).'
+    )
   measured = measures.measure(architecture)
   figures = [
     (name, value, extent.get(name)) for name, value in measured.items()
   ]
-  return Check(reading.name, reading.findings, figures, problems)
+  return Check(reading.name, reading.findings, figures, problems, notes)

@@ -12,8 +12,8 @@ import ghn_tf
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import preparation
+from ghn_tf.arch import classifiers
 from ghn_tf.child import accuracy
-from ghn_tf.child import head
 from ghn_tf.edge import tflite
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -137,7 +137,7 @@ def compare_heads(
         child.recipe,
         calibration_images=train.images[:calibration_images],
       )
-  elif not head.problem(architecture):
+  elif not classifiers.problem(architecture):
     params = preparation.fit_head(
       architecture,
       child.params,

@@ -22,9 +22,9 @@ from ghn_tf import checking
 from ghn_tf import data
 from ghn_tf import image_checks
 from ghn_tf import preparation
+from ghn_tf.arch import classifiers
 from ghn_tf.arch import spec
 from ghn_tf.child import grids
-from ghn_tf.child import head as head_lib
 from ghn_tf.child import int8_grid
 from ghn_tf.child import keras_io
 from ghn_tf.child import network
@@ -203,8 +203,9 @@ class Predictor:
       head: "predict" if its classes must be the GHN's; "fit" if not, but a
         classifier must be one that can be fitted.
     """
+    checking.check_classes(architecture)
     if head == FIT:
-      head_lib.check(architecture)
+      classifiers.check(architecture)
     expected = self.ghn.config.num_classes
     if head != FIT and architecture.num_classes != expected:
       raise ValueError(
@@ -212,13 +213,7 @@ class Predictor:
         f" but this hypernetwork was trained for {expected}; have the head"
         ' fitted to labelled images, head="fit" (--head=fit), or choose others.'
       )
-    channels, expected = architecture.input_shape[2], self.channels
-    if channels not in (1, expected):  # 1 is gray
-      raise ValueError(
-        f"Network {architecture.name!r} has images of {channels} channels, but"
-        f" this hypernetwork was trained on images of {expected}; choose one"
-        " that fits the other."
-      )
+    checking.check_channels(architecture, self.channels)
 
   @property
   def channels(self) -> int:
@@ -329,13 +324,17 @@ class Predictor:
   def check(self, target: Any) -> checking.Check:
     """Returns what becomes of all layers of a target, and its figures.
 
-    As text it is a table; `is_ok` tells whether it can be predicted.
+    As text it is a table; `is_ok` tells whether it can be predicted, for other
+    classes than those of training with head="fit".
 
     Raises:
       ValueError: the target is no network, or does not show its layers.
     """
-    tests = (self.check_network, self.ghn.check)
-    return checking.check(models.read(target), self._drawn.extent, tests)
+    read, classes = models.read(target), self.ghn.config.num_classes
+    return checking.check(
+      *(read, self._drawn.extent, self.channels, classes),
+      lambda own: self.ghn.check(preparation.of_training(own, classes)),
+    )
 
   @functools.cached_property
   def _drawn(self) -> drawn.Drawn:

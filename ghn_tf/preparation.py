@@ -65,6 +65,15 @@ def fitting(
   )
 
 
+def of_training(
+  architecture: spec.Architecture, num_classes: int
+) -> spec.Architecture:
+  """Returns a network with a classifier, if it has one, of these classes."""
+  if architecture.classifier is None:
+    return architecture
+  return variants.with_classes(architecture, num_classes)
+
+
 def predict(
   ghn: ghn_model.GHN,
   architectures: Sequence[spec.Architecture],
@@ -90,17 +99,12 @@ def predict(
     variants.with_images(own, (*own.input_shape[:2], channels))
     for own in architectures
   ]
-  of_training = [
-    own
-    if own.classifier is None
-    else variants.with_classes(own, ghn.config.num_classes)
-    for own in known
-  ]
-  bits = [grids.bits(own, recipe) for own in of_training]
+  trained = [of_training(own, ghn.config.num_classes) for own in known]
+  bits = [grids.bits(own, recipe) for own in trained]
   results: list[network.Params] = []
-  for index, predicted in enumerate(ghn(of_training, bits)):
+  for index, predicted in enumerate(ghn(trained, bits)):
     architecture, params = architectures[index], dict(predicted)
-    if of_training[index] is not known[index]:
+    if trained[index] is not known[index]:
       params |= {
         param.name: tf.zeros(param.shape)
         for param in architecture.param_specs

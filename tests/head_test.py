@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from ghn_tf.arch import classifiers
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import head
@@ -158,7 +159,7 @@ class FitTest(tf.test.TestCase):
     x = builder.add(ops.Op.FLATTEN, builder.input)
     builder.add(ops.Op.DENSE, x, filters=2)
     with self.assertRaisesRegex(ValueError, "12,288 features, more than the"):
-      head.check(builder.build("wide"))
+      classifiers.check(builder.build("wide"))
 
   def test_a_rounded_classifier_stays_as_it_is_when_rounded_again(self):
     features, labels = _images(200, 20)

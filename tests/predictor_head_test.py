@@ -155,7 +155,7 @@ class HeadTest(parameterized.TestCase):
   def test_two_classes_take_two_logits(self):
     images, labels = _examples(64, classes=2)
     with self.assertRaisesRegex(
-      ValueError, "has 1 classes, .* as 1; end it in one value for each class"
+      ValueError, "'small' ends in one value, .*; end it in two values, one for"
     ):
       self.predictor.predict(
         _network(classes=1), head="fit", images=images, labels=labels
@@ -163,8 +163,25 @@ class HeadTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "10 .* has 1; end it in 10 values"):
       self.predictor.load_data(data.SAMPLE, num_classes=1)
 
+  def test_what_is_checked_is_what_can_be_predicted(self):
+    fitted = self.predictor.check(_network(classes=4))
+    self.assertTrue(fitted.is_ok)
+    self.assertRegex(
+      str(fitted), "has 4 classes, training 10: .*--head=fit.*\nsmall can be"
+    )
+    for other, message in (
+      (_network(classes=1), "ends in one value, .*; end it in two"),
+      (_network(channels=2), "2 channels, but training .* 3; build it for"),
+      (_network(2, 1), "(?s)ends in one value.*2 channels"),
+    ):
+      checked = self.predictor.check(other)
+      self.assertFalse(checked.is_ok)
+      self.assertEmpty(checked.notes)
+      self.assertRegex(str(checked), message)
+    self.assertEmpty(self.predictor.check(_network(classes=10)).notes)
+
   def test_other_channels_are_named(self):
-    with self.assertRaisesRegex(ValueError, "of 2 channels, but .* of 3"):
+    with self.assertRaisesRegex(ValueError, "of 2 channels, but .* 3; build"):
       self.predictor.child(_network(channels=2, classes=10))
 
 

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
+from ghn_tf.arch import classifiers
 from ghn_tf.arch import spec
 from ghn_tf.child import calibrate
 from ghn_tf.child import error_feedback
@@ -31,9 +32,6 @@ from ghn_tf.child import ranges
 from ghn_tf.child import sizes
 from ghn_tf.quant import range_rules
 from ghn_tf.quant import recipe as recipe_lib
-
-# Of so many features the sums take 0.5 GB, and the solution some minutes.
-MAX_FEATURES = 8192
 
 # In units of a standardized feature's variance.
 _PENALTIES = np.geomspace(1e-6, 10, 29)
@@ -139,7 +137,7 @@ def fit(
   Raises:
     ValueError: the last node is of another kind, or see `Moments.solve`.
   """
-  check(architecture)
+  classifiers.check(architecture)
   node = architecture.nodes[-1]
   (trunk,) = node.inputs
   (num_features,) = architecture.shapes[trunk]
@@ -170,29 +168,6 @@ def fit(
       logits[: sizes.CALIBRATION_IMAGES], grids.interface(recipe)
     )
   return fitted
-
-
-def check(architecture: spec.Architecture) -> None:
-  """Raises ValueError for a network that no classifier can be fitted to."""
-  if reason := problem(architecture):
-    raise ValueError(f"Network {architecture.name!r} {reason}.")
-
-
-def problem(architecture: spec.Architecture) -> str:
-  """Returns why no classifier can be fitted to a network; nothing if it can."""
-  node = architecture.nodes[-1]
-  if architecture.classifier is None:
-    return (
-      f"ends in {node.name!r} ({node.op}); a classifier can be fitted where the"
-      " last node is dense"
-    )
-  (number,) = architecture.shapes[node.inputs[0]]
-  if number > MAX_FEATURES:
-    return (
-      f"gives its classifier {number:,} features, more than the"
-      f" {MAX_FEATURES:,} that one is fitted to; end it in a global average"
-    )
-  return ""
 
 
 def _range(

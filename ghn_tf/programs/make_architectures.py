@@ -312,9 +312,11 @@ def describe(collection: splits.Collection) -> None:
 
 def check(collection: splits.Collection) -> int:
   """Prints whether a network can be predicted; returns the exit status."""
+  space, limits = collection.space, extent.of_space(collection.space)
   with program.importing():
     reading = targets.read(_CHECK.value)
-  print(found := checking.check(reading, extent.of_space(collection.space)))
+  channels, classes = space.input_shape[2], space.num_classes
+  print(found := checking.check(reading, limits, channels, classes))
   return 0 if found.is_ok else 1
 
 
