@@ -8,6 +8,7 @@ import errno
 import os
 import pathlib
 import shutil
+import stat
 import tempfile
 
 
@@ -27,6 +28,22 @@ def telling(path: str | os.PathLike[str]) -> Iterator[None]:
     raise OSError(
       number, f"Cannot write {os.fspath(path)!r}: {reason}; {advice}"
     ) from error
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+  """Raises ValueError for what is neither a file nor a folder, before it opens.
+
+  A pipe would wait for what writes into it, and a device may have no end.
+
+  Raises:
+    OSError: it is not there.
+  """
+  mode = os.stat(path).st_mode
+  if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    raise ValueError(
+      f"{os.fspath(path)!r} is a pipe or a device; give a file, to which its"
+      " content is written before"
+    )
 
 
 def check_writable(

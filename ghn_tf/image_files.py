@@ -18,6 +18,8 @@ from absl import logging
 import numpy as np
 from PIL import Image
 
+from ghn_tf import files as files_lib
+
 # By part, "train" and "test" or "train" alone: images, uint8 [n, H, W, C], and
 # labels, int32 [n].
 Parts = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -161,6 +163,7 @@ def _header(path: pathlib.Path, label: int) -> _File:
 
 def _opened(path: pathlib.Path) -> Image.Image:
   try:
+    files_lib.check_regular(path)
     with warnings.catch_warnings():  # MAX_PIXELS decides, not Pillow's bound
       warnings.simplefilter("ignore", Image.DecompressionBombWarning)
       return Image.open(path, formats=_FORMATS)
@@ -259,6 +262,7 @@ def read_arrays(path: str, image_size: Size | None, max_bytes: int) -> Parts:
     OSError: it cannot be read.
   """
   try:
+    files_lib.check_regular(path)
     with zipfile.ZipFile(path) as archive:
       names = {info.filename.removesuffix(".npy") for info in archive.filelist}
       chosen = next((n for n in _NAMES if names >= set(n)), None)

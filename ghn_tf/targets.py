@@ -15,6 +15,7 @@ import sys
 import types
 from typing import Any
 
+from ghn_tf import files
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.reading import models
@@ -44,6 +45,7 @@ def read(target: str) -> network.Reading:
     raise ValueError(f"Target {target!r:.200}: expected a string, {HELP}.")
   try:
     if target.endswith(".json"):
+      files.check_regular(target)
       with open(target, encoding="utf-8") as file:
         # One more than it takes, which it then refuses.
         text = file.read(serialization.MAX_CHARACTERS + 1)

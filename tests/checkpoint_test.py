@@ -101,6 +101,11 @@ class CheckpointTest(parameterized.TestCase):
     with self.assertRaisesRegex(checkpoint.CheckpointError, "or damaged"):
       checkpoint.load(self.folder)
 
+  def test_a_pipe_is_no_checkpoint(self):
+    os.mkfifo(self.path)
+    with self.assertRaisesRegex(checkpoint.CheckpointError, "is a pipe or a"):
+      checkpoint.load(self.path)
+
   def test_arrays_without_metadata_are_no_checkpoint(self):
     np.savez(self.path, **{"ghn/kernel": np.zeros(3)})
     with self.assertRaisesRegex(

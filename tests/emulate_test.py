@@ -216,6 +216,12 @@ class EmulateTest(absltest.TestCase):
     self.assertEqual(done.returncode, 1)
     self.assertIn("none of --model has no .tflite file", done.stderr)
 
+  def test_a_pipe_is_an_error(self):
+    os.mkfifo(self.folder / "pipe.tflite")
+    done = self._run("pipe.tflite", output="one.json", targets="file")
+    self.assertEqual(done.returncode, 1)
+    self.assertIn("pipe.tflite' is a pipe or a device; give", done.stderr)
+
 
 if __name__ == "__main__":
   absltest.main()

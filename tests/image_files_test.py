@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import io
+import os
 import pathlib
 import struct
 from typing import Any
@@ -28,6 +29,24 @@ def _png(array: np.ndarray, mode: str | None = None) -> bytes:
   image = Image.fromarray(array)
   (image.convert(mode) if mode else image).save(content, "PNG")
   return content.getvalue()
+
+
+class PipesTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+  def test_pipes_are_no_images(self):
+    for name, image in (("0", "a.png"), ("1", "b.png")):
+      (self.folder / name).mkdir()
+      os.mkfifo(self.folder / name / image)
+    with self.assertRaisesRegex(ValueError, "a.png' is a pipe or a device"):
+      image_files.read_folder(str(self.folder), None, 1 << 20)
+
+  def test_pipes_are_no_arrays(self):
+    os.mkfifo(path := self.folder / "images.npz")
+    with self.assertRaisesRegex(ValueError, "images.npz' is a pipe or a"):
+      image_files.read_arrays(str(path), None, 1 << 20)
 
 
 class FolderTest(parameterized.TestCase):

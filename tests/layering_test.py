@@ -37,7 +37,10 @@ _TFMOT = "tensorflow_model_optimization"
 _ARCH = ("ghn_tf.arch", "ghn_tf.strict_json")
 # How .tflite files are laid out, for all that read them.
 _FORMAT = ("ghn_tf.flatbuffer", "ghn_tf.tflite_schema")
-_IMAGES = (*("ghn_tf.image_checks", "ghn_tf.image_files", "ghn_tf.image_sets"),)
+_IMAGES = (
+  *("ghn_tf.files", "ghn_tf.image_checks", "ghn_tf.image_files"),
+  "ghn_tf.image_sets",
+)
 _IMAGES_WITH = (*_TENSORFLOW, "PIL", "tensorflow_datasets")
 _GROUND = (
   *_ARCH,
@@ -50,7 +53,7 @@ _GROUND = (
   "ghn_tf.processors",
   "ghn_tf.signals",
 )
-_READING = (*_ARCH, *_FORMAT, "ghn_tf.reading")
+_READING = (*_ARCH, *_FORMAT, "ghn_tf.files", "ghn_tf.reading")
 _MIDDLE = (
   *_GROUND,
   *("ghn_tf.child", "ghn_tf.convnets250k", "ghn_tf.ghn", "ghn_tf.quant"),
@@ -99,6 +102,7 @@ _FLAGS = tuple(
 
 # What pages are made of.
 _PAGE = (
+  "ghn_tf.files",
   *("ghn_tf.report.json_files", "ghn_tf.report.page", "ghn_tf.report.pareto"),
   *("ghn_tf.report.parts", "ghn_tf.strict_json"),
 )
@@ -143,8 +147,10 @@ _LAYERS = {
     ("ghn_tf.data", *_IMAGES), ("numpy",), _IMAGES_WITH
   ),
   "ghn_tf.image_checks": Layer((), ("numpy",)),
-  "ghn_tf.image_files": Layer((), ("PIL", *_TENSORFLOW)),
-  "ghn_tf.image_sets": Layer(("ghn_tf.image_files",), _IMAGES_WITH),
+  "ghn_tf.image_files": Layer(("ghn_tf.files",), ("PIL", *_TENSORFLOW)),
+  "ghn_tf.image_sets": Layer(
+    ("ghn_tf.files", "ghn_tf.image_files"), _IMAGES_WITH
+  ),
   "ghn_tf.strict_json": Layer(),
   "ghn_tf.tflite_schema": Layer(("ghn_tf.flatbuffer",), (), ("numpy",)),
   # Which network is a user's model?

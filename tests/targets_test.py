@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
+import os
 import pathlib
 import sys
 from unittest import mock
@@ -193,10 +194,21 @@ class FileTest(parameterized.TestCase):
       targets.load(path)
 
   def test_an_endless_file_is_refused(self):
-    endless = pathlib.Path(self.create_tempdir().full_path, "zero.json")
-    endless.symlink_to("/dev/zero")
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    long, endless = folder / "long.json", folder / "zero.json"
+    long.write_bytes(bytes(5_120_001))
     with self.assertRaisesRegex(ValueError, "more than 5,120,000 characters"):
+      targets.load(str(long))
+    endless.symlink_to("/dev/zero")
+    with self.assertRaisesRegex(ValueError, "a pipe or a device; give a file"):
       targets.load(str(endless))
+
+  @parameterized.parameters("x.keras", "x.h5", "x.tflite", "x.json")
+  def test_a_pipe_is_refused_and_not_waited_for(self, name):
+    path = pathlib.Path(self.create_tempdir().full_path, name)
+    os.mkfifo(path)
+    with self.assertRaisesRegex(ValueError, f"{name}' is a pipe or a device"):
+      targets.load(str(path))
 
   def test_a_missing_file_is_named(self):
     with self.assertRaisesRegex(ValueError, "'no.json': .*No such file"):

@@ -141,6 +141,7 @@ def targets(names: Sequence[str]) -> Sequence[str]:
 
 def _load(path: str, kinds: str, what: str) -> np.ndarray:
   try:
+    files.check_regular(path)
     # As a map, which takes no memory for sizes that only the header has.
     array = np.load(path, mmap_mode="r", allow_pickle=False)
   except (ValueError, EOFError) as error:

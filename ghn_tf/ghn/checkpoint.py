@@ -97,6 +97,7 @@ def load(
   """
   path = os.fspath(path)
   try:
+    files.check_regular(path)
     if (num_bytes := os.path.getsize(path)) > MAX_BYTES:
       raise ValueError(
         f"it has {num_bytes:,} bytes, more than the {MAX_BYTES:,} that a"

@@ -89,6 +89,9 @@ def _models() -> tuple[list[pathlib.Path], bool]:
     found = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
     if not found:
       raise ValueError(f"The folder {path} of --model has no .tflite file.")
+    for file in found:
+      if file.exists():
+        files.check_regular(file)
     models += found
   return models, len(paths) > 1 or paths[0].is_dir()
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import zipfile
 import zlib
 
+from ghn_tf import files
 from ghn_tf import strict_json
 from ghn_tf import tflite_schema
 from ghn_tf.reading import hdf5
@@ -62,7 +63,7 @@ def network(path: str | os.PathLike[str]) -> records.Network:
   """
   if os.path.isdir(path):
     return _model(_saved_model(pathlib.Path(path)))
-  with open(path, "rb") as file:
+  with _opened(path) as file:
     start = file.read(8)
     if start == hdf5.SIGNATURE:
       return _model(_of_hdf5(file))
@@ -85,7 +86,7 @@ def modules(path: str | os.PathLike[str]) -> set[str]:
     OSError: it cannot be read.
     records.ReadingError: it is damaged or something else.
   """
-  with open(path, "rb") as file:
+  with _opened(path) as file:
     record = _parsed(_of_zip(file))
   found, left = set(), [record]
   while left:
@@ -97,6 +98,11 @@ def modules(path: str | os.PathLike[str]) -> set[str]:
     elif isinstance(value, list):
       left += value
   return found
+
+
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+  files.check_regular(path)
+  return open(path, "rb")
 
 
 def _parsed(config: bytes) -> Any:
@@ -179,7 +185,7 @@ def _saved_model(folder: pathlib.Path) -> bytes:
       " SavedModel that tells its layers, as model.export writes none",
       "save the model as a .keras file",
     )
-  with open(path, "rb") as file:
+  with _opened(path) as file:
     content = file.read(4 * _MAX_CONFIG_BYTES + 1)
   if len(content) > 4 * _MAX_CONFIG_BYTES:
     raise records.ReadingError(

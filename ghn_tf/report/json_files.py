@@ -9,6 +9,7 @@ import pathlib
 import types
 from typing import Any
 
+from ghn_tf import files
 from ghn_tf import strict_json
 
 NUMBER = int | float
@@ -36,8 +37,9 @@ def opened(
       the file.
     OSError: it cannot be read.
   """
-  content = pathlib.Path(path).read_bytes()
   try:
+    files.check_regular(path)
+    content = pathlib.Path(path).read_bytes()
     fields = strict_json.loads(content)
     check(fields, {})
     yield fields
