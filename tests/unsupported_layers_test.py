@@ -160,6 +160,22 @@ class UnsupportedTest(parameterized.TestCase):
       model = module.Model(image, flatten(order))
       self.assertEqual(keras_io.from_keras(model).num_classes, 8 * 8 * 4)
 
+  @parameterized.parameters(((0, 0, 2),), ((2, 1),), ((0, 1, 2), 1))
+  def test_channels_that_are_no_image_again(self, places, axis=-1):
+    module = importlib.import_module("keras")
+    image = module.Input((8, 8, 3))
+    parts = [image[..., place] for place in places]
+    x = module.layers.Flatten()(module.ops.stack(parts, axis=axis))
+    with self.assertRaisesRegex(ValueError, "'stack.*; use Concatenate"):
+      keras_io.from_keras(module.Model(image, x))
+
+  def test_slopes_of_an_activation_are_shared_by_no_calls(self):
+    image = keras.Input(_SHAPE)
+    leaky = _layers.Activation(_layers.PReLU(shared_axes=[1, 2]), name="leaky")
+    model = keras.Model(image, _layers.Flatten()(leaky(leaky(image))))
+    with self.assertRaisesRegex(ValueError, "'leaky'.*share slopes; give each"):
+      keras_io.from_keras(model)
+
   def test_concatenation_over_height(self):
     image = keras.Input(_SHAPE)
     x = _layers.Concatenate(axis=1, name="stack")([image, image])

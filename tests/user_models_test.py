@@ -70,6 +70,32 @@ class UserModelsTest(tf.test.TestCase, parameterized.TestCase):
     expected = keras_io.from_keras(expected)
     self.assertEqual(architecture.fingerprint, expected.fingerprint)
 
+  @parameterized.parameters("tf_keras", "keras")
+  def test_activations_of_other_forms_are_the_same(self, name):
+    layers = (module := importlib.import_module(name)).layers
+
+    def read(activation, behind, softmax):
+      image = module.Input((9, 9, 3))
+      x = behind(layers.Conv2D(4, 3, activation=activation)(image))
+      x = layers.GlobalAveragePooling2D()(x)
+      x = layers.Dense(5, activation=softmax)(x)
+      return keras_io.from_keras(module.Model(image, x))
+
+    prelu = layers.PReLU(shared_axes=[1, 2])
+    inner = read(prelu, lambda x: x, tf.nn.softmax)
+    own = layers.PReLU(shared_axes=[1, 2])
+    self.assertEqual(inner.fingerprint, read(None, own, "softmax").fingerprint)
+
+  @parameterized.parameters("tf_keras", "keras")
+  def test_preparing_images_for_resnet_is_absorbed(self, name):
+    module = importlib.import_module(name)
+    image = module.Input((9, 9, 3))
+    x = module.applications.resnet50.preprocess_input(image)
+    x = module.layers.Dense(5)(module.layers.Flatten()(x))
+    reading = models.read(module.Model(image, x))
+    self.assertIsNone(reading.refusal)
+    self.assertLen(reading.architecture.nodes, 3)
+
   @parameterized.named_parameters(
     item for item in _EACH if item[0] in ("nested", "noise", "one_dimension")
   )

@@ -35,6 +35,8 @@ KNOWN: Mapping[str, list[steps.Step]] = {
   "hard_silu": _HARD_SWISH,
 }
 PROBABILITIES = ("softmax", "log_softmax")
+# What TensorFlow calls its own, where Keras 3 tells no module.
+_OF_TENSORFLOW = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax"}
 
 
 def read(call: records.Call) -> list[steps.Step]:
@@ -43,7 +45,13 @@ def read(call: records.Call) -> list[steps.Step]:
   Raises:
     records.ReadingError: it is not supported.
   """
-  found = _read(call.config.get("activation"), call.name)
+  activation = call.config.get("activation")
+  found = _read(activation, call.name)
+  kind = activation.get("class_name") if isinstance(activation, dict) else None
+  if call.number and kind == "PReLU":
+    raise records.ReadingError(
+      "its calls would share slopes", "give each call a layer of its own"
+    )
   policy = call.config.get("dtype")
   is_keras_3 = (
     isinstance(policy, dict) and policy.get("class_name") == "DTypePolicy"
@@ -109,6 +117,8 @@ def _name(activation: Mapping[str, Any], layer: str) -> Any:
       "tensorflow",
       "tf_keras",
     )
+    if not is_known and isinstance(config, str):
+      return _OF_TENSORFLOW.get(config, activation)
     return config if is_known else activation
   if isinstance(config, dict) and isinstance(kind, str):
     config = records.Config(config)
@@ -116,6 +126,8 @@ def _name(activation: Mapping[str, Any], layer: str) -> Any:
       return relu(config)
     if kind == "LeakyReLU":
       return [_leaky_of(config, 0.3)]
+    if kind == "PReLU":
+      return prelu(config)
     if kind in ("Softmax", "Activation"):
       return _read(config.get("activation", "softmax"), layer)
   return activation
@@ -172,7 +184,14 @@ def softmax(config: records.Config, layer: str) -> list[steps.Step]:
   return [steps.probabilities(layer, axes)]
 
 
-def prelu(shared: Sequence[int]) -> steps.Step:
+def prelu(config: records.Config) -> list[steps.Step]:
+  """Returns what a PReLU layer does."""
+  shared = config.get("shared_axes") or ()
+  length = len(shared) if isinstance(shared, list | tuple) else 1
+  return [_prelu(records.integers(shared, "shared_axes", length))]
+
+
+def _prelu(shared: Sequence[int]) -> steps.Step:
   """Returns a PReLU whose slopes are shared along axes; 0 is the batch."""
 
   def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:

@@ -10,6 +10,7 @@ from typing import Any
 from ghn_tf.arch import ops
 from ghn_tf.reading import activations
 from ghn_tf.reading import assembly
+from ghn_tf.reading import channels
 from ghn_tf.reading import gates
 from ghn_tf.reading import records
 from ghn_tf.reading import steps
@@ -140,10 +141,14 @@ def nothing(call: records.Call) -> list[steps.Step]:
 def reversal(call: records.Call) -> list[steps.Step]:
   """Reads x[..., ::-1], channels in another order, which the image may pass.
 
-  Slices of other steps, or of a part, would give an image of another shape.
+  Of x[..., 0] and the others the image may be put together again. Slices of
+  other steps, or of a part, would give an image of another shape.
   """
   parts = _option(call, "slice_spec", 1, None)
-  for part in parts if isinstance(parts, list | tuple) else [parts]:
+  parts = parts if isinstance(parts, list | tuple) else [parts]
+  if len(parts) == 2 and _is_ellipsis(parts[0]) and type(parts[1]) is int:
+    return [channels.channel(call.name, parts[1])]
+  for part in parts:
     kind, ends = None, part
     if isinstance(part, dict):
       kind = part.get("class_name")
@@ -153,13 +158,30 @@ def reversal(call: records.Call) -> list[steps.Step]:
       and ends.get("stop", 0) is None
       and ends.get("step", 0) in (None, 1, -1)
     )
-    if part is not Ellipsis and kind != "__ellipsis__" and not is_whole:
+    if not _is_ellipsis(part) and not is_whole:
       raise records.ReadingError(
         "it takes a part of what it reads, or adds an axis",
         "use Cropping2D for fewer positions, a 1x1 Conv2D for fewer channels,"
         " Reshape for an axis",
       )
   return [steps.absorbed(call.name)]
+
+
+def _is_ellipsis(part: Any) -> bool:
+  is_object = isinstance(part, dict)
+  return part is Ellipsis or (
+    is_object and part.get("class_name") == "__ellipsis__"
+  )
+
+
+def stack(call: records.Call) -> list[steps.Step]:
+  """Reads the channels of the image put together again, in any order."""
+  axis = _option(call, "axis", 1, 0)
+  if axis not in (-1, 3):
+    raise records.ReadingError(
+      f"axis={records.show(axis)} makes a new axis", "use Concatenate"
+    )
+  return [channels.stacked(call.name)]
 
 
 def reshape(call: records.Call) -> list[steps.Step]:
@@ -251,6 +273,11 @@ def all_kinds() -> dict[str, tuple[str, Reader]]:
       "reversal",
       reversal,
       ("tf.__operators__.getitem", "ops.GetItem"),
+    ),
+    "all channels of the image, in any order: absorbed": (
+      "stack",
+      stack,
+      ("tf.stack", "ops.Stack"),
     ),
     "nothing": (
       "nothing",

@@ -183,9 +183,7 @@ def relu(call: records.Call) -> list[steps.Step]:
 
 def prelu(call: records.Call) -> list[steps.Step]:
   """Reads PReLU."""
-  shared = call.config.get("shared_axes") or ()
-  length = len(shared) if isinstance(shared, list | tuple) else 1
-  return [activations.prelu(records.integers(shared, "shared_axes", length))]
+  return activations.prelu(call.config)
 
 
 def hard_sigmoid(call: records.Call) -> list[steps.Step]:
