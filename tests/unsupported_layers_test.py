@@ -31,6 +31,10 @@ def _own_activation(x):
   return x
 
 
+def _ops():
+  return importlib.import_module("keras").ops
+
+
 class _OwnModel(keras.Model):
   def call(self, inputs):
     return inputs
@@ -140,6 +144,38 @@ class UnsupportedTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       ValueError, r"'tf.math.sqrt' \(tf.math.sqrt\): the function is not"
     ):
+      keras_io.from_keras(model)
+
+  @parameterized.parameters("tf_keras", "keras")
+  def test_constant_factors_are_told_to_be_folded(self, name):
+    module = importlib.import_module(name)
+    layers = module.layers
+    image = module.Input(_SHAPE)
+    x = layers.Conv2D(4, 3, padding="same")(image)
+    for y in (0.2 * x, layers.Rescaling(0.2)(x), x + 0.5):
+      model = module.Model(image, layers.Flatten()(layers.Add()([x, y])))
+      with self.assertRaisesRegex(ValueError, "out: fold it into the convol"):
+        keras_io.from_keras(model)
+
+  @parameterized.parameters(
+    ("tf_keras", lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), "Zero"),
+    ("tf_keras", lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME"), "MaxPooling2D"),
+    ("tf_keras", lambda x: tf.nn.avg_pool2d(x, 2, 2, "SAME"), "AveragePool"),
+    ("tf_keras", lambda x: tf.expand_dims(x, 1), "Reshape"),
+    ("tf_keras", lambda x: tf.clip_by_value(x, 0, 6), r"ReLU\(6.0\)"),
+    ("tf_keras", lambda x: tf.split(x, 2, axis=-1)[0], "a 1x1 Conv2D"),
+    ("keras", lambda x: _ops().pad(x, [[0, 0]] + [[1, 1]] * 3), "ZeroPadding"),
+    ("keras", lambda x: _ops().max_pool(x, 2), "MaxPooling2D"),
+    ("keras", lambda x: _ops().average_pool(x, 2), "AveragePooling2D"),
+    ("keras", lambda x: _ops().expand_dims(x, 1), "Reshape"),
+    ("keras", lambda x: _ops().clip(x, 0, 6), r"ReLU\(6.0\)"),
+    ("keras", lambda x: _ops().split(x, 2, axis=-1)[0], "a 1x1 Conv2D"),
+  )
+  def test_functions_are_told_their_layers(self, name, function, layer):
+    module = importlib.import_module(name)
+    image = module.Input(_SHAPE)
+    model = module.Model(image, module.layers.Flatten()(function(image)))
+    with self.assertRaisesRegex(ValueError, f"not supported; use {layer}"):
       keras_io.from_keras(model)
 
   @parameterized.parameters("tf_keras", "keras")

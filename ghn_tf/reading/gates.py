@@ -97,7 +97,7 @@ def constant(layer: str, addend: Any, factor: Any) -> steps.Step:
     addend: a constant; None where there is none, or it is no number.
     factor: the same.
   """
-  at_input = steps.absorbed(layer)
+  at_input = steps.absorbed(layer, remedy=steps.FOLDED)
 
   def place(a: assembly.Assembly, values: steps.Values) -> assembly.Value:
     value = steps.only(values)

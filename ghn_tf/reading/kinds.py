@@ -63,7 +63,7 @@ _ABSORBED = Kind(
   Treatment.ABSORBED,
   "at the input: the hypernetwork has its own normalization",
   "",
-  layers.absorbed,
+  layers.rescaled,
 )
 _AUGMENTATION = Kind(
   Treatment.ABSORBED,
@@ -195,6 +195,21 @@ _GROUPS: Mapping[Kind, str] = {
   _UNTIED: "LocallyConnected1D LocallyConnected2D EinsumDense",
   _MERGE: "Average Dot",
   _SIGMOIDS: "ELU ThresholdedReLU",
+  _refused(
+    "it multiplies by a constant",
+    "leave it out: fold it into the convolution or BatchNorm before it",
+  ): "CustomScaleLayer",
+  **{
+    _refused("the function is not supported", f"use {layer}"): names
+    for layer, names in {
+      "ZeroPadding2D": "tf.pad tf.compat.v1.pad ops.Pad",
+      "MaxPooling2D": "tf.nn.max_pool tf.nn.max_pool2d ops.MaxPool",
+      "AveragePooling2D": "tf.nn.avg_pool tf.nn.avg_pool2d ops.AveragePool",
+      "Reshape": "tf.expand_dims ops.ExpandDims",
+      "ReLU(6.0), from 0 to 6": "tf.clip_by_value ops.Clip",
+      "a 1x1 Conv2D for each part": "tf.split tf.unstack ops.Split ops.Unstack",
+    }.items()
+  },
   _refused(
     "it holds Python code, which is not run from files",
     "write its function with layers of Keras",

@@ -285,6 +285,11 @@ def absorbed(call: records.Call) -> list[steps.Step]:
   return [steps.absorbed(call.name)]
 
 
+def rescaled(call: records.Call) -> list[steps.Step]:
+  """Reads a scale or an offset that the image alone may pass."""
+  return [steps.absorbed(call.name, remedy=steps.FOLDED)]
+
+
 def resized(call: records.Call) -> list[steps.Step]:
   """Reads what the image alone may pass, and gets another size by."""
   size = call.config.integer("height"), call.config.integer("width")

@@ -353,12 +353,25 @@ def probabilities(layer: str, axes: int | Sequence[int] = -1) -> Step:
   return Step(place)
 
 
-def absorbed(layer: str, size: tuple[int, int] | None = None) -> Step:
+_FIRST = "put it first, or leave it out"
+# Of a factor or an addend that is constant.
+FOLDED = (
+  f"{_FIRST}: fold it into the convolution or BatchNorm before it, whose"
+  " params are predicted"
+)
+
+
+def absorbed(
+  layer: str,
+  size: tuple[int, int] | None = None,
+  remedy: str = _FIRST,
+) -> Step:
   """Returns what the image alone may pass.
 
   Args:
     layer: its name.
     size: height and width that it gives the image; None to keep them.
+    remedy: where something else than the image passes.
   """
 
   def place(a: assembly.Assembly, values: Values) -> assembly.Value:
@@ -367,7 +380,7 @@ def absorbed(layer: str, size: tuple[int, int] | None = None) -> Step:
       raise records.ReadingError(
         "stands behind other layers, where it has another meaning than at the"
         " input",
-        "put it first, or leave it out",
+        remedy,
       )
     if size is None:
       return value._replace(absorbed=(*value.absorbed, layer))
