@@ -219,8 +219,20 @@ def _reader(name: str) -> Any:
   return image_files.read_folder if is_path else None
 
 
+def _split(parts: image_files.Parts) -> image_files.Parts:
+  """Returns parts of which one is for tests: a fifth of each class if none."""
+  if "test" in parts:
+    return dict(parts)
+  images, labels = parts["train"]
+  train, test = image_files.hold_out(labels, 0.2)
+  return {
+    "train": (images[train], labels[train]),
+    "test": (images[test], labels[test]),
+  }
+
+
 def _load_files(name: str, parts: image_files.Parts) -> Dataset:
-  parts = image_files.split(parts)
+  parts = _split(parts)
   images, labels = parts["train"]
   num_classes = 1 + max(int(own.max(initial=0)) for _, own in parts.values())
   counts = np.bincount(labels, minlength=num_classes)
@@ -234,7 +246,8 @@ def _load_files(name: str, parts: image_files.Parts) -> Dataset:
   if not len(test) or not len(validation):
     raise ValueError(
       f"Data set {name!r} has {len(train)} training, {len(validation)}"
-      f" validation and {len(test)} test images, expected some of each."
+      f" validation and {len(test)} test images, expected some of each; give"
+      " more, some tens of each class."
     )
   return Dataset(name, train, validation, test, num_classes)
 

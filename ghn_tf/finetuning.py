@@ -213,7 +213,8 @@ def _steps(
     if expected != got:
       raise ValueError(
         f"Network {architecture.name!r} has {what} {expected}, but"
-        f" {dataset.name} {got}; choose one that fits the other."
+        f" {dataset.name} {got}; give such images, or build the network for"
+        " these."
       )
   number = len(dataset.train)
   if number < config.batch_size:

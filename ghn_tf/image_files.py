@@ -6,7 +6,7 @@ What a file claims is checked before anything is made of it: sizes of images and
 arrays against what they may take in memory, and that no array holds objects.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 import math
 import pathlib
 import struct
@@ -140,7 +140,10 @@ def _image_files(folder: pathlib.Path) -> list[pathlib.Path]:
       f" holds its images alone. {_OF_SETS}"
     )
   if not found:
-    raise ValueError(f"Folder {str(folder)!r} of a class has no images.")
+    raise ValueError(
+      f"Folder {str(folder)!r} of a class has no images; put some in, or remove"
+      " it."
+    )
   return found
 
 
@@ -342,10 +345,15 @@ def _checked_images(path: str, name: str, images: np.ndarray) -> np.ndarray:
     or images.shape[-1] > 4
     or not images.size
   ):
+    remedy = ""
+    if images.dtype.kind == "f":
+      remedy = f"; scale them to 0 to 255, and give {name}.astype('uint8')"
+    if images.ndim == 4 and images.shape[1] <= 4 < images.shape[3]:
+      remedy += f"; give {name}.transpose(0, 2, 3, 1), with channels last"
     raise ValueError(
       f"Data set {path!r}: expected {name} of uint8 or uint16, [n, H, W] or"
       f" [n, H, W, C] with up to 4 channels; got {images.dtype} of shape"
-      f" {list(images.shape)}."
+      f" {list(images.shape)}{remedy}."
     )
   if images.shape[-1] in (2, 4):
     _warn_of_alpha(path, len(images))
@@ -363,10 +371,11 @@ def _checked_labels(
     or labels.min() < 0
     or labels.max() >= 1 << 16
   ):
+    ends = f", {labels.min()} to {labels.max()}" if labels.size else ""
     raise ValueError(
       f"Data set {path!r}: expected {name} of integers from 0 on, one for each"
       f" of {len(images)} images; got {labels.dtype} of shape"
-      f" {list(labels.shape)}."
+      f" {list(labels.shape)}{ends}."
     )
   return labels.astype(np.int32)
 
@@ -387,15 +396,3 @@ def hold_out(
     members = np.flatnonzero(labels[order] == label)
     held_out[members[len(members) - round(len(members) * fraction) :]] = True
   return order[~held_out], order[held_out]
-
-
-def split(parts: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Parts:
-  """Returns parts of which one is for tests: a fifth of each class if none."""
-  if _TEST in parts:
-    return dict(parts)
-  images, labels = parts[_TRAIN]
-  train, test = hold_out(labels, 0.2)
-  return {
-    _TRAIN: (images[train], labels[train]),
-    _TEST: (images[test], labels[test]),
-  }

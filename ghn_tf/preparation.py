@@ -51,7 +51,8 @@ def fitting(
   if own not in (1, channels):
     raise ValueError(
       f"Data set {dataset.name!r} has images of {own} channels, but the network"
-      f" takes {channels}; choose one that fits the other."
+      f" takes {channels}; give images of {channels}, or build the network for"
+      f" {own}."
     )
   if own == channels:
     return dataset

@@ -31,7 +31,7 @@ def _png(array: np.ndarray, mode: str | None = None) -> bytes:
   return content.getvalue()
 
 
-class PipesTest(parameterized.TestCase):
+class WrongFilesTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.folder = pathlib.Path(self.create_tempdir().full_path)
@@ -41,6 +41,14 @@ class PipesTest(parameterized.TestCase):
       (self.folder / name).mkdir()
       os.mkfifo(self.folder / name / image)
     with self.assertRaisesRegex(ValueError, "a.png' is a pipe or a device"):
+      image_files.read_folder(str(self.folder), None, 1 << 20)
+
+  def test_a_class_without_images_is_named(self):
+    for name in "01":
+      (self.folder / name).mkdir()
+    with self.assertRaisesRegex(
+      ValueError, "/0' .* no images; put some in, or"
+    ):
       image_files.read_folder(str(self.folder), None, 1 << 20)
 
   def test_pipes_are_no_arrays(self):
@@ -243,11 +251,29 @@ class ArraysTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ("names", {"images": None}, r"has the arrays \['labels'\], expected"),
-    ("floats", {"images": np.zeros((60, 4, 4))}, "uint8 or uint16, .* float64"),
+    (
+      "floats",
+      {"images": np.zeros((60, 4, 4))},
+      r"float64 .*; scale .*astype\('uint8'\)\.",
+    ),
+    (
+      "channels_first",
+      {"images": np.zeros((60, 3, 8, 8), np.uint8)},
+      r"\[60, 3, 8, 8\]; give images.transpose\(0, 2, 3, 1\)",
+    ),
+    (
+      "too_few",
+      {"images": np.zeros((2, 4, 4), np.uint8), "labels": np.arange(2)},
+      "expected some of each; give more",
+    ),
     ("few", {"labels": np.zeros(3, int)}, r"each of 60 images; got int64 of"),
     ("gap", {"labels": np.arange(60) % 2 * 2}, r"of the classes \[1\] of 3"),
     ("objects", {"labels": np.array([None] * 60)}, "of object, expected num"),
-    ("negative", {"labels": np.arange(60) - 1}, "integers from 0 on"),
+    (
+      "negative",
+      {"labels": np.arange(60) - 1},
+      r"from 0 on, .* shape \[60\], -1 to 58",
+    ),
   )
   def test_what_is_wrong_is_named(self, changes, message):
     arrays = {**self.arrays, **changes}

@@ -180,6 +180,12 @@ class HeadTest(parameterized.TestCase):
       self.assertRegex(str(checked), message)
     self.assertEmpty(self.predictor.check(_network(classes=10)).notes)
 
+  def test_images_of_other_channels_are_named(self):
+    with self.assertRaisesRegex(
+      ValueError, "3 channels, but .* takes 2; give .* of 2, or build .* for 3"
+    ):
+      self.predictor.load_data(data.SAMPLE, shape=(8, 8, 2))
+
   def test_other_channels_are_named(self):
     with self.assertRaisesRegex(ValueError, "of 2 channels, but .* 3; build"):
       self.predictor.child(_network(channels=2, classes=10))

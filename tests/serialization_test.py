@@ -101,6 +101,11 @@ class ErrorTest(parameterized.TestCase):
       r"has the unknown fields \['Nodes', 'classes'\]; known are \['name', 'in",
     ),
     ("no_nodes", _text([]), "nodes must be a list of nodes"),
+    (
+      "keras",
+      '{"class_name": "Functional", "config": {}}',
+      "of a model in JSON, .*; give the model as a .keras file",
+    ),
     ("node_field", _text([{"name": "a"}]), r"lacks the fields \['op', 'inputs"),
     ("node", _text(["a"]), "Expected a node as a JSON object, got 'a'"),
     (

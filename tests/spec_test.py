@@ -227,7 +227,7 @@ class ValidationTest(parameterized.TestCase):
       _changed(2, filters=3),
       "'pool' .* has no attribute 'filters', got 3",
     ),
-    ("no_filters", _changed(1, filters=0), "needs filters >= 1, got 0"),
+    ("no_filters", _changed(1, filters=0), "needs filters >= 1, got 0; give"),
     ("no_kernel", _changed(1, kernel=(0, 3)), "needs kernel, strides and dil"),
     ("no_strides", _changed(1, strides=(1, 0)), "strides and dilation from 1"),
     ("no_dilation", _changed(1, dilation=0), "strides and dilation from 1"),

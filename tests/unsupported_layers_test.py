@@ -8,7 +8,9 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf.child import keras_io
+from ghn_tf.reading import keras_config
 from ghn_tf.reading import models
+from ghn_tf.reading import network
 
 _layers = keras.layers
 _SHAPE = (8, 8, 4)
@@ -195,6 +197,22 @@ class UnsupportedTest(parameterized.TestCase):
     for order in (image[..., ::-1], image[:, :, :, ::-1]):
       model = module.Model(image, flatten(order))
       self.assertEqual(keras_io.from_keras(model).num_classes, 8 * 8 * 4)
+
+  @parameterized.parameters(
+    ("kernel_size", [1e308], r"\[1e\+308\], expected 2 integers; correct it"),
+    ("filters", -3, "needs filters >= 1, got -3; give it some"),
+    ("filters", "x", "'x' is not an integer; correct it"),
+    ("use_bias", 3, "is neither true nor false; correct it"),
+  )
+  def test_values_that_no_layer_has_are_told_where_to_correct(
+    self, key, value, message
+  ):
+    model = _model(_layers.Conv2D(4, 3, name="conv"), _layers.Flatten())
+    config = model.get_config()
+    config["layers"][1]["config"][key] = value
+    record = {"class_name": "Sequential", "module": "keras", "config": config}
+    reading = network.read(keras_config.network(record))
+    self.assertRegex(reading.refusal, f"'conv'.*{message}")
 
   @parameterized.parameters(((0, 0, 2),), ((2, 1),), ((0, 1, 2), 1))
   def test_channels_that_are_no_image_again(self, places, axis=-1):

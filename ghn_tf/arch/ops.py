@@ -289,7 +289,7 @@ def check_layer(layer: Layer, arity: int) -> None:
         f"has no attribute {name!r}, got {getattr(layer, name)!r}."
       )
   if "filters" in ATTRIBUTES[layer.op] and layer.filters < 1:
-    raise ValueError(f"needs filters >= 1, got {layer.filters}.")
+    raise ValueError(f"needs filters >= 1, got {layer.filters}; give it some.")
   if layer.op is Op.GROUPED_CONV and (
     layer.groups < 2 or layer.filters % layer.groups
   ):

@@ -68,6 +68,11 @@ def from_json(text: str) -> spec.Architecture:
   except ValueError as error:
     raise ValueError(f"Not an architecture in JSON: {error}") from error
   known = ("name", "input_shape", "nodes")
+  if isinstance(record, dict) and {"class_name", "config"} <= record.keys():
+    raise ValueError(
+      "This is what Keras writes of a model in JSON, not an architecture; give"
+      " the model as a .keras file, by model.save."
+    )
   name, input_shape, nodes = _fields(record, "an architecture", known)
   if unknown := sorted(record.keys() - set(known)):
     raise ValueError(

@@ -228,7 +228,8 @@ def margins(op: ops.Op, key: str, dimensions: int) -> Reader:
       pair = (value, value) if type(value) is int else value
       if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise records.ReadingError(
-          f"{key}={records.show(value)}, expected two pairs of integers"
+          f"{key}={records.show(value)}, expected two pairs of integers",
+          f"give {key}=((1, 1), (1, 1))",
         )
       rows, columns = (records.integers(ends, key, 2) for ends in pair)
       sizes = (*rows, *columns)

@@ -13,6 +13,8 @@ _SHORT.maxother = 60
 CUSTOM = "custom "
 # Ends the kind of an operator of TFLite that is no layer of Keras.
 OF_TFLITE = " of TFLite"
+# Of what no layer of Keras can have.
+_BUILD = "correct it where the model is built"
 
 
 class ReadingError(ValueError):
@@ -59,7 +61,7 @@ class Config(dict[str, Any]):
     if isinstance(value, float) and value.is_integer():
       value = int(value)
     if type(value) is not int:
-      raise ReadingError(f"{key}={show(value)} is not an integer")
+      raise ReadingError(f"{key}={show(value)} is not an integer", _BUILD)
     return value
 
   def number(self, key: str, default: float) -> float:
@@ -78,7 +80,9 @@ class Config(dict[str, Any]):
     """
     value = self.get(key, default)
     if not isinstance(value, bool):
-      raise ReadingError(f"{key}={show(value)} is neither true nor false")
+      raise ReadingError(
+        f"{key}={show(value)} is neither true nor false", _BUILD
+      )
     return value
 
   def text(self, key: str, default: str | None = None) -> str:
@@ -89,7 +93,7 @@ class Config(dict[str, Any]):
     """
     value = self.get(key, default)
     if not isinstance(value, str):
-      raise ReadingError(f"{key}={show(value)} is not a text")
+      raise ReadingError(f"{key}={show(value)} is not a text", _BUILD)
     return value
 
   def integers(
@@ -110,11 +114,11 @@ def number(value: Any, what: str) -> float:
     ReadingError: it is none.
   """
   if isinstance(value, bool) or not isinstance(value, int | float):
-    raise ReadingError(f"{what}={show(value)} is not a number")
+    raise ReadingError(f"{what}={show(value)} is not a number", _BUILD)
   try:
     return float(value)
   except OverflowError:
-    raise ReadingError(f"{what}={show(value)} is too large") from None
+    raise ReadingError(f"{what}={show(value)} is too large", _BUILD) from None
 
 
 def integers(value: Any, what: str, length: int) -> tuple[int, ...]:
@@ -130,7 +134,9 @@ def integers(value: Any, what: str, length: int) -> tuple[int, ...]:
     or len(value) != length
     or not all(type(v) is int for v in value)
   ):
-    raise ReadingError(f"{what}={show(value)}, expected {length} integers")
+    raise ReadingError(
+      f"{what}={show(value)}, expected {length} integers", _BUILD
+    )
   return tuple(value)
 
 
