@@ -31,6 +31,7 @@ class Layer(NamedTuple):
 
 
 _TENSORFLOW = ("absl.logging", "numpy", "tensorflow", "tf_keras")
+_TENSORBOARD = "tensorboard.plugins.hparams"
 _TFMOT = "tensorflow_model_optimization"
 # The floors of the house: what stands on one may know those below it, as far as
 # the table says. ghn and child know nothing of each other.
@@ -60,7 +61,7 @@ _MIDDLE = (
   *("ghn_tf.reading", "ghn_tf.spaces"),
 )
 _TRAINED_WITH = (
-  *("PIL", "google.protobuf", "psutil", "tensorboard.plugins.hparams"),
+  *("PIL", "google.protobuf", "psutil", _TENSORBOARD),
   *("tensorflow_datasets", "tensorflow_gnn", "tqdm"),
 )
 _PREDICTED_WITH = (*_TENSORFLOW, *_TRAINED_WITH, _TFMOT)
@@ -195,12 +196,11 @@ _LAYERS = {
   "ghn_tf.training.metrics": Layer(
     ("ghn_tf.files", "ghn_tf.training.tensorboard", "ghn_tf.training.writing"),
     ("numpy", "psutil", "tqdm"),
-    (*_TENSORFLOW, "tensorboard.plugins.hparams"),
+    (*_TENSORFLOW, _TENSORBOARD),
   ),
   "ghn_tf.training.rendezvous": Layer(),
   "ghn_tf.training.tensorboard": Layer(
-    ("ghn_tf.training.writing",),
-    (*_TENSORFLOW, "tensorboard.plugins.hparams"),
+    ("ghn_tf.training.writing",), (*_TENSORFLOW, _TENSORBOARD)
   ),
   "ghn_tf.training.writing": Layer((), ("tensorflow",)),
   # What a user calls, and what is looked at.
@@ -249,11 +249,7 @@ _LAYERS = {
   ),
   "ghn_tf.programs.program": Layer((), ("absl",)),
   "ghn_tf.programs.beam": Layer(
-    (
-      "ghn_tf.processors",
-      "ghn_tf.programs.program",
-    ),
-    ("absl", "apache_beam"),
+    ("ghn_tf.processors", "ghn_tf.programs.program"), ("absl", "apache_beam")
   ),
   "ghn_tf.programs.evaluate": _BEAM_PROGRAM,
   "ghn_tf.programs.jobs": _BEAM_PROGRAM,
