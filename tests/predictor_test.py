@@ -77,7 +77,7 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     pairs = resnet.resnet8(input_shape=(32, 32, 2))
     for images in (None, self.images, self.images[..., :2]):
       with self.assertRaisesRegex(
-        ValueError, "Network 'resnet8' .* 2 channels, but .* trained on .* of 3"
+        ValueError, "Network 'resnet8' .* 2 channels, but training has .* of 3"
       ):
         self.predictor.child(pairs, calibration_images=images)
     split = data.Split(self.images[..., :2], np.zeros(64, np.int32))

@@ -77,6 +77,9 @@ class RankTest(absltest.TestCase):
       ],
     )
 
+  def test_one_table_is_all_that_it_has(self):
+    self.assertEqual(ranking.joined([_REPORTS[:1] * 2]), _REPORTS[:1] * 2)
+
   def test_tables_that_differ_are_not_joined(self):
     ours = [_report(1, 0.1, 0.5, 3)]
     for theirs, message in (

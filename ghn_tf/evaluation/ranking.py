@@ -77,14 +77,16 @@ def joined(
     ValueError: two tables have different networks of one name, or different
       accuracies for one setting.
   """
-  first, *others = ({report.name: report for report in t} for t in tables)
+  first, *others = tables
+  result = [*first]
   for other in others:
-    first = {
-      name: _both(report, other[name])
-      for name, report in first.items()
-      if name in other
-    }
-  return [*first.values()]
+    found = {report.name: report for report in other}
+    result = [
+      _both(report, found[report.name])
+      for report in result
+      if report.name in found
+    ]
+  return result
 
 
 def _both(
