@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files as programs of Cortex-M cores: outputs, counts, reports."""
 
+import errno
 import functools
 import os
 import pathlib
+import tempfile
 from typing import Any
 from unittest import mock
 
@@ -60,6 +62,14 @@ class ToolchainTest(absltest.TestCase):
     with mock.patch.dict(os.environ, {"HOME": "/proc"}):
       library = toolchain.compile_plugin(pathlib.Path(source))
     self.assertIn(b"one", library)
+
+  def test_a_full_folder_for_temporary_files_is_named(self):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with mock.patch.object(pathlib.Path, "write_text", side_effect=full):
+      with self.assertRaisesRegex(
+        OSError, f"Cannot write '{tempfile.gettempdir()}.*free space"
+      ):
+        toolchain.compile_program({"main.c": ""}, cores.CORES["cortex_m4"])
 
 
 class ProgramTest(parameterized.TestCase):

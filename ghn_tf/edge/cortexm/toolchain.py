@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+from ghn_tf import files
 from ghn_tf.edge.cortexm import cores
 
 MISSING = "ziglang is not installed (pip install 'ghn_tf[edge]')."
@@ -41,11 +42,13 @@ def compile_program(sources: Mapping[str, str], core: cores.Core) -> bytes:
   Raises:
     ModuleNotFoundError: Zig is not installed.
     RuntimeError: it failed.
+    OSError: the folder for temporary files is full, which it names.
   """
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    for file, text in sources.items():
-      (folder / file).write_text(text, encoding="utf-8")
+    with files.telling(folder):
+      for file, text in sources.items():
+        (folder / file).write_text(text, encoding="utf-8")
     options = [
       "-target", f"thumb-freestanding-{core.abi}", f"-mcpu={core.zig}",
       *_FLAGS,
