@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 
 from matplotlib import figure as figure_lib
+from matplotlib import text as text_lib
+from matplotlib import transforms
 
 from ghn_tf.report import axes
 
@@ -57,6 +59,7 @@ def figure(
     figsize=(5.5 * len(costs) + 1, 4.5), layout="constrained"
   )
   panels = result.subplots(1, len(costs), sharey=True, squeeze=False)[0]
+  names: list[text_lib.Annotation] = []
   for panel, cost in zip(panels, costs, strict=True):
     label, unit = _UNITS[cost]
 
@@ -85,14 +88,15 @@ def figure(
       lw=1.2 if len(costs) == 1 else 0,
       label="front",
     )
-    for point in ordered if len(ordered) <= _NAMED else ():
-      panel.annotate(
+    for point in reversed(ordered if len(ordered) <= _NAMED else []):
+      name = panel.annotate(
         point.name,
         (point.costs[cost] / unit, 100 * point.quality),
         xytext=(4, -9),
         textcoords="offset points",
         fontsize=6,
       )
+      names.append(name)
     if cost in limits:
       panel.axvline(limits[cost] / unit, color=_LIMIT, lw=0.8, ls="dotted")
     panel.set_xlabel(label)
@@ -101,4 +105,19 @@ def figure(
   panels[0].set_ylabel("accuracy, not trained [%]")
   handles, labels = panels[0].get_legend_handles_labels()
   result.legend(handles, labels, loc="outside right upper", frameon=False)
+  _leave_apart(result, names)
   return result
+
+
+def _leave_apart(
+  figure: figure_lib.Figure, names: Sequence[text_lib.Annotation]
+) -> None:
+  """Hides names that would lie on an earlier one; tables tell them, too."""
+  figure.draw_without_rendering()
+  kept: list[transforms.Bbox] = []
+  for name in names:
+    place = name.get_window_extent()
+    if place.count_overlaps(kept):
+      name.set_visible(False)
+    else:
+      kept.append(place)

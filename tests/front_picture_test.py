@@ -1,0 +1,30 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+from absl.testing import absltest
+
+from ghn_tf.report import front
+
+
+def _names(*places: tuple[float, float]) -> list[str]:
+  """The names that a picture shows of a front of networks, each at a place."""
+  points = [
+    front.Point(f"network-{i}", quality, {"latency_ms": cost})
+    for i, (cost, quality) in enumerate(places)
+  ]
+  figure = front.figure(points, points, points, ["latency_ms"], {})
+  (panel,) = figure.axes
+  return sorted(text.get_text() for text in panel.texts if text.get_visible())
+
+
+class FigureTest(absltest.TestCase):
+  def test_networks_far_from_each_other_are_named(self):
+    names = _names((1, 0.1), (30, 0.4), (60, 0.7))
+    self.assertEqual(names, ["network-0", "network-1", "network-2"])
+
+  def test_of_names_that_would_lie_on_each_other_the_best_is_shown(self):
+    names = _names((1, 0.1), (60, 0.7), (60.1, 0.701))
+    self.assertEqual(names, ["network-0", "network-2"])
+
+
+if __name__ == "__main__":
+  absltest.main()
