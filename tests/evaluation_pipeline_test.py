@@ -117,6 +117,16 @@ class RunTest(absltest.TestCase):
     ):
       self._run(networks=_NETWORKS[:1])
 
+  def test_a_stop_from_the_keyboard_is_one_in_a_pipeline_too(self):
+    with (
+      mock.patch.object(
+        networks_lib, "evaluate_network", side_effect=KeyboardInterrupt
+      ),
+      self.assertRaises(KeyboardInterrupt),
+      beam.telling(),
+    ):
+      self._run(networks=_NETWORKS[:1])
+
   def test_records_are_those_of_the_job(self):
     other = dataclasses.replace(
       self.job, settings=dataclasses.replace(self.job.settings, num_images=71)

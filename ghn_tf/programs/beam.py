@@ -139,6 +139,8 @@ def telling() -> Iterator[None]:
 
   Raises:
     ValueError: naming the runner and what happened.
+    KeyboardInterrupt: it was stopped from the keyboard, of which Beam makes an
+      error of its own.
   """
   try:
     with program.hidden():
@@ -146,6 +148,8 @@ def telling() -> Iterator[None]:
   except (ImportError, RuntimeError) as error:
     # Of another process the text is that of a traceback.
     *_, reason = str(error).strip().splitlines()
+    if reason.startswith("KeyboardInterrupt"):
+      raise KeyboardInterrupt from error
     raise ValueError(
       f"--runner={_RUNNER.value} could not run the pipeline: {reason} (With"
       " --verbosity=1 its workers tell more.)"
