@@ -26,6 +26,16 @@ class SettingsTest(parameterized.TestCase):
     )
     self.assertEqual(found.estimated, ("flash_bytes",))
 
+  def test_no_more_images_are_told_than_there_are(self):
+    found = settings.Settings(num_images=128, head_images=1024)
+    small = found.within(train=900, validation=100, test=500)
+    self.assertEqual(
+      (small.num_images, small.refined_images, small.head_images),
+      (100, 100, 900),
+    )
+    self.assertEqual(small.test_images, 500)
+    self.assertEqual(found.within(*[10_000] * 3), found)
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -272,6 +272,8 @@ def search() -> None:
   from ghn_tf.search import run as run_lib
 
   job = jobs.resolved()
+  own = data.load(job.dataset, job.data_dir, download=job.download)
+  settings = settings.within(len(own.train), len(own.validation), len(own.test))
   source = _source(space, job)
   parent = beam.temp_location(options) or os.path.abspath(folder)
   records = pipeline.folder(job, parent, (settings, source))

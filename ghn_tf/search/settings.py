@@ -105,6 +105,16 @@ class Settings:
         f" {','.join(self.objectives)!r}."
       )
 
+  def within(self, train: int, validation: int, test: int) -> "Settings":
+    """Returns these with no more images than a data set's parts have."""
+    return dataclasses.replace(
+      self,
+      num_images=min(self.num_images, validation),
+      refined_images=min(self.refined_images, validation),
+      head_images=min(self.head_images, train),
+      test_images=min(self.test_images, test),
+    )
+
   @property
   def estimated(self) -> tuple[str, ...]:
     """The costs that are asked for and that only a device tells."""
