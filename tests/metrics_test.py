@@ -1,7 +1,9 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterator
 import glob
 import os
+from typing import Any
 
 from absl.testing import absltest
 import numpy as np
@@ -12,17 +14,23 @@ from tensorflow.core.util import event_pb2
 from ghn_tf.training import metrics
 
 
-def values(workdir: str, plugin: str) -> list[tuple[int, str, np.ndarray]]:
-  """What TensorBoard's files have for a plugin, as step, tag and value."""
-  result = []
+def summaries(workdir: str) -> Iterator[tuple[int, Any]]:
+  """Yields the steps and values of all events in the TensorBoard files."""
   pattern = os.path.join(workdir, metrics.TENSORBOARD_DIR, "*.v2")
   for path in sorted(glob.glob(pattern)):
     for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
       event = event_pb2.Event.FromString(record)
       for value in event.summary.value:
-        if value.metadata.plugin_data.plugin_name == plugin:
-          result.append((event.step, value.tag, tf.make_ndarray(value.tensor)))
-  return result
+        yield event.step, value
+
+
+def values(workdir: str, plugin: str) -> list[tuple[int, str, np.ndarray]]:
+  """What TensorBoard's files have for a plugin, as step, tag and value."""
+  return [
+    (step, value.tag, tf.make_ndarray(value.tensor))
+    for step, value in summaries(workdir)
+    if value.metadata.plugin_data.plugin_name == plugin
+  ]
 
 
 def events(workdir: str) -> list[tuple[int, str, float]]:
@@ -34,15 +42,11 @@ def events(workdir: str) -> list[tuple[int, str, float]]:
 def settings(workdir: str) -> list[dict[str, object]]:
   """Every table of settings in the TensorBoard files."""
   result = []
-  pattern = os.path.join(workdir, metrics.TENSORBOARD_DIR, "*.v2")
-  for path in sorted(glob.glob(pattern)):
-    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-      for value in event_pb2.Event.FromString(record).summary.value:
-        if value.tag == metadata.SESSION_START_INFO_TAG:
-          content = value.metadata.plugin_data.content
-          info = metadata.parse_session_start_info_plugin_data(content)
-          found = {name: _any(v) for name, v in info.hparams.items()}
-          result.append(found)
+  for _, value in summaries(workdir):
+    if value.tag == metadata.SESSION_START_INFO_TAG:
+      content = value.metadata.plugin_data.content
+      info = metadata.parse_session_start_info_plugin_data(content)
+      result.append({name: _any(v) for name, v in info.hparams.items()})
   return result
 
 
