@@ -229,27 +229,44 @@ def _space() -> space_lib.SearchSpace | None:
     return variations.space(images.resized(targets.load(_NETWORK.value)))
 
 
-def _source(space: space_lib.SearchSpace | None, job: Any) -> Any:
+def _source(
+  space: space_lib.SearchSpace | None, job: Any
+) -> tuple[Any, list[int]]:
   """Returns the `candidates.Source`, of a space for the classes of the images.
 
   Args:
     space: to draw from; None for stored networks.
     job: with the images.
+
+  Returns:
+    The source, and the numbers of training, validation and test images.
   """
   from ghn_tf.search import candidates
 
-  if space is not None:
-    if _SPACE.value:
-      found = data.load(job.dataset, job.data_dir, download=job.download)
-      space = dataclasses.replace(space, num_classes=found.num_classes)
-    return candidates.FromSpace(space, _SEED.value)
-  stored = candidates.FromStore(_ARCHITECTURES.value, _SPLIT.value)
-  if len(stored) < _NUM_CANDIDATES.value:
-    raise ValueError(
-      f"{_ARCHITECTURES.value} has {len(stored):,} networks of the split"
-      f" {_SPLIT.value!r}; give at most as many --num_candidates."
-    )
-  return stored
+  if space is None:
+    stored = candidates.FromStore(_ARCHITECTURES.value, _SPLIT.value)
+    if len(stored) < _NUM_CANDIDATES.value:
+      raise ValueError(
+        f"{_ARCHITECTURES.value} has {len(stored):,} networks of the split"
+        f" {_SPLIT.value!r}; give at most as many --num_candidates."
+      )
+    found = _load(job, stored.draw(0).architecture.input_shape)
+    return stored, _sizes(found)
+  found = _load(job, space.input_shape)
+  if _SPACE.value:
+    space = dataclasses.replace(space, num_classes=found.num_classes)
+  return candidates.FromSpace(space, _SEED.value), _sizes(found)
+
+
+def _load(job: Any, shape: tuple[int, int, int]) -> data.Dataset:
+  """Returns the images of a job, of the height and width of a network's."""
+  return data.load(
+    job.dataset, job.data_dir, image_size=shape[:2], download=job.download
+  )
+
+
+def _sizes(dataset: data.Dataset) -> list[int]:
+  return [len(p) for p in (dataset.train, dataset.validation, dataset.test)]
 
 
 def search() -> None:
@@ -272,9 +289,8 @@ def search() -> None:
   from ghn_tf.search import run as run_lib
 
   job = jobs.resolved()
-  own = data.load(job.dataset, job.data_dir, download=job.download)
-  settings = settings.within(len(own.train), len(own.validation), len(own.test))
-  source = _source(space, job)
+  source, sizes = _source(space, job)
+  settings = settings.within(*sizes)
   parent = beam.temp_location(options) or os.path.abspath(folder)
   records = pipeline.folder(job, parent, (settings, source))
   with beam.telling():
