@@ -164,6 +164,23 @@ class SearchTest(parameterized.TestCase):
     self.assertEqual(resumed.rows, whole.rows)
     self.assertEqual(resumed.front, whole.front)
 
+  @parameterized.parameters(*settings_lib.STRATEGIES)
+  def test_each_step_tells_how_far_it_is(self, strategy):
+    with self.assertLogs("absl") as logs:
+      result = self._search(strategy=strategy, population=4).run()
+    told = [record.getMessage() for record in logs.records]
+    self.assertLen(told, 4)
+    for line, begin in zip(
+      told,
+      ("probes 3/3, ", "drawn 12/12, ", "scored anew 4/4, ", "files 3/3, "),
+      strict=True,
+    ):
+      self.assertStartsWith(line, begin)
+    counts = run.counts(result.rows)
+    self.assertEndsWith(
+      told[1], f"/s, {counts['scored']} scored, {counts['refused']} refused"
+    )
+
   def test_isomorphic_networks_are_confirmed_once(self):
     rows = [{"index": i, "fingerprint": "same", "score": 0.5} for i in range(3)]
     self.assertEqual(run._different(rows), rows[:1])

@@ -25,6 +25,7 @@ from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import progress
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.evaluation import work
 from ghn_tf.ghn import checkpoint
@@ -200,13 +201,10 @@ def run(
     serialization.to_json(architecture) for architecture in architectures
   ]
   elements = {text: (index, text) for index, text in enumerate(texts)}
-  found = dict(
-    zip(
-      elements,
-      work.run(_Measure(job, len(texts)), elements, options, records),
-      strict=True,
-    )
-  )
+  task = _Measure(job, len(texts))
+  with progress.Progress("networks", len(elements)) as shown:
+    made = work.run(task, elements, options, records, shown)
+  found = dict(zip(elements, made, strict=True))
   return [
     networks.NetworkReport.from_json(found[text]["report"])
     if "report" in found[text]

@@ -6,7 +6,7 @@ A worker writes what it found of an element into a file of its own, a record, so
 that work that was stopped goes on where it was.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import hashlib
 import json
@@ -18,7 +18,7 @@ from apache_beam.io import filesystems
 from apache_beam.options import pipeline_options
 
 from ghn_tf import files
-from ghn_tf.training import metrics
+from ghn_tf.evaluation import progress as progress_lib
 
 # What JSON can say; with an "error" it is made again.
 Record = dict[str, Any]
@@ -66,7 +66,8 @@ def run(
   elements: Mapping[str, Any],
   options: pipeline_options.PipelineOptions,
   folder: str,
-  each: int = 1,
+  progress: progress_lib.Progress,
+  size: Callable[[Any], int] = lambda _: 1,
 ) -> list[Record]:
   """Does a task with elements, as far as there are no records of them yet.
 
@@ -75,7 +76,8 @@ def run(
     elements: by a key that tells each from all others of the folder.
     options: of Beam, the runner among them.
     folder: where records are written and found; it is made.
-    each: how many networks an element stands for, on the progress bar.
+    progress: shows how much is done.
+    size: how many networks an element stands for there.
 
   Returns:
     The record of each element, in their order.
@@ -91,8 +93,10 @@ def run(
     for key, element in elements.items()
     if not found[key] or "error" in found[key]
   ]
+  sizes = {_path(folder, key): size(element) for key, element in left}
+  progress.found(sum(map(size, elements.values())) - sum(sizes.values()))
   if left:
-    with _bar(len(elements), len(left), folder, each):
+    with _followed(folder, sizes, progress):
       with beam.Pipeline(options=options) as pipeline:
         (
           pipeline
@@ -125,33 +129,39 @@ def _read(folder: str, key: str) -> Record:
     return json.loads(file.read())
 
 
-def _number_of_records(folder: str) -> int:
-  (found,) = filesystems.FileSystems.match(
-    [filesystems.FileSystems.join(folder, "*.json")]
-  )
-  return len(found.metadata_list)
-
-
 @contextlib.contextmanager
-def _bar(total: int, left: int, folder: str, each: int) -> Iterator[None]:
-  """Shows on a terminal how many networks have a record."""
-  done = threading.Event()
-  before = total - left
-  with metrics.progress_bar(each * total, each * before) as bar:
-    # The folder may have records of other elements.
-    others = _number_of_records(folder) - before
+def _followed(
+  folder: str, sizes: Mapping[str, int], progress: progress_lib.Progress
+) -> Iterator[None]:
+  """Within it, progress is shown by the records that there are.
 
-    def follow() -> None:
-      while not done.wait(1):
-        number = _number_of_records(folder) - others
-        bar.update(each * number - bar.n)
+  Args:
+    folder: of records.
+    sizes: what each record that is to come counts, by its path.
+    progress: that is shown.
+  """
+  ends = threading.Event()
+  left = dict(sizes)
+  # Of some there is an earlier one, with an error.
+  earlier = left.keys() & _paths(folder)
 
-    thread = threading.Thread(target=follow, daemon=True)
-    if not bar.disable:
-      thread.start()
-    try:
-      yield
-    finally:
-      done.set()
-      if thread.is_alive():
-        thread.join()
+  def follow() -> None:
+    while not ends.wait(progress.seconds):
+      new = left.keys() & _paths(folder) - earlier
+      progress.add(sum(map(left.pop, new)))
+
+  thread = threading.Thread(target=follow, daemon=True)
+  thread.start()
+  try:
+    yield
+  finally:
+    ends.set()
+    thread.join()
+  progress.add(sum(left.values()))
+
+
+def _paths(folder: str) -> set[str]:
+  """Returns the files of all records of a folder."""
+  pattern = filesystems.FileSystems.join(folder, "*.json")
+  (found,) = filesystems.FileSystems.match([pattern])
+  return {file.path for file in found.metadata_list}

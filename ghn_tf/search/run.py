@@ -12,11 +12,11 @@ import dataclasses
 import math
 from typing import Any
 
-from absl import logging
 from apache_beam.options import pipeline_options
 import numpy as np
 
 from ghn_tf.evaluation import pipeline
+from ghn_tf.evaluation import progress
 from ghn_tf.evaluation import work
 from ghn_tf.search import candidates
 from ghn_tf.search import costs as costs_lib
@@ -95,10 +95,25 @@ class Search:
     self._folder = folder
 
   def _work(
-    self, name: str, task: work.Task, elements: Mapping[str, Any], each: int = 1
+    self, name: str, task: work.Task, elements: Mapping[str, Any]
   ) -> list[work.Record]:
-    folder = f"{self._folder}/{name}"
-    return work.run(task, elements, self._options, folder, each)
+    """Returns the records of elements, in a folder of their own.
+
+    Each element is one candidate, or a list of them.
+    """
+    total = sum(map(_size, elements.values()))
+    with progress.Progress(name, total) as shown:
+      return self._run(name, task, elements, shown)
+
+  def _run(
+    self,
+    name: str,
+    task: work.Task,
+    elements: Mapping[str, Any],
+    shown: progress.Progress,
+  ) -> list[work.Record]:
+    folder = f"{self._folder}/{name.replace(' ', '_')}"
+    return work.run(task, elements, self._options, folder, shown, _size)
 
   @property
   def _task(self) -> tuple[pipeline.Job, candidates.Source, Any]:
@@ -161,21 +176,24 @@ class Search:
     size = settings.num_candidates
     if settings.strategy == settings_lib.EVOLVED:
       size = settings.population
-    for start in range(0, settings.num_candidates, size):
-      indices = range(start, min(start + size, settings.num_candidates))
-      parents = self._parents(rows, indices)
-      places = list(zip(indices, parents, strict=True))
-      chunk = settings_lib.CHUNK
-      elements = {
-        str(places[first][0]): places[first : first + chunk]
-        for first in range(0, len(places), chunk)
-      }
-      for record in self._work("drawn", task, elements, chunk):
-        rows += record["rows"]
-        seconds += record["seconds"]
-      if (share := self._share(rows)) is not None:
-        curve.append((len(rows), share))
-      logging.info("%s", _told(rows))
+    with progress.Progress("drawn", settings.num_candidates) as shown:
+      for start in range(0, settings.num_candidates, size):
+        indices = range(start, min(start + size, settings.num_candidates))
+        parents = self._parents(rows, indices)
+        places = list(zip(indices, parents, strict=True))
+        chunk = settings_lib.CHUNK
+        elements = {
+          str(places[first][0]): places[first : first + chunk]
+          for first in range(0, len(places), chunk)
+        }
+        for record in self._run("drawn", task, elements, shown):
+          rows += record["rows"]
+          seconds += record["seconds"]
+        if (share := self._share(rows)) is not None:
+          curve.append((len(rows), share))
+        shown.note(
+          "{scored:,} scored, {refused:,} refused".format_map(counts(rows))
+        )
     return rows, seconds, curve
 
   def _parents(
@@ -243,7 +261,7 @@ class Search:
         for part in parts
       }
       task = scoring.Refine(*self._task)
-      records = self._work("refined", task, elements, 8)
+      records = self._work("scored anew", task, elements)
       found = [score for record in records for score in record["scores"]]
       best = [
         {**row, "score": score}
@@ -260,7 +278,7 @@ class Search:
     task = scoring.Emulate(*self._task, self._settings.test_images)
     confirmed, errors = [], []
     for row, record in zip(
-      best, self._work("confirmed", task, elements), strict=True
+      best, self._work("files", task, elements), strict=True
     ):
       if "error" in record:
         errors.append(record["error"])
@@ -293,6 +311,11 @@ class Search:
     errors = [*errors, *(row["error"] for row in rows if "error" in row)][:2]
     told = "; ".join(reasons + errors)
     return f"No candidate is within the limits: {told}. {_told(rows)}"
+
+
+def _size(element: Any) -> int:
+  """Returns how many candidates an element of work is."""
+  return len(element) if isinstance(element, list) else 1
 
 
 def _different(rows: Sequence[Row]) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import datetime
 import json
 import os
+import sys
 
 import numpy as np
 import psutil
@@ -90,19 +91,35 @@ def read(workdir: str) -> list[dict[str, float]]:
 
 
 def progress_bar(
-  total: int | None, initial: int, unit: str = " networks"
+  total: int | None, initial: int, unit: str = " networks", name: str = ""
 ) -> tqdm.tqdm:
   """Returns a bar with rate and, if the total is known, time left.
 
   It is silent where neither a terminal nor a notebook is.
   """
+  columns, rows = _size()
   return tqdm.tqdm(
+    desc=name,
     total=total,
     initial=initial,
     unit=unit,
-    dynamic_ncols=True,
+    ncols=columns,
+    nrows=rows,
+    dynamic_ncols=columns is None,
     disable=None,  # tqdm's word for: unless standard error is a terminal
   )
+
+
+def _size() -> tuple[int, int] | tuple[None, None]:
+  """Returns columns and rows for a terminal that does not tell its own.
+
+  Such a one has 0 of each, to which tqdm would keep.
+  """
+  try:
+    columns = os.get_terminal_size(sys.stderr.fileno()).columns
+  except OSError:  # it is none
+    return None, None
+  return (None, None) if columns else (80, 24)
 
 
 def memory_bytes() -> int:
