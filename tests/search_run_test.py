@@ -3,6 +3,7 @@
 """A search as a whole, with emulation left out."""
 
 import dataclasses
+import itertools
 import tempfile
 from unittest import mock
 
@@ -164,21 +165,42 @@ class SearchTest(parameterized.TestCase):
     self.assertEqual(resumed.rows, whole.rows)
     self.assertEqual(resumed.front, whole.front)
 
+  def test_a_file_that_takes_longer_than_estimated_is_in_no_front(self):
+    calls = itertools.count()
+
+    def emulate(content, names, inputs):
+      (report,) = _emulate(content, names, inputs).reports
+      factor = 1.3 if next(calls) >= _SETTINGS.num_probes else 1
+      latency_ms = factor * report.latency_ms
+      report = dataclasses.replace(report, latency_ms=latency_ms)
+      return emulation.Results([report], {})
+
+    with mock.patch.object(emulation, "emulate", emulate):
+      result = self._search(limits={"latency_ms": 3.5}, num_confirmed=6).run()
+    beyond = [r for r in result.confirmed if r["measured"]["latency_ms"] > 3.5]
+    self.assertNotEmpty(beyond)
+    self.assertEqual([r for r in result.confirmed if r["beyond"]], beyond)
+    for row in beyond:
+      self.assertLessEqual(row["costs"]["latency_ms"], 3.5)
+      self.assertNotIn(row["name"], [own["name"] for own in result.front])
+
   @parameterized.parameters(*settings_lib.STRATEGIES)
   def test_each_step_tells_how_far_it_is(self, strategy):
     with self.assertLogs("absl") as logs:
       result = self._search(strategy=strategy, population=4).run()
     told = [record.getMessage() for record in logs.records]
-    self.assertLen(told, 4)
     for line, begin in zip(
       told,
-      ("probes 3/3, ", "drawn 12/12, ", "scored anew 4/4, ", "files 3/3, "),
+      (
+        *("probes 3/3, ", "Costs are estimated from 3 probes;"),
+        *("drawn 12/12, ", "scored anew 4/4, ", "files 3/3, "),
+      ),
       strict=True,
     ):
       self.assertStartsWith(line, begin)
     counts = run.counts(result.rows)
     self.assertEndsWith(
-      told[1], f"/s, {counts['scored']} scored, {counts['refused']} refused"
+      told[2], f"/s, {counts['scored']} scored, {counts['refused']} refused"
     )
 
   def test_isomorphic_networks_are_confirmed_once(self):

@@ -180,9 +180,16 @@ class Model:
 
   Attributes:
     estimates: by the name of a cost.
+    num_networks: that they were fitted to.
   """
 
   estimates: Mapping[str, Estimate]
+  num_networks: int = 0
+
+  @property
+  def errors(self) -> dict[str, float]:
+    """See `Estimate.error`; by the name of a cost."""
+    return {name: own.error for name, own in self.estimates.items()}
 
   def costs(self, architecture: spec.Architecture) -> dict[str, float]:
     """Returns the estimated costs of a network, and its MACs."""
@@ -202,12 +209,8 @@ class Model:
     return {
       name: costs[name]
       for name, limit in limits.items()
-      if costs[name] > limit * (1 + self._error(name))
+      if costs[name] > limit * (1 + self.errors.get(name, 0.0))
     }
-
-  def _error(self, name: str) -> float:
-    estimate = self.estimates.get(name)
-    return estimate.error if estimate else 0.0
 
 
 def fit(
@@ -244,7 +247,7 @@ def fit(
       errors.append(abs(told - 1))
     coefficients = dict(zip(terms, _solve(relative).tolist(), strict=True))
     estimates[name] = Estimate(coefficients, float(np.quantile(errors, 0.9)))
-  return Model(estimates)
+  return Model(estimates, len(rows))
 
 
 def _solve(relative: np.ndarray) -> np.ndarray:

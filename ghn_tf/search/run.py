@@ -9,7 +9,6 @@ depends on the settings, the source and the index alone, and is kept as a record
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import math
 from typing import Any
 
 from apache_beam.options import pipeline_options
@@ -21,9 +20,9 @@ from ghn_tf.evaluation import work
 from ghn_tf.search import candidates
 from ghn_tf.search import costs as costs_lib
 from ghn_tf.search import front
+from ghn_tf.search import probes
 from ghn_tf.search import scoring
 from ghn_tf.search import settings as settings_lib
-from ghn_tf.spaces import tape
 
 Row = dict[str, Any]
 
@@ -39,7 +38,8 @@ class Result:
     rows: of all candidates, see `scoring.Draw`.
     model: by which their costs were estimated.
     confirmed: of the candidates that became files, their rows with `measured`,
-      the costs, and `accuracy`, `report`, `file` and `architecture`, see
+      the costs, `beyond`, those of them that are beyond the limits after all,
+      and `accuracy`, `report`, `file` and `architecture`, see
       `scoring.Emulate`.
     front: those of `confirmed` that are within the limits and that no other of
       them dominates, the most accurate first.
@@ -125,44 +125,22 @@ class Search:
     Raises:
       ValueError: too few networks can be emulated, or none is within limits.
     """
-    model = self._model()
+    emulate = scoring.Emulate(*self._task)
+    model = probes.model(
+      self._settings,
+      self._source,
+      lambda elements: self._work("probes", emulate, elements),
+    )
     rows, seconds, curve = self._draw(model)
     best = self._refine(rows)
     confirmed, errors = self._confirm(best)
-    within = [row for row in confirmed if not self._beyond(row["measured"])]
+    within = [row for row in confirmed if not row["beyond"]]
     if not within:
       raise ValueError(self._nothing(rows, confirmed, errors))
     values = np.array([self._values(r, "accuracy", "measured") for r in within])
     found = [within[i] for i in np.flatnonzero(front.front(values))]
     found.sort(key=lambda row: -row["accuracy"])
     return Result(rows, model, confirmed, found, errors, curve, seconds)
-
-  def _model(self) -> costs_lib.Model:
-    """Returns how costs follow from architectures; some are emulated."""
-    if not self._settings.estimated:
-      return costs_lib.Model({})
-    limit = self._settings.limits.get(settings_lib.MACS, math.inf)
-    drawn: dict[int, tape.Drawn] = {}
-    for index in range(self._settings.num_candidates):
-      if len(drawn) == self._settings.num_probes:
-        break
-      found = self._source.draw(index)
-      if found.architecture.macs <= limit:
-        drawn[index] = found
-    elements = {str(i): (i, found.numbers) for i, found in drawn.items()}
-    records = self._work("probes", scoring.Emulate(*self._task), elements)
-    networks, costs, errors = [], [], []
-    for found, record in zip(drawn.values(), records, strict=True):
-      if "error" in record:
-        errors.append(record["error"])
-        continue
-      networks.append(found.architecture)
-      names = self._settings.estimated
-      costs.append({name: record["costs"][name] for name in names})
-    try:
-      return costs_lib.fit(networks, costs)
-    except ValueError as error:
-      raise ValueError(" ".join([str(error), *errors[:3]])) from error
 
   def _draw(
     self, model: costs_lib.Model
@@ -235,7 +213,9 @@ class Search:
     """
     result: list[Row] = []
     for are_beyond in (False, True):
-      own = [row for row in rows if self._beyond(row["costs"]) is are_beyond]
+      own = [
+        row for row in rows if bool(self._beyond(row["costs"])) is are_beyond
+      ]
       if own:
         values = np.array([self._values(r, "score", "costs") for r in own])
         order = front.order(values, number - len(result))
@@ -283,13 +263,15 @@ class Search:
       if "error" in record:
         errors.append(record["error"])
       else:
-        costs = {"measured": record.pop("costs")}
-        confirmed.append({**row, **costs, **record})
+        costs = record.pop("costs")
+        beyond = self._beyond(costs)
+        confirmed.append({**row, "measured": costs, "beyond": beyond, **record})
     return confirmed, errors
 
-  def _beyond(self, costs: Mapping[str, float]) -> bool:
+  def _beyond(self, costs: Mapping[str, float]) -> dict[str, float]:
+    """Returns the costs that are beyond their limits."""
     limits = self._settings.limits
-    return any(costs[name] > limit for name, limit in limits.items())
+    return {n: costs[n] for n, limit in limits.items() if costs[n] > limit}
 
   def _nothing(
     self, rows: Sequence[Row], confirmed: Sequence[Row], errors: Sequence[str]
@@ -298,11 +280,7 @@ class Search:
     reasons = []
     for name, limit in self._settings.limits.items():
       over = [r["refused"][name] for r in rows if name in r.get("refused", {})]
-      over += [
-        row["measured"][name]
-        for row in confirmed
-        if row["measured"][name] > limit
-      ]
+      over += [r["beyond"][name] for r in confirmed if name in r["beyond"]]
       if over:
         reasons.append(
           f"{name} of at most {limit:,} refused {len(over)}, the least of which"
