@@ -35,7 +35,10 @@ def _content(**settings: Any) -> dict[str, Any]:
       **settings,
     },
     "summary": {"candidates": 4, "refused": 1, "scored": 2, "failed": 1},
-    "curve": [[2, 0.25], [4, 0.375]],
+    "curve": [
+      {"scored": 2, "processor_seconds": 1.5, "mean_best_score": 0.25},
+      {"scored": 4, "processor_seconds": 2.5, "mean_best_score": 0.375},
+    ],
     "networks": [
       _network("good", 5.0, 0.75),
       _network("worse", 6.0, 0.5, is_in_front=False),
@@ -100,14 +103,19 @@ class SearchSectionTest(absltest.TestCase):
 
   def test_several_are_compared(self):
     compared, _, _ = self._sections(_content(), _content(strategy="evolution"))
-    choice, curve = compared.parts
+    choice, curves = compared.parts
     (chart,) = choice.options["latency [ms]"]
     one, _ = chart.traces
     self.assertEqual(
       (one["name"], one["x"], one["y"]), ("found0", [1, 5], [25, 75])
     )
-    self.assertEqual(curve.traces[0]["x"], [2, 4])
-    self.assertEqual(curve.traces[0]["y"], [25, 37.5])
+    for effort, values in (
+      ("scored candidates", [2, 4]),
+      ("processor seconds", [1.5, 2.5]),
+    ):
+      (chart,) = curves.options[effort]
+      self.assertEqual(chart.traces[1]["x"], values)
+      self.assertEqual(chart.traces[1]["y"], [25, 37.5])
 
   def test_another_folder_is_an_error_that_names_the_file(self):
     contents: list[Any] = [[], {}, {"settings": {}}]

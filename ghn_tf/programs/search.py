@@ -309,7 +309,7 @@ def search() -> None:
 
 def _tell(result: Any, output: Any, settings: Any, content: Any) -> None:
   """Prints the front and how it was found."""
-  found = output.summary(result)
+  found = output.summary(result, settings)
   errors = "".join(f"\nNot emulated: {error}" for error in result.errors)
   print(
     f"{output.markdown(result, settings.score)}\n\n"

@@ -41,6 +41,12 @@ _NETWORK: dict[str, json_files.Kind] = {
   **_SCORED,
   **{"measured": dict, "accuracy": json_files.NUMBER, "is_in_front": bool},
 }
+# Efforts by which searches are compared.
+_EFFORTS = {
+  "scored": "scored candidates",
+  "processor_seconds": "processor seconds",
+}
+_POINT = dict.fromkeys((*_EFFORTS, "mean_best_score"), json_files.NUMBER)
 
 Record = Mapping[str, Any]
 
@@ -98,7 +104,8 @@ def _read(folder: str, name: str) -> _Search:
       if all(name in own["measured"] for own in content["networks"])
     ]
     _check_numbers(content["settings"]["limits"])
-    _check_numbers(dict(content["curve"]))
+    for point in content["curve"]:
+      json_files.check(point, _POINT)
   return _Search(name, content, scored, costs)
 
 
@@ -212,27 +219,42 @@ def _comparison(searches: Sequence[_Search]) -> page.Section:
   ]
   charts = {_TITLES[cost]: [_fronts(searches, cost)] for cost in common}
   found: list[page.Part] = [parts.Choice("cost", charts)] if charts else []
-  curves = [
+  if any(search.content["curve"] for search in searches):
+    options = {
+      title: [_curves(searches, effort, title)]
+      for effort, title in _EFFORTS.items()
+    }
+    found.append(parts.Choice("effort", options))
+  return page.Section("Searches", "Their fronts beside each other.", found)
+
+
+def _curves(
+  searches: Sequence[_Search], effort: str, title: str
+) -> parts.Chart:
+  """Returns how good searches are, by their effort."""
+  traces = [
     {
       "name": parts.label(search.name),
-      "x": [number for number, _ in search.content["curve"]],
-      "y": [100 * share for _, share in search.content["curve"]],
-      "mode": "lines+markers",
+      "x": [point[effort] for point in search.content["curve"]],
+      "y": [
+        100 * point["mean_best_score"] for point in search.content["curve"]
+      ],
+      "mode": "lines",
       "line": {"color": parts.series(index), "width": 2},
     }
     for index, search in enumerate(searches)
     if search.content["curve"]
   ]
-  if curves:
-    layout = {
-      "xaxis": parts.axis("candidates", rangemode="tozero"),
-      "yaxis": parts.axis("accuracy, estimated [%]"),
-    }
-    title = (
-      "How fast: the best within a cost, mean of all costs up to the limit"
-    )
-    found.append(parts.Chart(title, curves, layout, is_wide=True))
-  return page.Section("Searches", "Their fronts beside each other.", found)
+  layout = {
+    "xaxis": parts.axis(title, rangemode="tozero"),
+    "yaxis": parts.axis("accuracy, estimated [%]"),
+  }
+  return parts.Chart(
+    "How fast: the best within a cost, mean of all costs up to the limit",
+    traces,
+    layout,
+    is_wide=True,
+  )
 
 
 def _fronts(searches: Sequence[_Search], cost: str) -> parts.Chart:

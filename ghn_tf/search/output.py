@@ -13,6 +13,7 @@ from ghn_tf import files
 from ghn_tf.report import front as front_picture
 from ghn_tf.report import markdown as markdown_lib
 from ghn_tf.report import picture_files
+from ghn_tf.search import curve
 from ghn_tf.search import run as run_lib
 from ghn_tf.search import settings as settings_lib
 
@@ -56,15 +57,30 @@ def _number(value: float) -> str:
   return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
-def summary(result: run_lib.Result) -> dict[str, Any]:
-  """Returns how many candidates there were, and how fast."""
+def summary(
+  result: run_lib.Result, settings: settings_lib.Settings
+) -> dict[str, Any]:
+  """Returns how many candidates there were, how fast, and how good.
+
+  Args:
+    result: of the search.
+    settings: of it.
+  """
   counts = run_lib.counts(result.rows)
   seconds = max(result.seconds, 1e-9)
+  scored = [row for row in result.rows if "score" in row]
+  best = {
+    "mean_best_score": (scored, "score", "costs"),
+    "mean_best_accuracy": (result.confirmed, "accuracy", "measured"),
+  }
   return {
     **counts,
+    "files": len(result.confirmed),
+    "files_beyond": sum(bool(row["beyond"]) for row in result.confirmed),
     "processor_seconds": result.seconds,
     "candidates_per_core_second": counts["candidates"] / seconds,
     "scored_per_core_second": counts["scored"] / seconds,
+    **{name: curve.mean_best(settings, *own) for name, own in best.items()},
   }
 
 
@@ -128,12 +144,12 @@ def write(
   told = {
     **content,
     "settings": dataclasses.asdict(settings),
-    "summary": summary(result),
+    "summary": summary(result, settings),
     "estimates": {
       name: dataclasses.asdict(estimate)
       for name, estimate in result.model.estimates.items()
     },
-    "curve": result.curve,
+    "curve": [dataclasses.asdict(point) for point in result.curve],
     "networks": networks,
     "errors": result.errors,
     "candidates": candidates,

@@ -19,6 +19,7 @@ from ghn_tf.evaluation import progress
 from ghn_tf.evaluation import work
 from ghn_tf.search import candidates
 from ghn_tf.search import costs as costs_lib
+from ghn_tf.search import curve as curve_lib
 from ghn_tf.search import front
 from ghn_tf.search import probes
 from ghn_tf.search import scoring
@@ -44,9 +45,7 @@ class Result:
     front: those of `confirmed` that are within the limits and that no other of
       them dominates, the most accurate first.
     errors: why others became none.
-    curve: after each part of the candidates their number, and what share of
-      accuracy times cost, up to the limit, their front dominates; empty if
-      there are several objectives or the one has no limit.
+    curve: how good the candidates are after each part of them.
     seconds: of processors, that drawing and scoring took.
   """
 
@@ -55,7 +54,7 @@ class Result:
   confirmed: Sequence[Row]
   front: Sequence[Row]
   errors: Sequence[str]
-  curve: Sequence[tuple[int, float]]
+  curve: Sequence[curve_lib.Point]
   seconds: float
 
 
@@ -131,7 +130,8 @@ class Search:
       self._source,
       lambda elements: self._work("probes", emulate, elements),
     )
-    rows, seconds, curve = self._draw(model)
+    parts = self._draw(model)
+    rows = [row for part in parts for row in part["rows"]]
     best = self._refine(rows)
     confirmed, errors = self._confirm(best)
     within = [row for row in confirmed if not row["beyond"]]
@@ -140,17 +140,16 @@ class Search:
     values = np.array([self._values(r, "accuracy", "measured") for r in within])
     found = [within[i] for i in np.flatnonzero(front.front(values))]
     found.sort(key=lambda row: -row["accuracy"])
+    curve = curve_lib.curve(self._settings, parts)
+    seconds = sum(part["seconds"] for part in parts)
     return Result(rows, model, confirmed, found, errors, curve, seconds)
 
-  def _draw(
-    self, model: costs_lib.Model
-  ) -> tuple[list[Row], float, list[tuple[int, float]]]:
-    """Returns the rows of all candidates, the seconds, and the curve."""
+  def _draw(self, model: costs_lib.Model) -> list[work.Record]:
+    """Returns the records of all candidates, in their order."""
     settings = self._settings
     task = scoring.Draw(*self._task, model)
     rows: list[Row] = []
-    curve = []
-    seconds = 0.0
+    parts: list[work.Record] = []
     size = settings.num_candidates
     if settings.strategy == settings_lib.EVOLVED:
       size = settings.population
@@ -165,14 +164,12 @@ class Search:
           for first in range(0, len(places), chunk)
         }
         for record in self._run("drawn", task, elements, shown):
+          parts.append(record)
           rows += record["rows"]
-          seconds += record["seconds"]
-        if (share := self._share(rows)) is not None:
-          curve.append((len(rows), share))
         shown.note(
           "{scored:,} scored, {refused:,} refused".format_map(counts(rows))
         )
-    return rows, seconds, curve
+    return parts
 
   def _parents(
     self, rows: Sequence[Row], indices: range
@@ -192,19 +189,6 @@ class Search:
     """Returns what of a candidate is to be small."""
     names = self._settings.objectives
     return [-row[quality], *(row[costs][name] for name in names)]
-
-  def _share(self, rows: Sequence[Row]) -> float | None:
-    settings = self._settings
-    limit = settings.limits.get(settings.objectives[0])
-    if len(settings.objectives) > 1 or limit is None:
-      return None
-    if settings.score != settings_lib.HYPERNETWORK:
-      return None
-    values = [
-      self._values(row, "score", "costs") for row in rows if "score" in row
-    ]
-    area = front.hypervolume(np.reshape(values, (-1, 2)), (0.0, limit))
-    return area / limit
 
   def _best(self, rows: Sequence[Row], number: int) -> list[Row]:
     """Returns rows of scored candidates, the best first.

@@ -1,0 +1,81 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How good a search is: by one number, and how that grows with its effort."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ghn_tf.search import front
+from ghn_tf.search import settings as settings_lib
+
+
+def mean_best(
+  settings: settings_lib.Settings,
+  rows: Sequence[Mapping[str, Any]],
+  quality: str,
+  costs: str,
+) -> float | None:
+  """Returns the best accuracy within a cost, the mean over costs up to a limit.
+
+  Args:
+    settings: of the search.
+    rows: of candidates.
+    quality: name of their accuracies, 0 where no row is within a cost.
+    costs: name of their costs.
+
+  Returns:
+    The mean; None if there are several objectives, the one has no limit, or
+    candidates are not compared by accuracy.
+  """
+  name, *others = settings.objectives
+  limit = settings.limits.get(name)
+  if others or limit is None or settings.score != settings_lib.HYPERNETWORK:
+    return None
+  values = [[-row[quality], row[costs][name]] for row in rows]
+  area = front.hypervolume(np.reshape(values, (-1, 2)), (0.0, limit))
+  return area / limit
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+  """What a search has found after some of its candidates.
+
+  Attributes:
+    candidates: that were drawn, those that were refused among them.
+    scored: how many of them were.
+    processor_seconds: that drawing and scoring took.
+    mean_best_score: see `mean_best`, of those that were scored.
+  """
+
+  candidates: int
+  scored: int
+  processor_seconds: float
+  mean_best_score: float
+
+
+def curve(
+  settings: settings_lib.Settings, parts: Sequence[Mapping[str, Any]]
+) -> list[Point]:
+  """Returns a point after each part of the candidates.
+
+  Args:
+    settings: of the search.
+    parts: records of `scoring.Draw`, in the order of their candidates.
+
+  Returns:
+    The points, none where there is no `mean_best`.
+  """
+  candidates, seconds = 0, 0.0
+  scored: list[Mapping[str, Any]] = []
+  points = []
+  for part in parts:
+    candidates += len(part["rows"])
+    seconds += part["seconds"]
+    scored += [row for row in part["rows"] if "score" in row]
+    best = mean_best(settings, scored, "score", "costs")
+    if best is not None:
+      points.append(Point(candidates, len(scored), seconds, best))
+  return points
