@@ -124,6 +124,16 @@ class EmulationTest(parameterized.TestCase):
     everything = emulation.targets([emulation.ALL])
     self.assertContainsSubset(emulation.DEFAULT, everything)
 
+  @parameterized.parameters(
+    *("file", "edgetpu", "ethos_u55_32", "ethos_u65_256"),
+    *("ethos_u65_512", "ethos_u85_128"),
+  )
+  def test_what_a_target_lacks_is_known_before_it_runs(self, target):
+    (report,) = emulation.emulate(int8_files.network(), [target]).reports
+    costs = ("arena_bytes", "flash_bytes", "latency_ms")
+    lacking = [name for name in costs if getattr(report, name) is None]
+    self.assertEqual([*emulation.lacks(target)], lacking)
+
   def test_files_of_several_inputs_are_refused(self):
     b = int8_files.Builder()
     first, second = b.tensor([1, 4]), b.tensor([1, 4])

@@ -137,6 +137,11 @@ class FlagsTest(parameterized.TestCase):
       "search: error: --max_latency_ms must be finite, got nan.",
     ),
     (
+      "tools/search.py --checkpoint=c --space=edge --output=o --target=tflm",
+      "--target=tflm tells no latency_ms; give --objectives and limits of macs,"
+      " arena_bytes, flash_bytes, or another target.",
+    ),
+    (
       "tools/emulate.py --model=a --model=b --output=c.json",
       "is a folder, which does not end in .json; got 'c.json'",
     ),

@@ -139,6 +139,14 @@ def targets(names: Sequence[str]) -> Sequence[str]:
   return names
 
 
+def lacks(target: str) -> Sequence[str]:
+  """Returns the costs of which a target has no figure, whatever the file."""
+  if target in (sizes.TARGET, "tflm", edgetpu.TARGET):
+    return ("latency_ms",)
+  without = [a.target for a in vela.ACCELERATORS if not a.has_flash]
+  return ("flash_bytes",) if target in without else ()
+
+
 def _load(path: str, kinds: str, what: str) -> np.ndarray:
   try:
     files.check_regular(path)

@@ -67,6 +67,11 @@ class Accelerator:
     """Returns the name of the target."""
     return self.name.replace("-", "_")
 
+  @property
+  def has_flash(self) -> bool:
+    """Whether constants are in flash; else they are in DRAM."""
+    return not self.memory.startswith("Dedicated")
+
 
 _U55 = ("Ethos_U55_High_End_Embedded", "Shared_Sram")
 _U85 = ("Ethos_U85_SYS_DRAM_Mid", "Dedicated_Sram_384KB")

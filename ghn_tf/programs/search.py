@@ -176,13 +176,18 @@ _OVERWRITE = flags.DEFINE_bool(
 
 
 def _settings() -> settings_lib.Settings:
+  """Returns what the flags ask for.
+
+  Raises:
+    ValueError: the target does not tell a cost that it takes.
+  """
   limits = {
     "macs": _MAX_MACS.value,
     "arena_bytes": _MAX_ARENA.value,
     "flash_bytes": _MAX_FLASH.value,
     "latency_ms": _MAX_LATENCY_MS.value,
   }
-  return settings_lib.Settings(
+  settings = settings_lib.Settings(
     recipe=_RECIPE.value,
     target=_TARGET.value,
     limits={name: limit for name, limit in limits.items() if limit is not None},
@@ -201,6 +206,15 @@ def _settings() -> settings_lib.Settings:
     test_images=_TEST_IMAGES.value,
     seed=_SEED.value,
   )
+  lacking = emulation.lacks(settings.target)
+  for name in settings.estimated:
+    if name in lacking:
+      others = [own for own in settings_lib.COSTS if own not in lacking]
+      raise ValueError(
+        f"--target={settings.target} tells no {name}; give --objectives and"
+        f" limits of {', '.join(others)}, or another target."
+      )
+  return settings
 
 
 def _space() -> space_lib.SearchSpace | None:
