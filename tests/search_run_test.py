@@ -63,6 +63,8 @@ def _emulate(content, names, inputs):
 
 
 class _Interpreter:
+  tool = "a test"
+
   def __init__(self, content):
     self._latency = float(content)
 
@@ -114,6 +116,11 @@ class SearchTest(parameterized.TestCase):
     for row in result.front:
       self.assertLessEqual(row["measured"]["latency_ms"], 4.0)
       self.assertLessEqual(row["measured"]["macs"], 450_000)
+      (figure,) = report_lib.from_record(row["report"]).figures
+      self.assertEqual(
+        (figure.name, figure.value), ("accuracy", row["accuracy"])
+      )
+      self.assertEqual(figure.note, "top-1, 64 images")
     values = [[-r["accuracy"], r["measured"]["latency_ms"]] for r in within]
     expected = [within[i] for i in np.flatnonzero(front.front(values))]
     self.assertCountEqual(

@@ -283,6 +283,7 @@ class InterpreterTest(parameterized.TestCase):
     labels = interpreter.run(images).argmax(axis=-1)
     labels[:2] = (labels[:2] + 1) % drawings.CLASSES
     self.assertEqual(interpreter.accuracy(images, labels), 0.75)
+    self.assertRegex(interpreter.tool, r"^ai-edge-litert \d")
 
   def test_files_are_compared_in_steps_of_the_logits(self):
     interpreter, *_ = self._interpreter()

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 import importlib
+from importlib import metadata
 import re
 from typing import Any, NamedTuple
 import warnings
@@ -276,6 +277,13 @@ class Interpreter:
     self.code_limits = int(limits.min), int(limits.max)
     self.input_scale, self.input_zero_point = self._input["quantization"]
     self.output_scale, self.output_zero_point = self._output["quantization"]
+
+  @property
+  def tool(self) -> str:
+    """Name and version of the interpreter."""
+    package = type(self._interpreter).__module__.partition(".")[0]
+    distribution = package.replace("_", "-")
+    return f"{distribution} {metadata.version(distribution)}"
 
   def quantize(self, images: np.ndarray) -> np.ndarray:
     """Returns normalized images as the codes that the file takes.

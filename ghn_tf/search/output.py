@@ -10,6 +10,7 @@ import pathlib
 from typing import Any
 
 from ghn_tf import files
+from ghn_tf.edge import report as report_lib
 from ghn_tf.report import front as front_picture
 from ghn_tf.report import markdown as markdown_lib
 from ghn_tf.report import picture_files
@@ -114,10 +115,8 @@ def write(
     name = file_name(row["name"])
     files.write(folder / f"{name}.tflite", base64.b64decode(row["file"]))
     files.write(folder / f"{name}.json", row["architecture"])
-    report = {"reports": [row["report"]]}
-    files.write(
-      folder / f"{name}.report.json", json.dumps(report, indent=2) + "\n"
-    )
+    report = report_lib.to_json([report_lib.from_record(row["report"])])
+    files.write(folder / f"{name}.report.json", report)
   files.write(folder / "search.md", f"{markdown(result, settings.score)}\n")
   scored = [row for row in result.rows if "score" in row]
   is_accuracy = settings.score == settings_lib.HYPERNETWORK

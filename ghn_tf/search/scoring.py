@@ -171,6 +171,11 @@ class Emulate(_Task):
     if not self.num_images:
       return {"costs": costs}
     top1 = interpreter.accuracy(images, dataset.test.labels[:number])
+    accuracy = report_lib.Figure(
+      *("accuracy", top1, "measured", interpreter.tool),
+      f"top-1, {len(images)} images",
+    )
+    report = dataclasses.replace(report, figures=[*report.figures, accuracy])
     return {
       "costs": costs,
       "accuracy": top1,

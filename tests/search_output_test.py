@@ -1,0 +1,93 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+import base64
+import json
+import pathlib
+from typing import Any
+
+from absl.testing import absltest
+
+from ghn_tf.arch import serialization
+from ghn_tf.edge import report as report_lib
+from ghn_tf.report import edge_section
+from ghn_tf.search import costs
+from ghn_tf.search import output
+from ghn_tf.search import run
+from ghn_tf.search import settings as settings_lib
+from ghn_tf.spaces import space as space_lib
+
+_SETTINGS = settings_lib.Settings(limits={"latency_ms": 60.0})
+_CONTENT = {
+  "checkpoint": "edge_cifar10",
+  "dataset": "cifar10",
+  "source": "edge",
+  "seconds": 65.4,
+}
+
+
+def _row(name: str, latency_ms: float, accuracy: float) -> dict[str, Any]:
+  """Returns what a search has of a file."""
+  figure = report_lib.Figure(
+    "accuracy", accuracy, "measured", "a test", "top-1, 1000 images"
+  )
+  report = report_lib.EdgeReport(
+    "cortex_m4", "simulated", "a test", latency_ms, figures=[figure]
+  )
+  network = space_lib.sample(space_lib.SPACES["tiny"], 0, 0)
+  return {
+    **{"index": int(name[-1]), "name": name, "macs": 2_000_000},
+    **{"num_params": 1234, "score": accuracy - 0.1, "accuracy": accuracy},
+    "costs": {"latency_ms": latency_ms},
+    "measured": {"macs": 2_000_000, "latency_ms": latency_ms},
+    "beyond": {"latency_ms": latency_ms} if latency_ms > 60 else {},
+    "report": report_lib.to_record(report),
+    "file": base64.b64encode(b"a file").decode(),
+    "architecture": serialization.to_json(network),
+  }
+
+
+def _result() -> run.Result:
+  files = [
+    _row("n-1", 30.0, 0.6),
+    _row("n-2", 9.0, 0.5),
+    _row("n-3", 62.0, 0.7),
+  ]
+  rows = [
+    *files,
+    {"index": 4, "refused": {"latency_ms": 99.0}},
+    {"index": 5, "error": "too wide"},
+  ]
+  model = costs.Model({"latency_ms": costs.Estimate({}, 0.12)}, 12)
+  return run.Result(rows, model, files, files[:2], [], [], 2.0)
+
+
+class OutputTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = pathlib.Path(self.create_tempdir().full_path)
+    output.write(self.folder, _result(), _SETTINGS, _CONTENT)
+
+  def test_a_page_of_the_reports_tells_accuracies(self):
+    names = ("n-1", "n-2")
+    paths = [str(self.folder / f"{name}.report.json") for name in names]
+    *_, table = edge_section.sections(paths)[0].parts
+    self.assertEqual([row[1] for row in table.rows], [60, 50])
+
+  def test_a_summary_counts_and_compares(self):
+    summary = json.loads((self.folder / "search.json").read_text())["summary"]
+    self.assertEqual(
+      summary,
+      {
+        **{"candidates": 5, "refused": 1, "scored": 3, "failed": 1},
+        **{"files": 3, "files_beyond": 1, "processor_seconds": 2.0},
+        "candidates_per_core_second": 2.5,
+        "scored_per_core_second": 1.5,
+        # From 9 ms on the best has 40 %, from 30 of 60 on 50.
+        "mean_best_score": (21 * 0.4 + 30 * 0.5) / 60,
+        "mean_best_accuracy": (21 * 0.5 + 30 * 0.6) / 60,
+      },
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()
