@@ -18,6 +18,7 @@ from ghn_tf.spaces import space as space_lib
 
 _SETTINGS = settings_lib.Settings(limits={"latency_ms": 60.0})
 _CONTENT = {
+  "command": "ghn-search --space=edge --max_latency_ms=60",
   "checkpoint": "edge_cifar10",
   "dataset": "cifar10",
   "source": "edge",
@@ -87,6 +88,45 @@ class OutputTest(absltest.TestCase):
         "mean_best_accuracy": (21 * 0.5 + 30 * 0.6) / 60,
       },
     )
+
+  def test_the_table_tells_what_was_asked_and_what_was_found(self):
+    told = (self.folder / "search.md").read_text()
+    title, command, table, *paragraphs = told.split("\n\n")
+    self.assertEqual(
+      title, "# Networks for cortex_m4 in w8a8, latency ms at most 60"
+    )
+    self.assertIn(_CONTENT["command"], command)
+    head, _, *rows = [
+      [cell.strip() for cell in line.strip("| ").split("|")]
+      for line in table.split("\n")
+    ]
+    self.assertEqual(
+      head, ["network", "top-1 %", "score", "MMACs", "params", "latency ms"]
+    )
+    self.assertEqual(
+      rows,
+      [
+        ["n-1", "60.0", "50.0", "2.00", "1,234", "30.00"],
+        ["n-2", "50.0", "40.0", "2.00", "1,234", "9.00"],
+      ],
+    )
+    told = " ".join(" ".join(paragraphs).split())
+    for sentence in (
+      "5 networks of edge were drawn (random): 1 were refused, as their"
+      " estimated costs are beyond the limits, 3 were scored on 128 validation"
+      " images, and 1 could not be predicted or run. 3 became files, of which 1"
+      " are beyond the limits after all.",
+      "In each second of a core 2.5 were drawn and 1.5 of them scored.",
+      "Costs are estimated from 12 probes; of these, told from the others, nine"
+      " in ten are off by at most: latency_ms 12 %.",
+      "is 39.0 % by the scores of all and 47.5 % by the files.",
+    ):
+      self.assertIn(sentence, told)
+
+  def test_a_column_has_the_same_decimals(self):
+    self.assertEqual(output._numbers([46.88, 17.0]), ["46.9", "17.0"])
+    self.assertEqual(output._numbers([0.0474, 1.25]), ["0.0474", "1.2500"])
+    self.assertEqual(output._numbers([512, 7411]), ["512", "7,411"])
 
 
 if __name__ == "__main__":

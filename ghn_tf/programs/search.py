@@ -19,6 +19,8 @@ machines of a cluster (--runner).
 import dataclasses
 import os
 import pathlib
+import shlex
+import sys
 import time
 from typing import Any
 
@@ -310,6 +312,7 @@ def search() -> None:
   with beam.telling():
     result = run_lib.Search(settings, source, job, options, records).run()
   content = {
+    "command": shlex.join(["ghn-search", *sys.argv[1:]]),
     "checkpoint": jobs.CHECKPOINT.value,
     "steps": job.predictor.metadata.get("step", 0),
     "dataset": job.dataset,
@@ -318,24 +321,10 @@ def search() -> None:
   }
   output.write(folder, result, settings, content)
   pipeline.remove(records)
-  _tell(result, output, settings, content)
-
-
-def _tell(result: Any, output: Any, settings: Any, content: Any) -> None:
-  """Prints the front and how it was found."""
-  found = output.summary(result, settings)
-  errors = "".join(f"\nNot emulated: {error}" for error in result.errors)
-  print(
-    f"{output.markdown(result, settings.score)}\n\n"
-    f"{found['candidates']:,} candidates: {found['refused']:,} beyond the"
-    f" limits, {found['failed']:,} that cannot be; {found['scored']:,} were"
-    f" scored and {len(result.confirmed)} emulated, in"
-    f" {content['seconds']:.0f} s;\nbefore that"
-    f" {found['candidates_per_core_second']:.1f} a second and core. Top-1 is"
-    f" that of the files on {settings.test_images}\ntest images of"
-    f" {content['dataset']}, without training.{errors}\nWritten to"
-    f" {_OUTPUT.value}: files, search.md, search.png, search.json."
-  )
+  print(output.markdown(result, settings, content))
+  for error in result.errors:
+    print(f"Not emulated: {error}")
+  print(f"Written to {folder}: files, search.md, search.png, search.json.")
 
 
 def main() -> None:

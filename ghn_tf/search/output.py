@@ -3,10 +3,12 @@
 """What a search writes: files of the front, a table, a picture, JSON."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import json
+import math
 import pathlib
+import textwrap
 from typing import Any
 
 from ghn_tf import files
@@ -15,6 +17,7 @@ from ghn_tf.report import front as front_picture
 from ghn_tf.report import markdown as markdown_lib
 from ghn_tf.report import picture_files
 from ghn_tf.search import curve
+from ghn_tf.search import probes
 from ghn_tf.search import run as run_lib
 from ghn_tf.search import settings as settings_lib
 
@@ -24,38 +27,112 @@ NAME = "search.json"
 _APART = ("file", "report", "architecture", "numbers")
 
 
-def markdown(result: run_lib.Result, score: str) -> str:
-  """Returns the front as a table, the most accurate network first.
+def markdown(
+  result: run_lib.Result,
+  settings: settings_lib.Settings,
+  content: Mapping[str, Any],
+) -> str:
+  """Returns what was asked for, the front as a table, and how it was found.
 
   Args:
     result: of the search.
-    score: the name of it.
+    settings: of it.
+    content: what else search.json says.
   """
-  cells = [["network", "top-1 %", score, "MMACs", "params"]]
-  costs = [n for n in settings_lib.COSTS[1:] if n in _measured(result.front)]
-  cells[0] += [name.replace("_", " ") for name in costs]
-  for row in result.front:
-    is_share = score == settings_lib.HYPERNETWORK
-    cells.append(
-      [
-        row["name"],
-        f"{100 * row['accuracy']:.1f}",
-        f"{100 * row['score']:.1f}" if is_share else f"{row['score']:.4g}",
-        f"{row['macs'] / 1e6:.2f}",
-        f"{row['num_params']:,}",
-        *(_number(row["measured"][name]) for name in costs),
-      ]
+  parts = [
+    f"# Networks for {settings.target} in {settings.recipe}{_limits(settings)}",
+    f"```sh\n{content['command']}\n```",
+    _table(result.front, settings),
+    *(
+      textwrap.fill(part, 80, break_on_hyphens=False)
+      for part in _told(result, settings, content)
+    ),
+  ]
+  return "\n\n".join(parts) + "\n"
+
+
+def _limits(settings: settings_lib.Settings) -> str:
+  return "".join(
+    f", {_words(name)} at most {f'{limit:,}'.removesuffix('.0')}"
+    for name, limit in settings.limits.items()
+  )
+
+
+def _words(cost: str) -> str:
+  return cost.replace("_", " ")
+
+
+def _table(
+  front: Sequence[run_lib.Row], settings: settings_lib.Settings
+) -> str:
+  """Returns a front as a table, the most accurate network first."""
+  is_share = settings.score == settings_lib.HYPERNETWORK
+  columns = {
+    "network": [row["name"] for row in front],
+    "top-1 %": [f"{100 * row['accuracy']:.1f}" for row in front],
+    "score": [
+      f"{100 * row['score']:.1f}" if is_share else f"{row['score']:.4g}"
+      for row in front
+    ],
+    "MMACs": [f"{row['macs'] / 1e6:.2f}" for row in front],
+    "params": [f"{row['num_params']:,}" for row in front],
+  }
+  for name in settings_lib.COSTS[1:]:
+    if all(name in row["measured"] for row in front):
+      columns[_words(name)] = _numbers([row["measured"][name] for row in front])
+  rows = zip(*columns.values(), strict=True)
+  return markdown_lib.table([[*columns], *map(list, rows)], left=(0,))
+
+
+def _numbers(values: Sequence[float]) -> list[str]:
+  """Returns positive numbers, all with the decimals that the least one needs.
+
+  Integers have none, and the least of others three digits.
+  """
+  digits = 0
+  if not all(isinstance(value, int) for value in values):
+    digits = max(0, 2 - math.floor(math.log10(min(values))))
+  return [f"{value:,.{digits}f}" for value in values]
+
+
+def _told(
+  result: run_lib.Result,
+  settings: settings_lib.Settings,
+  content: Mapping[str, Any],
+) -> Iterator[str]:
+  """Yields paragraphs on what was done, and what the figures are."""
+  found = summary(result, settings)
+  is_share = settings.score == settings_lib.HYPERNETWORK
+  images = f" on {settings.num_images:,} validation images" if is_share else ""
+  yield (
+    f"{found['candidates']:,} networks of {content['source']} were drawn"
+    f" ({settings.strategy}): {found['refused']:,} were refused, as their"
+    f" estimated costs are beyond the limits, {found['scored']:,} were scored"
+    f"{images}, and {found['failed']:,} could not be predicted or run."
+    f" {found['files']:,} became files, of which {found['files_beyond']:,} are"
+    " beyond the limits after all."
+  )
+  yield (
+    f"It took {content['seconds']:,.0f} s. In each second of a core"
+    f" {found['candidates_per_core_second']:.1f} were drawn and"
+    f" {found['scored_per_core_second']:.1f} of them scored."
+  )
+  if result.model.estimates:
+    yield probes.told(result.model)
+  score = "The score is the accuracy of the network that"
+  score += f" {content['checkpoint']} predicts, on validation images"
+  yield (
+    f"Top-1 is that of the files, without training, on"
+    f" {settings.test_images:,} test images of {content['dataset']}."
+    f" {score if is_share else f'The score is {settings.score}'}."
+  )
+  if found["mean_best_score"] is not None:
+    (name,) = settings.objectives
+    yield (
+      f"The best accuracy within a {_words(name)}, the mean over all up to the"
+      f" limit, is {100 * found['mean_best_score']:.1f} % by the scores of all"
+      f" and {100 * found['mean_best_accuracy']:.1f} % by the files."
     )
-  return markdown_lib.table(cells, left=(0,))
-
-
-def _measured(rows: Sequence[run_lib.Row]) -> set[str]:
-  """Returns the costs that all rows have."""
-  return set.intersection(*({*row["measured"]} for row in rows))
-
-
-def _number(value: float) -> str:
-  return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
 def summary(
@@ -109,7 +186,8 @@ def write(
     folder: to write to.
     result: of the search.
     settings: of it.
-    content: what else search.json says.
+    content: what else search.json says: command, checkpoint, dataset, source,
+      and seconds among it.
   """
   for row in result.front:
     name = file_name(row["name"])
@@ -117,7 +195,7 @@ def write(
     files.write(folder / f"{name}.json", row["architecture"])
     report = report_lib.to_json([report_lib.from_record(row["report"])])
     files.write(folder / f"{name}.report.json", report)
-  files.write(folder / "search.md", f"{markdown(result, settings.score)}\n")
+  files.write(folder / "search.md", markdown(result, settings, content))
   scored = [row for row in result.rows if "score" in row]
   is_accuracy = settings.score == settings_lib.HYPERNETWORK
   picture = front_picture.figure(

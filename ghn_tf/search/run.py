@@ -304,5 +304,5 @@ def counts(rows: Sequence[Row]) -> dict[str, int]:
 def _told(rows: Sequence[Row]) -> str:
   return (
     "{candidates:,} candidates: {refused:,} beyond the limits, {scored:,}"
-    " scored, {failed:,} that cannot be."
+    " scored, {failed:,} could not be predicted or run."
   ).format(**counts(rows))
