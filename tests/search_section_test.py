@@ -12,10 +12,15 @@ from tests import report_inputs
 
 
 def _network(
-  name: str, latency_ms: float, accuracy: float, *, is_in_front: bool = True
+  name: str,
+  latency_ms: float,
+  accuracy: float,
+  *,
+  index: int = 1,
+  is_in_front: bool = True,
 ) -> dict[str, Any]:
   return {
-    **{"index": 1, "name": name, "macs": 1000, "num_params": 100},
+    **{"index": index, "name": name, "macs": 1000, "num_params": 100},
     "costs": {"macs": 1000, "latency_ms": 1.5 * latency_ms},
     **{"score": 0.5, "accuracy": accuracy, "is_in_front": is_in_front},
     "measured": {"macs": 1000, "flash_bytes": 9, "latency_ms": latency_ms},
@@ -23,7 +28,7 @@ def _network(
 
 
 def _content(**settings: Any) -> dict[str, Any]:
-  candidate = _network("<c>", 4.0, 0.0)
+  candidate = _network("<c>", 4.0, 0.0, index=3)
   for name in ("accuracy", "is_in_front", "measured"):
     del candidate[name]
   return {
@@ -31,6 +36,8 @@ def _content(**settings: Any) -> dict[str, Any]:
     "settings": {
       **{"recipe": "w8a8", "target": "cortex_m4", "strategy": "random"},
       **{"score": "hypernetwork", "test_images": 200},
+      **{"num_images": 10, "num_refined": 8, "refined_images": 100},
+      "num_confirmed": 3,
       **{"limits": {"latency_ms": 10.0}, "objectives": ["latency_ms"]},
       **settings,
     },
@@ -48,6 +55,7 @@ def _content(**settings: Any) -> dict[str, Any]:
       {"index": 0, "refused": {"latency_ms": 20.0}},
       {"index": 2, "error": "too deep"},
       candidate,
+      {**candidate, "index": 1, "name": "good"},  # which became a file
     ],
   }
 
@@ -69,7 +77,9 @@ class SearchSectionTest(absltest.TestCase):
   def test_candidates_files_and_the_front_are_points_in_percent(self):
     (section,) = self._sections(_content())
     self.assertEqual(section.heading, "Search: found0")
-    self.assertIn("1 beyond the limits (latency [ms] at most 10", section.text)
+    self.assertIn("beyond the limits (latency [ms] at most 10)", section.text)
+    self.assertIn("1 could not be built or scored", section.text)
+    self.assertIn("The 8 best were scored anew on 100,", section.text)
     choice, _, _ = section.parts
     # What was weighed comes first; not all have an arena.
     self.assertEqual(
@@ -93,12 +103,25 @@ class SearchSectionTest(absltest.TestCase):
     (section,) = self._sections(_content(score="naswot"))
     (chart,) = section.parts[0].options["latency [ms]"]
     self.assertLen(chart.traces, 3)
-
-  def test_files_are_a_table(self):
-    (section,) = self._sections(_content())
-    _, table, _ = section.parts
+    self.assertNotIn("grey", section.text)
+    table = section.parts[1]
     self.assertEqual(
-      table.rows[1], ["worse", False, 50, 0.5, 100, 6.0, 1000, 9]
+      (table.header[3], table.rows[0][3]), ("score: naswot", 0.5)
+    )
+
+  def test_files_are_a_table_in_percent_the_best_first(self):
+    content = _content()
+    content["networks"].reverse()
+    (section,) = self._sections(content)
+    _, table, _ = section.parts
+    self.assertEqual(table.header[2:4], ["accuracy [%]", "estimated [%]"])
+    self.assertEqual(
+      table.rows,
+      [
+        ["good", True, 75, 50, 100, 5.0, 1000, 9],
+        ["worse", False, 50, 50, 100, 6.0, 1000, 9],
+        ["fast", True, 25, 50, 100, 1.0, 1000, 9],
+      ],
     )
 
   def test_several_are_compared(self):

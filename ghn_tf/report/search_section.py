@@ -30,11 +30,14 @@ _CONTENT: dict[str, json_files.Kind] = {
 }
 _SETTINGS: dict[str, json_files.Kind] = {
   **{"recipe": str, "target": str, "strategy": str, "score": str},
-  **{"limits": dict, "objectives": list, "test_images": int},
+  **{"limits": dict, "objectives": list},
+  **dict.fromkeys(("num_images", "num_refined", "refined_images"), int),
+  **{"num_confirmed": int, "test_images": int},
 }
 _SUMMARY = dict.fromkeys(("candidates", "refused", "scored", "failed"), int)
 _SCORED: dict[str, json_files.Kind] = {
-  **{"name": str, "macs": int, "num_params": int, "costs": dict},
+  **{"index": int, "name": str, "macs": int, "num_params": int},
+  "costs": dict,
   "score": json_files.NUMBER,
 }
 _NETWORK: dict[str, json_files.Kind] = {
@@ -58,13 +61,15 @@ class _Search:
   Attributes:
     name: of its folder.
     content: of its file.
-    scored: the candidates that have a score.
+    scored: the candidates that have a score and did not become files.
+    networks: those that became files, the most accurate first.
     costs: that all its networks have, what they were weighed by first.
   """
 
   name: str
   content: Record
   scored: Sequence[Record]
+  networks: Sequence[Record]
   costs: Sequence[str]
 
 
@@ -89,24 +94,28 @@ def _read(folder: str, name: str) -> _Search:
     json_files.check(content, _CONTENT)
     json_files.check(content["settings"], _SETTINGS)
     json_files.check(content["summary"], _SUMMARY)
+    networks = content["networks"]
+    for record in networks:
+      json_files.check(record, _NETWORK)
+      _check_numbers(record["measured"])
     scored = [own for own in content["candidates"] if "score" in own]
     for record in scored:
       json_files.check(record, _SCORED)
       _check_numbers(record["costs"])
-    for record in content["networks"]:
-      json_files.check(record, _NETWORK)
-      _check_numbers(record["measured"])
+    built = {record["index"] for record in networks}
+    scored = [record for record in scored if record["index"] not in built]
+    networks = sorted(networks, key=lambda own: own["accuracy"], reverse=True)
     objectives = content["settings"]["objectives"]
     json_files.check(_TITLES, dict.fromkeys(objectives, str))
     costs = [
       name
       for name in dict.fromkeys((*objectives, *_TITLES))
-      if all(name in own["measured"] for own in content["networks"])
+      if all(name in own["measured"] for own in networks)
     ]
     _check_numbers(content["settings"]["limits"])
     for point in content["curve"]:
       json_files.check(point, _POINT)
-  return _Search(name, content, scored, costs)
+  return _Search(name, content, scored, networks, costs)
 
 
 def _check_numbers(fields: Mapping[str, Any]) -> None:
@@ -114,39 +123,69 @@ def _check_numbers(fields: Mapping[str, Any]) -> None:
 
 
 def _section(search: _Search) -> page.Section:
-  settings, summary = search.content["settings"], search.content["summary"]
-  limits = ", ".join(
-    f"{_TITLES.get(name, name)} at most {limit:,}"
-    for name, limit in settings["limits"].items()
-  )
-  text = (
-    f"{summary['candidates']:,} candidates of {search.content['source']} for"
-    f" {settings['target']} in {settings['recipe']}, {settings['strategy']}:"
-    f" {summary['refused']:,} beyond the limits ({limits or 'none'}),"
-    f" {summary['scored']:,} scored, {summary['failed']:,} that cannot be."
-    " Small points are candidates with estimated costs; large ones became"
-    " files and were emulated. Accuracy is without training, of files on"
-    f" {settings['test_images']:,} test images of {search.content['dataset']}."
-  )
   charts = {_TITLES[cost]: [_against(search, cost)] for cost in search.costs}
+  settings = search.content["settings"]
   return page.Section(
     f"Search: {search.name}",
-    text,
+    f"{_counted(search.content)} {_explained(search.content)}",
     [parts.Choice("cost", charts), _networks(search), _settings(settings)],
+  )
+
+
+def _counted(content: Record) -> str:
+  """Returns what became of the candidates."""
+  settings, summary = content["settings"], content["summary"]
+  limits = ", ".join(
+    f"{_TITLES.get(name, name)} at most {parts.shown(limit)}"
+    for name, limit in settings["limits"].items()
+  )
+  return (
+    f"{content['checkpoint']} predicted {summary['candidates']:,} candidates of"
+    f" {content['source']} for {settings['target']} in {settings['recipe']},"
+    f" {settings['strategy']}: {summary['refused']:,} were refused, as their"
+    f" estimated costs are beyond the limits ({limits or 'none'}),"
+    f" {summary['scored']:,} were scored, and {summary['failed']:,} could not"
+    " be built or scored."
+  )
+
+
+def _explained(content: Record) -> str:
+  """Returns what points are, and why some lie above the front."""
+  settings = content["settings"]
+  text = (
+    "Large points became files: emulated, their accuracy, without training, on"
+    f" {settings['test_images']:,} test images of {content['dataset']}; the"
+    " front are those within the limits that no other beats."
+  )
+  if settings["score"] != _ACCURACY:
+    return f"{text} The others are not drawn, as their score is no accuracy."
+  found = (
+    f"{text} Small grey points are the other candidates: costs estimated,"
+    f" accuracy on {settings['num_images']:,} validation images."
+  )
+  if settings["refined_images"] > settings["num_images"]:
+    found += (
+      f" The {settings['num_refined']:,} best were scored anew on"
+      f" {settings['refined_images']:,}, and of these the"
+      f" {settings['num_confirmed']:,} best became files: a grey point above"
+      " the front did worse there, or was not among them."
+    )
+  return (
+    f"{found} One beyond a limit, dotted, is so by less than the estimate's"
+    " error."
   )
 
 
 def _against(search: _Search, cost: str) -> parts.Chart:
   """Returns accuracies against a cost, and its limit."""
-  networks = search.content["networks"]
-  front = [own for own in networks if own["is_in_front"]]
-  others = [own for own in networks if not own["is_in_front"]]
+  front = [own for own in search.networks if own["is_in_front"]]
+  others = [own for own in search.networks if not own["is_in_front"]]
   traces = []
   if search.content["settings"]["score"] == _ACCURACY:
     scored = [own for own in search.scored if cost in own["costs"]]
     shown = scored[:: 1 + len(scored) // _MAX_CANDIDATES]
     traces.append(
-      _points("candidates, estimated", shown, "score", "costs", cost)
+      _points("estimated, not built", shown, "score", "costs", cost)
     )
     traces[-1]["marker"] = {"color": "var(--grey)", "size": 5, "opacity": 0.7}
   traces.append(
@@ -156,8 +195,8 @@ def _against(search: _Search, cost: str) -> parts.Chart:
     )
   )
   for name, own, color in (
-    ("files, emulated", others, "var(--sky)"),
-    ("front", front, "var(--vermilion)"),
+    ("emulated, not in the front", others, "var(--sky)"),
+    ("emulated, in the front", front, "var(--vermilion)"),
   ):
     traces.append(_points(name, own, "accuracy", "measured", cost))
     traces[-1]["marker"] = {"color": color, "size": 9}
@@ -192,14 +231,18 @@ def _points(
 
 
 def _networks(search: _Search) -> parts.Table:
-  header = ["network", "in front", "accuracy [%]", "score", "parameters"]
+  score = search.content["settings"]["score"]
+  unit, factor = (
+    ("estimated [%]", 100) if score == _ACCURACY else (f"score: {score}", 1)
+  )
+  header = ["network", "in front", "accuracy [%]", unit, "parameters"]
   rows = [
     [
-      *(own["name"], own["is_in_front"], 100 * own["accuracy"], own["score"]),
-      own["num_params"],
+      *(own["name"], own["is_in_front"], 100 * own["accuracy"]),
+      *(factor * own["score"], own["num_params"]),
       *(own["measured"][cost] for cost in search.costs),
     ]
-    for own in search.content["networks"]
+    for own in search.networks
   ]
   header += [_TITLES[cost] for cost in search.costs]
   return parts.Table("Files", header, rows)
@@ -260,7 +303,7 @@ def _curves(
 def _fronts(searches: Sequence[_Search], cost: str) -> parts.Chart:
   traces = []
   for index, search in enumerate(searches):
-    front = [own for own in search.content["networks"] if own["is_in_front"]]
+    front = [own for own in search.networks if own["is_in_front"]]
     front.sort(key=lambda own: own["measured"][cost])
     points = _points(
       parts.label(search.name), front, "accuracy", "measured", cost
