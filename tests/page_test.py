@@ -101,6 +101,26 @@ class PageTest(parameterized.TestCase):
     marks = re.findall(r"<th( class=\"number\")?>", text)
     self.assertEqual([bool(mark) for mark in marks], [False, True, True, False])
 
+  @parameterized.parameters(
+    ([65.0, 65.2, None, 0.0], ["65.0", "65.2", "-", "0.0"]),
+    ([54.1, 43.72, 17.0], ["54.10", "43.72", "17.00"]),
+    # Each has four digits at most, however small others are.
+    ([1234.5, 0.01234, 12.0], ["1,234", "0.01234", "12.00"]),
+    ([1e-6, 0.5, 2, "text"], ["1e-06", "0.5", "2", "text"]),
+    ([math.nan, -3.0, -2.5], ["nan", "-3.0", "-2.5"]),
+  )
+  def test_a_column_has_the_same_decimals(self, values, expected):
+    text = parts.Table("t", ["a"], [[value] for value in values]).html()
+    self.assertEqual(re.findall(r"<td[^>]*>(.*?)</td>", text), expected)
+
+  def test_a_column_without_values_is_left_out(self):
+    rows = [["x", None, "", 0], ["y", None, "", None]]
+    text = parts.Table("t", ["a", "b", "c", "d"], rows).html()
+    self.assertEqual(re.findall(r"<button>(.*?)</button>", text), ["a", "d"])
+    self.assertEqual(text.count("<td"), 4)
+    # Of a table without rows the names tell what there might have been.
+    self.assertIn("<button>a</button>", parts.Table("t", ["a"], []).html())
+
   def test_a_choice_shows_the_first_and_one_alone_is_none(self):
     text = parts.Choice("of", {"a": [_TABLE], "b": [_TABLE]}).html()
     self.assertEqual(

@@ -5,6 +5,7 @@
 from collections.abc import Mapping, Sequence
 import dataclasses
 import html
+import math
 from typing import Any
 
 from ghn_tf.report import page
@@ -55,7 +56,7 @@ class Chart:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """Rows that can be sorted and filtered.
+  """Rows that can be sorted and filtered; columns without a value are left out.
 
   Attributes:
     title: above it.
@@ -72,24 +73,30 @@ class Table:
 
   def html(self) -> str:
     """See `page.Part`."""
+    columns = [
+      (title, values)
+      for title, *values in zip(self.header, *self.rows, strict=True)
+      if not values or any(value not in (None, "") for value in values)
+    ]
     kinds = [
       ' class="number"'
-      if any(type(row[column]) in (int, float) for row in self.rows)
+      if any(type(value) in (int, float) for value in values)
       else ""
-      for column in range(len(self.header))
+      for _, values in columns
     ]
     head = "".join(
-      f"<th{kind}><button>{html.escape(text)}</button></th>"
-      for kind, text in zip(kinds, self.header, strict=True)
+      f"<th{kind}><button>{html.escape(title)}</button></th>"
+      for kind, (title, _) in zip(kinds, columns, strict=True)
     )
+    texts = [_column(values) for _, values in columns]
     body = "".join(
       "<tr>"
       + "".join(
-        f"<td{kind}>{html.escape(shown(value))}</td>"
-        for kind, value in zip(kinds, row, strict=True)
+        f"<td{kind}>{html.escape(text)}</td>"
+        for kind, text in zip(kinds, row, strict=True)
       )
       + "</tr>\n"
-      for row in self.rows
+      for row in zip(*texts, strict=True)
     )
     table = (
       f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
@@ -186,6 +193,26 @@ def shown(value: Cell) -> str:
     case int():
       return f"{value:,}"
   return value
+
+
+def _column(values: Sequence[Cell]) -> list[str]:
+  """Returns values as a table shows them below each other.
+
+  What would be shown as 65 is 65.0 where another is 65.2: a float has the
+  decimals of the column, as far as these are among its own four digits.
+  """
+  texts = [*map(shown, values)]
+  places = {
+    index: len(text.partition(".")[2])
+    for index, (value, text) in enumerate(zip(values, texts, strict=True))
+    if isinstance(value, float) and text.strip("-,.0123456789") == ""
+  }
+  most = max(places.values(), default=0)
+  for index in places:
+    size = abs(float(texts[index].replace(",", ""))) or 1.0
+    own = min(most, max(0, 3 - math.floor(math.log10(size))))
+    texts[index] = f"{values[index]:,.{own}f}"
+  return texts
 
 
 def symbol(index: int) -> str:
