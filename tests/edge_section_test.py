@@ -51,7 +51,7 @@ class EdgeSectionTest(absltest.TestCase):
     self.assertIn("<td>no &lt;b&gt;QEMU&lt;/b&gt;</td>", shown)
     self.assertNotIn("failed", self._page(self.report))
     path = self._write("bad", 1.0, errors={"other": 1})
-    with self.assertRaisesRegex(ValueError, "bad.json is damaged"):
+    with self.assertRaisesRegex(ValueError, "bad.json is .*damaged"):
       edge_section.sections([path])
 
   def test_without_the_file_it_shows_what_the_reports_say(self):
@@ -118,7 +118,7 @@ class EdgeSectionTest(absltest.TestCase):
       path = self.folder / "other.json"
       path.write_text(json.dumps(content))
       with self.assertRaisesRegex(
-        ValueError, "other.json is damaged, or not what ghn-emulate"
+        ValueError, "other.json is not what ghn-emulate"
       ):
         edge_section.sections([str(path)])
 

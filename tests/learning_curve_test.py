@@ -119,16 +119,19 @@ class LearningCurveTest(parameterized.TestCase):
       workdir = self._run(*_RECORDS, name=f"damaged-{name}")
       path = pathlib.Path(workdir, name)
       path.write_text("{no JSON}\n")
-      with self.assertRaisesRegex(ValueError, f"{path} is damaged"):
+      with self.assertRaisesRegex(ValueError, f"{path} is .*damaged"):
         learning_curve.read(workdir)
     workdir = self._run(*_RECORDS, training={"space": "edge"})
-    with self.assertRaisesRegex(ValueError, "not of a training run"):
+    with self.assertRaisesRegex(ValueError, "config.json .* lacks 'meta_batch"):
       learning_curve.read(workdir)
 
   def test_a_folder_that_is_no_run_is_an_error(self):
-    for folder in (self.folder, self.folder / "missing"):
+    for folder, told in (
+      (self.folder, "has no config.json"),
+      (self.folder / "missing", "is not there"),
+    ):
       with self.assertRaisesRegex(
-        ValueError, f"{folder} has no config.json; expected the --workdir"
+        ValueError, f"{folder} {told}; expected the folder of ghn-train"
       ):
         learning_curve.read(str(folder))
 
@@ -224,7 +227,7 @@ class ProgramTest(absltest.TestCase):
       "tools/learning_curve.py", f"--run={folder}/missing"
     )
     self.assertEqual(done.returncode, 1)
-    self.assertIn("missing has no config.json", done.stderr)
+    self.assertIn("missing is not there", done.stderr)
     self.assertNotIn("Traceback", done.stderr)
 
 

@@ -71,9 +71,9 @@ class ReportProgramTest(parameterized.TestCase):
   @parameterized.parameters(
     (["--output={}/a.html"], "give one of --run, --table, --search"),
     (["--run={}/run", "--output={}/a.txt"], "must end in .html"),
-    (["--run={}/none", "--output={}/a.html"], "none has no config.json"),
-    (["--table={}/edge.json", "--output={}/a.html"], "edge.json is damaged"),
-    (["--table={}/none.json", "--output={}/a.html"], "No such file"),
+    (["--run={}/none", "--output={}/a.html"], "none is not there"),
+    (["--table={}/edge.json", "--output={}/a.html"], "edge.json is not what ghn-evaluate"),
+    (["--table={}/none.json", "--output={}/a.html"], "There is no"),
     (
       ["--network=models.resnet:resnet8", "--output={}/a.html"],
       "--network and --checkpoint need each other",

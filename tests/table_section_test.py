@@ -77,7 +77,7 @@ class TableSectionTest(absltest.TestCase):
     contents: list[Any] = [[], {}, {"rows": []}, None, "text"]
     for content in contents:
       with self.assertRaisesRegex(
-        ValueError, "table.json is damaged, or not what ghn-evaluate writes"
+        ValueError, "table.json is not what ghn-evaluate writes, or damaged"
       ):
         self._section(content)
 

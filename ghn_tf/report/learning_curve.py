@@ -14,9 +14,11 @@ from matplotlib import figure as figure_lib
 from matplotlib import ticker
 
 from ghn_tf.report import axes
+from ghn_tf.report import json_files
 from ghn_tf.report import markdown
 from ghn_tf.training import metrics
 
+_WRITER = "ghn-train"
 _PREFIX, _SUFFIX = "validation/", "_accuracy"
 _MARKERS = "osD^"
 # As many as a run with all recipes evaluates; the last has dashes of 3 and 1.
@@ -132,25 +134,16 @@ def read_all(workdirs: Sequence[str], *, evaluated: bool = True) -> list[Curve]:
 
 
 def _training_config(workdir: str) -> dict[str, Any]:
-  path = os.path.join(workdir, "config.json")
-  try:
-    with open(path, encoding="utf-8") as file:
-      training = json.load(file)["training"]
-    for name in (
+  path = json_files.find(workdir, "config.json", _WRITER)
+  with json_files.opened(path, _WRITER) as content:
+    training = content["training"]
+    names = (
       "meta_batch_size",
       "evaluate_every_steps",
       "evaluation_architectures",
-    ):
-      training[name]
-    return training
-  except FileNotFoundError as error:
-    raise ValueError(
-      f"{workdir} has no config.json; expected the --workdir of a training run."
-    ) from error
-  except (json.JSONDecodeError, KeyError, TypeError) as error:
-    raise ValueError(
-      f"{path} is damaged, or not of a training run: {error!r}."
-    ) from error
+    )
+    json_files.check(training, dict.fromkeys(names, int))
+  return training
 
 
 def _records(workdir: str) -> list[dict[str, float]]:

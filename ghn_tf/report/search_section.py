@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import os
 from typing import Any
 
 from ghn_tf.report import json_files
@@ -90,7 +89,8 @@ def sections(folders: Sequence[str]) -> list[page.Section]:
 
 
 def _read(folder: str, name: str) -> _Search:
-  with json_files.opened(os.path.join(folder, _FILE), _WRITER) as content:
+  path = json_files.find(folder, _FILE, _WRITER)
+  with json_files.opened(path, _WRITER) as content:
     json_files.check(content, _CONTENT)
     json_files.check(content["settings"], _SETTINGS)
     json_files.check(content["summary"], _SUMMARY)
