@@ -244,6 +244,8 @@ class FlagsTest(parameterized.TestCase):
   @parameterized.parameters(
     ("-m ghn_tf.train", "Trains a hypernetwork.", "--workdir: Folder"),
     ("tools/to_tflite.py", "Writes a network with", "--target: Network"),
+    # Where matplotlib would tell, too soon to be hidden, of its folders.
+    ("tools/report.py", "Makes one HTML page", "--run: Workdir"),
     ("tools/emulate.py", "Tells what integer TFLite", "--targets: Targets"),
     # Also flags that it shares with others.
     ("tools/evaluate.py", "Measures networks with", "--workers: Processes"),

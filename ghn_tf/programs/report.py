@@ -24,7 +24,6 @@ from ghn_tf.programs import program
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.report import edge_section
 from ghn_tf.report import page
-from ghn_tf.report import run_section
 from ghn_tf.report import search_section
 from ghn_tf.report import table_section
 
@@ -123,6 +122,8 @@ def report() -> None:
   output = _check()
   sections = []
   if _RUN.value:
+    from ghn_tf.report import run_section  # which imports matplotlib
+
     sections.append(run_section.section(_RUN.value))
   sections += table_section.sections(_TABLE.value)
   sections += search_section.sections(_SEARCH.value)
