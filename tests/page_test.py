@@ -104,7 +104,8 @@ class PageTest(parameterized.TestCase):
   @parameterized.parameters(
     ([65.0, 65.2, None, 0.0], ["65.0", "65.2", "-", "0.0"]),
     ([54.1, 43.72, 17.0], ["54.10", "43.72", "17.00"]),
-    # Each has four digits at most, however small others are.
+    ([1.085, 0.9549, 0.0], ["1.085", "0.955", "0.000"]),
+    # None has fewer than three of its digits for a greater one.
     ([1234.5, 0.01234, 12.0], ["1,234", "0.01234", "12.00"]),
     ([1e-6, 0.5, 2, "text"], ["1e-06", "0.5", "2", "text"]),
     ([math.nan, -3.0, -2.5], ["nan", "-3.0", "-2.5"]),

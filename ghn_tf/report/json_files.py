@@ -14,18 +14,22 @@ from ghn_tf import strict_json
 
 NUMBER = int | float
 Kind = type | types.UnionType
-# What has such fields, or a folder such a file: its writer, and what takes it.
+# What has such fields, or a folder such a file, with its writer at the end; and
+# what takes it.
 _Known = tuple[str, str]
 _OBJECTS: tuple[tuple[set[str], _Known], ...] = (
   ({"input_shape", "nodes"}, ("an architecture", "--network")),
-  ({"candidates", "networks"}, ("ghn-search", "--search, with its folder")),
-  ({"rows", "networks"}, ("ghn-evaluate", "--table")),
-  ({"reports"}, ("ghn-emulate", "--edge")),
-  ({"training"}, ("ghn-train", "--run, with its folder")),
+  (
+    {"candidates", "networks"},
+    ("a search of ghn-search", "--search, with its folder"),
+  ),
+  ({"rows", "networks"}, ("a table of ghn-evaluate", "--table")),
+  ({"reports"}, ("a report of ghn-emulate", "--edge")),
+  ({"training"}, ("a run of ghn-train", "--run, with its folder")),
 )
 _FOLDERS: dict[str, _Known] = {
-  "search.json": ("ghn-search", "--search"),
-  "config.json": ("ghn-train", "--run"),
+  "search.json": ("a search of ghn-search", "--search"),
+  "config.json": ("a run of ghn-train", "--run"),
 }
 
 
@@ -103,7 +107,7 @@ def find(folder: str | os.PathLike[str], name: str, writer: str) -> str:
 
 def _told(known: _Known | None, writer: str = "") -> str:
   """Returns what to do with what was not expected, if it is known."""
-  if known is None or known[0] in writer:
+  if known is None or known[0].split()[-1] in writer:
     return ""
   return f" It looks like {known[0]}: ghn-report takes that by {known[1]}."
 

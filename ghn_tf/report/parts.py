@@ -198,8 +198,9 @@ def shown(value: Cell) -> str:
 def _column(values: Sequence[Cell]) -> list[str]:
   """Returns values as a table shows them below each other.
 
-  What would be shown as 65 is 65.0 where another is 65.2: a float has the
-  decimals of the column, as far as these are among its own four digits.
+  All floats of a column have the same decimals, 65.0 and 65.2, such that the
+  greatest has four digits. Where another would have fewer than three then, each
+  has its own four, without zeros that no other one needs.
   """
   texts = [*map(shown, values)]
   places = {
@@ -207,11 +208,20 @@ def _column(values: Sequence[Cell]) -> list[str]:
     for index, (value, text) in enumerate(zip(values, texts, strict=True))
     if isinstance(value, float) and text.strip("-,.0123456789") == ""
   }
+  numbers = {i: abs(float(texts[i].replace(",", ""))) for i in places}
+  # Digits behind the point of a number with four; those of 0 are the column's.
+  own = {
+    index: max(0, 3 - math.floor(math.log10(number)))
+    for index, number in numbers.items()
+    if number
+  }
   most = max(places.values(), default=0)
+  same = min([most, *own.values()])
+  if any(places[i] > same and own[i] - same > 1 for i in own):
+    same = most
   for index in places:
-    size = abs(float(texts[index].replace(",", ""))) or 1.0
-    own = min(most, max(0, 3 - math.floor(math.log10(size))))
-    texts[index] = f"{values[index]:,.{own}f}"
+    decimals = min(same, own.get(index, same))
+    texts[index] = f"{values[index]:,.{decimals}f}"
   return texts
 
 
