@@ -156,6 +156,20 @@ class BrowserTest(parameterized.TestCase):
     self.assertEqual((found["into"], found["out"]), (3, 3))
     self.assertEqual(found["told"], "add; 3 edges into it, 3 out of it")
 
+  @parameterized.parameters(360, 800, 1280)
+  def test_all_of_a_graph_is_seen_where_its_nodes_have_room(self, width):
+    found = self._ask(
+      """
+      const graph = document.querySelector(".graph");
+      const svg = graph.querySelector("svg");
+      return { room: graph.clientWidth, width: svg.clientWidth };
+    """,
+      width=width,
+    )
+    self.assertLessEqual(found["width"], found["room"])
+    # No wider than at first, either: 380 pixels to the points that bend curves.
+    self.assertLessEqual(found["width"], 128 + 3 * 12 + 128 + 18 + 0.75 * 380)
+
 
 if __name__ == "__main__":
   absltest.main()

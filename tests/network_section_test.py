@@ -116,6 +116,18 @@ class GraphTest(absltest.TestCase):
     self.assertIn("conv 3x3 2: predicts conv/kernel 3x3x3x2<", svg)
     self.assertIn("bias 3: predicts logits/bias 3<", svg)
 
+  def test_the_legend_has_the_colours_that_are_there_and_no_others(self):
+    text = network_graph.draw(report_inputs.architecture(), 50).html()
+    for color in network_graph._COLORS.values():
+      self.assertIn(color, network_graph._MEANINGS)
+      own = f'class="box" style="background:var(--{color})"'
+      node = (
+        f'class="kind" width="5" height="20" rx="2" style="fill:var(--{color})'
+      )
+      self.assertEqual(own in text, node in text, color)
+    self.assertIn("></i>depthwise, dilated</span>", text)
+    self.assertNotIn("></i>concatenation</span>", text)
+
   def test_too_many_edges_are_left_out_from_the_longest_on(self):
     edges = np.array([[0, 1, 1], [1, 2, 1], [0, 2, 2], [0, 3, 3]])
     with absltest.mock.patch.object(network_graph, "_MAX_EDGES", 3):

@@ -67,12 +67,21 @@ class ReportProgramTest(parameterized.TestCase):
     text = pages.text((self.folder / "net.html").read_text())
     self.assertIn("Network: net, w4a4+stem=w8a8", text)
     self.assertIn("lies outside of those", text)  # as it is so small
+    self.assertRegex(
+      text,
+      r"Predicted by quickstart, which was trained for 600 steps on"
+      r" cifar10_sample; as w4a4\+stem=w8a8, with stored statistics, its top-1"
+      r" accuracy is \d+\.\d % on 500 test images of cifar10_sample\.",
+    )
 
   @parameterized.parameters(
     (["--output={}/a.html"], "give one of --run, --table, --search"),
     (["--run={}/run", "--output={}/a.txt"], "must end in .html"),
     (["--run={}/none", "--output={}/a.html"], "none is not there"),
-    (["--table={}/edge.json", "--output={}/a.html"], "edge.json is not what ghn-evaluate"),
+    (
+      ["--table={}/edge.json", "--output={}/a.html"],
+      "edge.json is not what ghn-evaluate",
+    ),
     (["--table={}/none.json", "--output={}/a.html"], "There is no"),
     (
       ["--network=models.resnet:resnet8", "--output={}/a.html"],

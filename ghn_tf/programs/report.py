@@ -94,26 +94,45 @@ def _check() -> pathlib.Path:
 def _network() -> page.Section:
   """Returns the section of --network."""
   recipe = recipe_lib.get(_RECIPE.value)
-  path, _, _ = checkpoint.find(_CHECKPOINT.value)
+  path, _, metadata = checkpoint.find(_CHECKPOINT.value)
   architecture, _ = child_lib.target(_NETWORK.value)
   program.import_silently("tensorflow")
   from ghn_tf import predictor as predictor_lib
+  from ghn_tf import preparation
+  from ghn_tf.child import accuracy
   from ghn_tf.report import network_section
   from ghn_tf.spaces import extent
 
   predictor = predictor_lib.load(path)
   head = child_lib.head(predictor, architecture)
   predictor.check_network(architecture, head)
-  train = images.load(predictor, architecture).train
+  dataset = images.load(predictor, architecture)
+  train, test = dataset.train, dataset.test
   child = child_lib.make(predictor, architecture, recipe, train, head)
-  outside = predictor.outside(architecture)
+  top1 = accuracy.top1(
+    architecture,
+    child.params,
+    preparation.batches(test.images, test.labels, predictor.normalize),
+    recipe,
+    training=False,
+  )
+  notes = [
+    f"Predicted by {_CHECKPOINT.value}, which was trained for"
+    f" {metadata['step']:,} steps on {metadata['training']['dataset']}; as"
+    f" {recipe.name}, with stored statistics, its top-1 accuracy is"
+    f" {100 * top1:.1f} % on {len(test):,} test images of {dataset.name}."
+  ]
+  if head == "fit":
+    notes.append("Its classifier was fitted to training images.")
+  if outside := predictor.outside(architecture):
+    notes.append(extent.tell(architecture.name, outside))
   return network_section.section(
     architecture,
     child.params,
     recipe,
     max_distance=predictor.ghn.config.max_distance,
     images=predictor.normalize(train.images[: sizes.BATCH_SIZE]),
-    note=extent.tell(architecture.name, outside) if outside else "",
+    note=" ".join(notes),
   )
 
 

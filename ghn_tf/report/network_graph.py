@@ -52,6 +52,22 @@ _COLORS = {
   "concat": "green",
 }
 _OTHER_COLOR = "pink"
+# What a colour stands for.
+_MEANINGS = {
+  "blue": "convolution, dense",
+  "sky": "depthwise, dilated",
+  "vermilion": "bias",
+  "yellow": "norm",
+  "orange": "add, multiply",
+  "green": "concatenation",
+  "pink": "image, pools, others",
+}
+_EDGES = (
+  ("grey", "what the network computes"),
+  ("green", "virtual edges; of the node under the pointer:"),
+  ("blue", "into it"),
+  ("vermilion", "out of it"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +76,14 @@ class Graph:
 
   Attributes:
     svg: nodes and edges of the network.
+    kinds: of its nodes.
     virtual: what web/graphs.js draws: the edges, [E, 3], of source, target and
-      distance; of every node where its right end is; the greatest distance.
+      distance; of every node where its right end is; the greatest distance; how
+      far edges reach to the right at most, and what is left free there.
   """
 
   svg: str
+  kinds: Sequence[str]
   virtual: dict[str, Any]
   scripts = ("graphs.js",)
 
@@ -76,7 +95,7 @@ class Graph:
       f' <input type="range" min="1" max="{longest}" value="{_FIRST}"></label>'
     )
     body = (
-      f'{control}<p class="told" aria-live="polite"></p>'
+      f'{control}<p class="told" aria-live="polite"></p>{_legend(self.kinds)}'
       f'<div class="scroll graph">{self.svg}</div>{page.data(self.virtual)}'
     )
     return parts.figure("What the hypernetwork reads", body, is_wide=True)
@@ -126,17 +145,33 @@ def draw(architecture: spec.Architecture, max_distance: int) -> Graph:
     ),
   ]
   kept, longest = _kept(edges)
-  width = np.max(x) + half + _MARGIN + 0.75 * _REACH
+  width = np.max(x) + half + _MARGIN + 0.75 * _REACH  # as curves have it
   height = np.max(y) + _PITCH / 2 + _MARGIN
   return Graph(
     f'<svg width="{width:.0f}" height="{height:.0f}">{"".join(drawn)}</svg>',
+    kinds,
     {
       "edges": kept,
       "ends": points[: len(kinds)] + [half, 0],
       "longest": longest,
       "reach": _REACH,
+      "margin": _MARGIN,
     },
   )
+
+
+def _legend(kinds: Sequence[str]) -> str:
+  """Returns what the colours of nodes and of edges stand for."""
+  shown = {_COLORS.get(kind, _OTHER_COLOR) for kind in kinds}
+  nodes = [(own, told) for own, told in _MEANINGS.items() if own in shown]
+  entries = [("box", *own) for own in nodes]
+  entries += [("stroke", *own) for own in _EDGES]
+  spans = (
+    f'<span><i class="{kind}" style="background:var(--{color})"></i>'
+    f"{meaning}</span>"
+    for kind, color, meaning in entries
+  )
+  return f'<p class="legend">{"".join(spans)}</p>'
 
 
 def _kept(edges: np.ndarray) -> tuple[np.ndarray, int]:

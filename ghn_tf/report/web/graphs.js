@@ -4,14 +4,26 @@
 "use strict";
 for (const drawing of document.querySelectorAll(".graph")) {
   const figure = drawing.closest("figure");
-  const { edges, ends, longest, reach } = JSON.parse(
+  const { edges, ends, longest, margin, ...most } = JSON.parse(
     drawing.nextElementSibling.textContent,
   );
+  const widest = Math.max(...ends.map(([x]) => x));
+  let reach = most.reach;
   const virtual = drawing.querySelector(".virtual");
   const told = figure.querySelector(".told");
   const slider = figure.querySelector("input");
   const nodes = [...drawing.querySelectorAll(".node")];
   let chosen = null;
+
+  // On a narrow page virtual edges reach less far, so that all is seen. A curve
+  // comes three quarters of the way to the points that bend it.
+  function fit() {
+    const room = (drawing.clientWidth - widest - margin) / 0.75;
+    reach = Math.max(most.reach / 8, Math.min(most.reach, room));
+    const svg = drawing.querySelector("svg");
+    svg.setAttribute("width", Math.ceil(widest + margin + 0.75 * reach));
+    draw();
+  }
 
   // An arc that goes out to the right, the further the greater the distance.
   function arc([source, target, distance]) {
@@ -78,5 +90,6 @@ for (const drawing of document.querySelectorAll(".graph")) {
     node.addEventListener("blur", leave);
   });
   slider.addEventListener("input", draw);
-  draw();
+  new ResizeObserver(fit).observe(drawing);
+  fit();
 }
