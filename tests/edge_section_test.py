@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 from typing import Any
 
 from absl.testing import absltest
@@ -44,6 +45,16 @@ class EdgeSectionTest(absltest.TestCase):
     self.assertIn("256", shown)  # bytes of image and convolution
     self.assertIn('<td class="number">2,324</td>', shown)
     self.assertNotIn("plotly", shown)
+
+  def test_bars_have_their_shares_beside_them(self):
+    one = self.report.operators[0]
+    operators = [
+      dataclasses.replace(one, index=index, cycles=cycles)
+      for index, cycles in enumerate((30, 10, 0))
+    ]
+    report = dataclasses.replace(self.report, operators=operators)
+    found = re.findall(r"<text[^>]*>([\d.]+ %)</text>", self._page(report))
+    self.assertEqual(found, ["75.0 %", "25.0 %", "0.0 %"])
 
   def test_shows_why_targets_failed(self):
     path = self._write("net", 1.0, errors={"other": "no <b>QEMU</b>"})

@@ -42,11 +42,23 @@ class RunSectionTest(absltest.TestCase):
     section = self._section("run")
     charts = self._charts(section, "network-steps")
     self.assertNotIn("Norm of the gradient", charts)
-    thin, bold = charts["Memory in use"].traces
-    self.assertEqual(thin["x"], [400, 800, 1200, 1600])
-    self.assertEqual((thin["y"], bold["y"]), ([2.0] * 4, [2.0] * 4))
-    thin, _ = charts["Accuracy in training"].traces
-    self.assertEqual(thin["y"], [12.5, 25, 37.5, 50])
+    (memory,) = charts["Memory in use"].traces
+    self.assertEqual(memory["x"], [400, 800, 1200, 1600])
+    self.assertEqual(memory["y"], [2.0] * 4)
+    (accuracy,) = charts["Accuracy in training"].traces
+    self.assertEqual(accuracy["y"], [12.5, 25, 37.5, 50])
+    # Of so few records nothing is a median, and nothing is said of it.
+    self.assertNotIn("median", section.text)
+
+  def test_of_many_records_there_is_a_running_median_that_is_told(self):
+    with absltest.mock.patch.object(run_section, "_WINDOW", 1 / 2):  # of three
+      section = self._section("run")
+    pale, median = self._charts(section, "network-steps")["Speed"].traces
+    accuracy = self._charts(section, "network-steps")["Accuracy in training"]
+    self.assertEqual(accuracy.traces[0]["y"], [12.5, 25, 37.5, 50])
+    self.assertEqual(accuracy.traces[1]["y"], [18.75, 25, 37.5, 43.75])
+    self.assertLess(pale["line"]["width"], median["line"]["width"])
+    self.assertIn("running median, of up to 3 records", section.text)
 
   def test_a_run_without_evaluation_has_its_other_curves(self):
     run = report_inputs.write_run(self.folder / "run", is_evaluated=False)

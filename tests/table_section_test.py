@@ -37,6 +37,8 @@ class TableSectionTest(absltest.TestCase):
     self.assertEqual(bars["name"], "float")
     self.assertEqual((bars["x"], bars["y"]), (["test", "wide"], [50, 25]))
     self.assertEqual(bars["error_y"]["array"], [1, None])
+    # One or two bars are no wider than an eighth of the chart.
+    self.assertEqual(usual[0].layout["xaxis"]["range"], [-0.5, 7.5])
     (bars,) = fitted[0].traces
     self.assertEqual((bars["name"], bars["y"]), ("w4a4", [40]))
     self.assertEqual(

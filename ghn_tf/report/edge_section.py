@@ -21,7 +21,7 @@ from ghn_tf.report import parts
 
 _WRITER = "ghn-emulate or ghn-to-tflite --emulate"
 _ROW, _BOX, _LANE = 24, 190, 10
-_BAR, _ABREAST = 110, 5
+_BAR, _SHARE, _ABREAST = 110, 60, 5
 _COLORS = {
   "npu": "var(--blue)",
   "edgetpu": "var(--green)",
@@ -340,19 +340,20 @@ def _operators(
     )
     drawn.append(_text(left + 6, y + 4, f"{index} {name:.24}"))
   for column, report in enumerate(reports):
-    x = left + _BOX + 20 + column * (_BAR + 20)
+    x = left + _BOX + 20 + column * (_BAR + _SHARE)
     drawn.append(_text(x, 1.7 * _ROW, f"{report.target:.18}"))
     work = _work(report)
     greatest = max(work, default=0) or 1
     for own, value in zip(report.operators, work, strict=True):
-      told = f"{own.placement}: {100 * value / (sum(work) or 1):.1f} %"
+      share = f"{100 * value / (sum(work) or 1):.1f} %"
+      told = f"{own.placement}: {share}"
       told += f"; {own.reason}" if own.reason else ""
       width = 3 + (_BAR - 3) * value / greatest
-      y = middle[own.index] - 0.3 * _ROW
-      drawn.append(
-        _rectangle(x, y, width, 0.6 * _ROW, _color(own.placement), told)
-      )
-  width = left + _BOX + 20 + len(reports) * (_BAR + 20)
+      y = middle[own.index]
+      bar = (x, y - 0.3 * _ROW, width, 0.6 * _ROW)
+      drawn.append(_rectangle(*bar, _color(own.placement), told))
+      drawn.append(_text(x + width + 4, y + 4, share))
+  width = left + _BOX + 20 + len(reports) * (_BAR + _SHARE)
   return _svg(width, _ROW * (len(rows) + 3), drawn)
 
 

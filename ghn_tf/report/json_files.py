@@ -34,8 +34,14 @@ _FOLDERS: dict[str, _Known] = {
 
 
 def names(paths: Sequence[str]) -> list[str]:
-  """Returns the names of files or folders, or their paths if two are equal."""
-  found = [pathlib.Path(path).name.removesuffix(".json") for path in paths]
+  """Returns the names of files or folders, or their paths if two are equal.
+
+  Without what tells their kind: x of x.report.json.
+  """
+  found = [
+    pathlib.Path(path).name.removesuffix(".json").removesuffix(".report")
+    for path in paths
+  ]
   return found if len({*found}) == len(found) else [*paths]
 
 

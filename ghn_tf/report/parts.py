@@ -76,7 +76,7 @@ class Table:
     columns = [
       (title, values)
       for title, *values in zip(self.header, *self.rows, strict=True)
-      if not values or any(value not in (None, "") for value in values)
+      if not values or any(value not in (None, "", "-") for value in values)
     ]
     kinds = [
       ' class="number"'

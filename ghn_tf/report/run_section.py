@@ -26,7 +26,7 @@ _SCALARS = (
   ("Speed", "networks per second", "networks_per_second", 1, False),
   ("Memory in use", "memory [GB]", "memory_bytes", 1e-9, False),
 )
-# Bold lines are medians of a window of this share of the records.
+# Strong lines are medians of a window of this share of the records.
 _WINDOW = 1 / 40
 
 
@@ -43,14 +43,26 @@ def section(workdirs: Sequence[str]) -> page.Section:
   }
   return page.Section(
     "Training",
-    " ".join(map(_told, curves))
-    + " Thin lines are what was recorded, each the mean since the record"
-    " before; bold ones are running medians.",
+    " ".join([*map(_told, curves), _explained(curves)]),
     [
       parts.Choice("against", options),
       _evaluations(curves),
       _settings(curves),
     ],
+  )
+
+
+def _explained(curves: Sequence[learning_curve.Curve]) -> str:
+  """Returns what lines show; see `_recorded`."""
+  text = (
+    "In the charts of training, a point is the mean since the record before"
+  )
+  longest = max(len(curve.records) for curve in curves)
+  if not _reach(longest):
+    return f"{text}."
+  return (
+    f"{text}: these are the pale, thin line, and the strong one on it is their"
+    f" running median, of up to {2 * _reach(longest) + 1} records."
   )
 
 
@@ -142,7 +154,7 @@ def _evaluated(
 def _recorded(
   curves: Sequence[learning_curve.Curve], cost: str, key: str, factor: float
 ) -> list[dict[str, Any]]:
-  """Returns what was recorded, thin, and its running median, bold."""
+  """Returns what was recorded, pale, and on it its running median."""
   traces = []
   for index, curve in enumerate(curves):
     records = [record for record in curve.records if key in record]
@@ -157,16 +169,17 @@ def _recorded(
       "legendgroup": curve.name,
       "line": {"color": parts.series(index), "width": 2},
     }
-    traces.append(
-      {
-        **shared,
-        "y": y,
-        "line": {"color": parts.series(index), "width": 1},
-        "opacity": 0.35,
-        "hoverinfo": "skip",
-        "showlegend": False,
-      }
-    )
+    if _reach(len(y)):  # else it is its own median
+      traces.append(
+        {
+          **shared,
+          "y": y,
+          "line": {"color": parts.series(index), "width": 1},
+          "opacity": 0.35,
+          "hoverinfo": "skip",
+          "showlegend": False,
+        }
+      )
     traces.append(
       {
         **shared,
@@ -192,11 +205,16 @@ def running_median(values: Sequence[float]) -> list[float]:
 
   The window is a share of all values, and is cut off at both ends.
   """
-  reach = int(len(values) * _WINDOW / 2)
+  reach = _reach(len(values))
   return [
     statistics.median(values[max(0, index - reach) : index + reach + 1])
     for index in range(len(values))
   ]
+
+
+def _reach(number: int) -> int:
+  """Returns how far the window of a median of so many records reaches."""
+  return int(number * _WINDOW / 2)
 
 
 def _evaluations(curves: Sequence[learning_curve.Curve]) -> parts.Table:

@@ -18,6 +18,7 @@ _COSTS = (
   ("multiply-accumulates", "macs"),
   ("parameters", "num_params"),
 )
+_MIN_BARS = 8
 _CONTENT = {
   **{"checkpoint": str, "dataset": str, "steps": int, "num_images": int},
   **{"rows": list, "networks": list},
@@ -103,7 +104,14 @@ def _by_split(rows: Sequence[Record]) -> dict[str, list[parts.Chart]]:
       ]
       if own:
         traces.append(_bars(own, recipe, parts.series(index)))
-    layout = {"yaxis": parts.axis("mean accuracy [%]"), "bargap": 0.25}
+    splits = {row["split"] for row in rows if _where(row) == where}
+    # Few bars stand on the left, as wide as of many.
+    places = max(len(splits), _MIN_BARS / len(traces))
+    layout = {
+      "xaxis": {"range": [-0.5, places - 0.5]},
+      "yaxis": parts.axis("mean accuracy [%]"),
+      "bargap": 0.25,
+    }
     title = "Accuracy by split and recipe"
     options[where] = [
       parts.Chart(title, traces, layout, height=380, is_wide=True)
