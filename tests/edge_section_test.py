@@ -113,6 +113,7 @@ class EdgeSectionTest(absltest.TestCase):
   def test_one_file_is_compared_with_none(self):
     (section,) = edge_section.sections([self._write("a", 1.0)])
     self.assertEqual(section.heading, "Devices: a")
+    self.assertEqual(section.title, "Costs of a on edgetpu")
 
   def test_accuracy_may_stand_in_a_report(self):
     figure = report_lib.Figure("accuracy", 0.5, "simulated", "a tool")

@@ -64,7 +64,9 @@ class EmulateTest(absltest.TestCase):
     self.assertEqual({key: report[key] for key in expected}, expected)
     self.assertLen(report["operators"], 5)
     self.assertIn("accuracy", {f["name"] for f in report["figures"]})
-    self.assertIn("<h1>one.tflite</h1>", (self.folder / "one.html").read_text())
+    self.assertIn(
+      "<h1>Costs of one.tflite on ", (self.folder / "one.html").read_text()
+    )
     _, header, line = done.stdout.splitlines()
     self.assertStartsWith(header, "target ")
     self.assertIn(f"{report['arena_bytes']:,}", line)

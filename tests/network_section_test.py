@@ -167,6 +167,7 @@ class NetworkSectionTest(absltest.TestCase):
   def test_a_note_is_text(self):
     found = report_inputs.network("w4a4")
     self.assertEqual(found.heading, "Network: net, w4a4")
+    self.assertEqual(found.title, "Network net, w4a4, predicted by <ghn>")
     self.assertIn("A <b>note.", found.text)
     text = page.render("title", [found])
     self.assertNotIn("b", [tag for tag, _ in pages.tags(text)])

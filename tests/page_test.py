@@ -122,6 +122,14 @@ class PageTest(parameterized.TestCase):
     # Of a table without rows the names tell what there might have been.
     self.assertIn("<button>a</button>", parts.Table("t", ["a"], []).html())
 
+  def test_a_page_is_called_by_what_it_is_of(self):
+    sections = [
+      page.Section("a", "", [], "Training of a"),
+      page.Section("b", "", []),
+      page.Section("c", "", [], "Costs of c"),
+    ]
+    self.assertEqual(page.title(sections), "Training of a; Costs of c")
+
   def test_a_choice_shows_the_first_and_one_alone_is_none(self):
     text = parts.Choice("of", {"a": [_TABLE], "b": [_TABLE]}).html()
     self.assertEqual(

@@ -135,6 +135,7 @@ def network(recipe_name: str) -> page.Section:
     own,
     calibrated,
     recipe,
+    checkpoint="<ghn>",
     max_distance=50,
     images=IMAGES,
     note="A <b>note.",

@@ -36,14 +36,24 @@ class ReportProgramTest(parameterized.TestCase):
       "--table={}/table.json",
       "--edge={}/edge.json",
       "--output={}/all.html",
-      "--title=<all>",
     )
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertEqual(done.stdout, f"Written to {self.folder}/all.html.\n")
     self.assertEmpty(done.stderr)
     text = pages.text((self.folder / "all.html").read_text())
-    for heading in ("<all>", "Training", "Table: table", "Devices: edge"):
+    for heading in ("Training", "Table: table", "Devices: edge"):
       self.assertIn(heading, text)
+    # It says what it is of, unless it is told what to say.
+    title = (
+      "Training of run; Accuracy of runs/a on cifar10: table; Costs of edge on"
+      " edgetpu"
+    )
+    self.assertIn(title, text)
+    done = self._run("--run={}/run", "--output={}/a1.html", "--title=<all>")
+    self.assertEqual(done.returncode, 0, done.stderr)
+    text = pages.text((self.folder / "a1.html").read_text())
+    self.assertIn("<all>", text)
+    self.assertNotIn("Training of", text)
 
   def test_a_network_is_predicted_and_shown(self):
     network = self.folder / "net.json"

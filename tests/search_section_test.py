@@ -77,6 +77,9 @@ class SearchSectionTest(absltest.TestCase):
   def test_candidates_files_and_the_front_are_points_in_percent(self):
     (section,) = self._sections(_content())
     self.assertEqual(section.heading, "Search: found0")
+    self.assertEqual(
+      section.title, "Search of edge for cortex_m4 in w8a8, by a: found0"
+    )
     self.assertIn("beyond the limits (latency [ms] at most 10)", section.text)
     self.assertIn("1 could not be built or scored", section.text)
     self.assertIn("The 8 best were scored anew on 100,", section.text)
@@ -125,7 +128,12 @@ class SearchSectionTest(absltest.TestCase):
     )
 
   def test_several_are_compared(self):
-    compared, _, _ = self._sections(_content(), _content(strategy="evolution"))
+    compared, *others = self._sections(
+      _content(), _content(strategy="evolution")
+    )
+    self.assertEqual(
+      page.title([compared, *others]), "Searches: found0, found1"
+    )
     choice, curves = compared.parts
     (chart,) = choice.options["latency [ms]"]
     one, _ = chart.traces

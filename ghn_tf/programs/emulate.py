@@ -221,7 +221,7 @@ def _write(path: pathlib.Path, job: _Job, results: emulation.Results) -> None:
     section = edge_section.section(
       path.name, results.reports, model, results.errors
     )
-    files.write(job.page, page.render(path.name, [section]))
+    files.write(job.page, page.render(section.title, [section]))
   files.write(job.output, report_lib.to_json(results.reports, results.errors))
 
 

@@ -63,7 +63,7 @@ _RECIPE = flags.DEFINE_string(
   " pluses those of single layers: w4a4+stem=w8a8+logits=w8a8.",
 )
 _TITLE = flags.DEFINE_string(
-  "title", None, "Title of the page; the name of the file by default."
+  "title", None, "Title of the page; by default, what it is of."
 )
 _OUTPUT = flags.DEFINE_string(
   "output", None, "Page to write, ending in .html.", required=True
@@ -130,6 +130,7 @@ def _network() -> page.Section:
     architecture,
     child.params,
     recipe,
+    checkpoint=_CHECKPOINT.value,
     max_distance=predictor.ghn.config.max_distance,
     images=predictor.normalize(train.images[: sizes.BATCH_SIZE]),
     note=" ".join(notes),
@@ -149,7 +150,7 @@ def report() -> None:
   sections += edge_section.sections(_EDGE.value)
   if _NETWORK.value:
     sections.append(_network())
-  title = _TITLE.value or output.stem
+  title = _TITLE.value or page.title(sections)
   files.write(output, page.render(title, sections))
   print(f"Written to {output}.")
 

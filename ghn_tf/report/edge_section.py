@@ -32,7 +32,6 @@ _HEADER = (
   *("target", "latency [ms]", "arena [bytes]", "flash [bytes]"),
   *("MACs", "instructions", "LSB", "mapped", "source", "tool"),
 )
-_ERRORS_HEADER = ("target", "reason")
 
 _NUMBER = json_files.NUMBER | None
 _REPORT: dict[str, json_files.Kind] = {
@@ -81,7 +80,10 @@ def sections(paths: Sequence[str]) -> list[page.Section]:
   """
   found = [*map(_read, paths, json_files.names(paths))]
   result = [section(own.name, own.reports, errors=own.errors) for own in found]
-  return [_comparison(found), *result] if len(found) > 1 else result
+  if len(found) < 2:
+    return result
+  result = [dataclasses.replace(own, title="") for own in result]
+  return [_comparison(found), *result]
 
 
 def _read(path: str, name: str) -> Emulated:
@@ -136,7 +138,8 @@ def _comparison(files: Sequence[Emulated]) -> page.Section:
   found: list[page.Part] = [parts.Table("All files", header, rows)]
   if options := _against_latency(files):
     found.insert(0, parts.Choice("target", options))
-  return page.Section("Devices", "Files beside each other.", found)
+  title = f"Costs of {', '.join(own.name for own in files)}"
+  return page.Section("Devices", "Files beside each other.", found, title)
 
 
 def _against_latency(
@@ -199,7 +202,7 @@ def section(
   ]
   if errors:
     rows = [[*pair] for pair in errors.items()]
-    found.append(parts.Table("Targets that failed", _ERRORS_HEADER, rows))
+    found.append(parts.Table("Targets that failed", ("target", "reason"), rows))
   # A few targets at a time, so that the operators' names stay in sight.
   for first in range(0, len(reports), _ABREAST):
     some = reports[first : first + _ABREAST]
@@ -215,7 +218,8 @@ def section(
     title = "Memory over time [bytes]"
     found.append(parts.Drawing(title, _memory(model)))
   found += map(_figures, reports)
-  return page.Section(f"Devices: {name}", text, found)
+  title = f"Costs of {name} on {', '.join(own.target for own in reports)}"
+  return page.Section(f"Devices: {name}", text, found, title)
 
 
 def _summary(

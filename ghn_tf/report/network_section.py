@@ -24,6 +24,7 @@ def section(
   params: network.Params,
   recipe: recipe_lib.Recipe,
   *,
+  checkpoint: str,
   max_distance: int,
   images: np.ndarray,
   note: str = "",
@@ -34,6 +35,7 @@ def section(
     architecture: the network.
     params: calibrated.
     recipe: how it is rounded.
+    checkpoint: the hypernetwork's name.
     max_distance: of the hypernetwork's virtual edges.
     images: normalized, [n, H, W, C], by which it is shown what activations are
       like.
@@ -56,9 +58,9 @@ def section(
     f"{len(architecture.nodes)} nodes, {architecture.macs:,}"
     f" multiply-accumulates, {architecture.num_params:,} parameters. {note}"
   )
-  return page.Section(
-    f"Network: {architecture.name}, {recipe.name}", text, found
-  )
+  name = f"{architecture.name}, {recipe.name}"
+  title = f"Network {name}, predicted by {checkpoint}"
+  return page.Section(f"Network: {name}", text, found, title)
 
 
 class _Output(NamedTuple):

@@ -43,11 +43,18 @@ class Section:
     heading: its name.
     text: a few sentences on what is seen.
     parts: in the order of reading.
+    title: what a page of it is called; none of what another one speaks for.
   """
 
   heading: str
   text: str
   parts: Sequence[Part]
+  title: str = ""
+
+
+def title(sections: Sequence[Section]) -> str:
+  """Returns what a page is called: what it is of, not where it is."""
+  return "; ".join(own.title for own in sections if own.title)
 
 
 def render(title: str, sections: Sequence[Section]) -> str:

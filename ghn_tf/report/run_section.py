@@ -49,6 +49,7 @@ def section(workdirs: Sequence[str]) -> page.Section:
       _evaluations(curves),
       _settings(curves),
     ],
+    f"Training of {', '.join(curve.name for curve in curves)}",
   )
 
 

@@ -85,7 +85,10 @@ def sections(folders: Sequence[str]) -> list[page.Section]:
   names = json_files.names(folders)
   found = [*map(_read, folders, names)]
   result = [*map(_section, found)]
-  return [_comparison(found), *result] if len(found) > 1 else result
+  if len(found) < 2:
+    return result
+  result = [dataclasses.replace(own, title="") for own in result]
+  return [_comparison(found), *result]
 
 
 def _read(folder: str, name: str) -> _Search:
@@ -129,6 +132,8 @@ def _section(search: _Search) -> page.Section:
     f"Search: {search.name}",
     f"{_counted(search.content)} {_explained(search.content)}",
     [parts.Choice("cost", charts), _networks(search), _settings(settings)],
+    f"Search of {search.content['source']} for {settings['target']} in"
+    f" {settings['recipe']}, by {search.content['checkpoint']}: {search.name}",
   )
 
 
@@ -268,7 +273,12 @@ def _comparison(searches: Sequence[_Search]) -> page.Section:
       for effort, title in _EFFORTS.items()
     }
     found.append(parts.Choice("effort", options))
-  return page.Section("Searches", "Their fronts beside each other.", found)
+  return page.Section(
+    "Searches",
+    "Their fronts beside each other.",
+    found,
+    f"Searches: {', '.join(search.name for search in searches)}",
+  )
 
 
 def _curves(

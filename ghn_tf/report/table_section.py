@@ -72,6 +72,7 @@ def _section(path: str, name: str) -> page.Section:
         _rows(content["rows"]),
         _networks(content["networks"]),
       ],
+      f"Accuracy of {content['checkpoint']} on {content['dataset']}: {name}",
     )
 
 
