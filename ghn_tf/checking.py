@@ -38,17 +38,7 @@ class Check:
     return not self.problems and not any(f.is_refused for f in self.findings)
 
   def __str__(self) -> str:
-    rows = [("layer", "kind", "verdict", "")]
-    for finding in self.findings:
-      told = (finding.text, finding.remedy, *finding.notes)
-      rows.append(
-        (
-          finding.layer,
-          finding.kind,
-          finding.treatment.value,
-          "; ".join(filter(None, told)),
-        )
-      )
+    rows = [("layer", "kind", "verdict", ""), *(f.row for f in self.findings)]
     lines = _aligned(rows)
     if self.figures:
       head = ("measure", "network", "training", "")

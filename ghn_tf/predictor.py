@@ -35,6 +35,7 @@ from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.reading import models
 from ghn_tf.spaces import extent
+from ghn_tf.training import description
 from ghn_tf.training import drawn
 from ghn_tf.training import metadata as training_metadata
 
@@ -69,9 +70,7 @@ class Child:
       ValueError: images of another shape, none, or pixels.
     """
     return network.apply(
-      self.architecture,
-      self.params,
-      images,
+      *(self.architecture, self.params, images),
       recipe=self.recipe,
       training=False,
     )
@@ -99,17 +98,19 @@ class Child:
     return tflite.convert(keras_io.to_keras(self.architecture, params, recipe))
 
 
-class Predictor:
+class Predictor(description.Described):
   """A trained hypernetwork with what it needs to serve networks.
 
   Attributes:
     ghn: the hypernetwork.
     metadata: what the checkpoint says of its training.
+    name: of the checkpoint; empty if it is of none.
   """
 
-  def __init__(self, ghn: ghn_model.GHN, metadata: checkpoint.Metadata):
-    self.ghn = ghn
-    self.metadata = metadata
+  def __init__(
+    self, ghn: ghn_model.GHN, metadata: checkpoint.Metadata, name: str = ""
+  ):
+    self.ghn, self.metadata, self.name = ghn, metadata, name
 
   def own_dataset(
     self, data_dir: str | None = None, *, download: bool = False
@@ -310,8 +311,7 @@ class Predictor:
     `keras_io.to_keras` says how it is saved and loaded.
     """
     child = self.child(
-      target,
-      recipe,
+      *(target, recipe),
       calibration_images=calibration_images,
       head=head,
       images=images,
@@ -396,4 +396,5 @@ def load(source: str | os.PathLike[str]) -> Predictor:
   """
   path, arrays, metadata = checkpoint.find(source)
   training_metadata.check(path, metadata)
-  return Predictor(ghn_model.from_arrays(path, arrays, metadata), metadata)
+  ghn = ghn_model.from_arrays(path, arrays, metadata)
+  return Predictor(ghn, metadata, os.fspath(source))

@@ -3,10 +3,13 @@
 from xml.etree import ElementTree
 
 from absl.testing import absltest
+import numpy as np
+import tf_keras as keras
 
 from ghn_tf import predictor
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.reading import models
 from ghn_tf.report import notebook
 from models import resnet
 
@@ -34,6 +37,68 @@ class ArchitectureTest(absltest.TestCase):
     (svg,) = root.iter("{http://www.w3.org/2000/svg}svg")
     groups = {group.get("id") for group in svg.iter()}
     self.assertContainsSubset({f"node-{i}" for i in range(4)}, groups)
+
+
+class PredictorTest(absltest.TestCase):
+  def test_tells_what_it_is_and_what_to_call(self):
+    ghn = predictor.load("quickstart")
+    shown, text = ghn._repr_html_(), repr(ghn)
+    root = ElementTree.fromstring(f"<div>{shown}</div>")
+    self.assertEqual(root.find("b").text, "Predictor quickstart")
+    cells = [cell.text for cell in root.iter("td")]
+    weights = sum(int(np.prod(own.shape)) for own in ghn.ghn.weights)
+    for told in (
+      *(f"{weights:,}", "images 32 x 32 x 3, 10 classes", "tiny", "float"),
+      *("600 steps on cifar10_sample", "check(model)"),
+    ):
+      self.assertIn(told, cells)
+      self.assertIn(told, text)
+    self.assertLen(text.splitlines(), 1)
+    self.assertLess(len(text), 400)
+
+  def test_of_imported_weights_it_tells_what_is_known(self):
+    ghn = predictor.load("quickstart")
+    metadata = {**ghn.metadata, "training": {"dataset": "cifar10"}}
+    del metadata["ancestors"]
+    text = repr(predictor.Predictor(ghn.ghn, metadata))
+    self.assertStartsWith(text, "<Predictor without a name; weights: ")
+    self.assertNotIn("space", text)
+
+  def test_it_tells_the_runs_before(self):
+    self.assertIn(
+      "steps on cifar10, after 3 earlier runs;",
+      repr(predictor.load("edge_cifar10_any")),
+    )
+
+
+class ReadingTest(absltest.TestCase):
+  def test_shows_what_became_of_the_layers(self):
+    reading = models.read(resnet.resnet8())
+    nodes = len(reading.architecture.nodes)
+    verdict = f"{len(reading.findings)} layers, understood as .architecture of"
+    self.assertEqual(
+      repr(reading), f"<Reading of resnet8: {verdict} {nodes} nodes>"
+    )
+    root = ElementTree.fromstring(f"<div>{reading._repr_html_()}</div>")
+    self.assertStartsWith(root.find("div").text, verdict)
+    rows = [[cell.text for cell in row] for row in root.iter("tr")][1:]
+    self.assertLen(rows, len(reading.findings))
+    self.assertIn(["stem_conv", "Conv2D", "read"], [row[:3] for row in rows])
+
+  def test_shows_what_is_refused_and_why(self):
+    model = keras.Sequential(
+      [
+        keras.Input((8, 8, 3)),
+        keras.layers.Permute((2, 1, 3)),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(10, name="a>b"),
+      ]
+    )
+    reading = models.read(model)
+    self.assertIn("1 of 4 layers refused. Layer 'permute", repr(reading))
+    shown = reading._repr_html_()
+    self.assertIn(">a&gt;b</td>", shown)
+    self.assertIn(">refused</td>", shown)
 
 
 class CheckTest(absltest.TestCase):

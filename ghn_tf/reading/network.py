@@ -3,6 +3,7 @@
 """Reads a network: its architecture, and what became of every layer."""
 
 from collections.abc import Mapping, Sequence
+import importlib
 import math
 from typing import NamedTuple
 
@@ -37,9 +38,14 @@ class Finding(NamedTuple):
     """Whether the network is not understood because of it."""
     return self.treatment is kinds.Treatment.REFUSED
 
-  def __str__(self) -> str:
+  @property
+  def row(self) -> tuple[str, str, str, str]:
+    """Layer, kind, treatment, and all that is told of it."""
     told = "; ".join(filter(None, (self.text, self.remedy, *self.notes)))
-    return f"Layer {self.layer!r} ({self.kind}): {told}."
+    return self.layer, self.kind, self.treatment.value, told
+
+  def __str__(self) -> str:
+    return f"Layer {self.layer!r} ({self.kind}): {self.row[-1]}."
 
 
 class Reading(NamedTuple):
@@ -59,6 +65,25 @@ class Reading(NamedTuple):
   found: spec.Architecture | None
   dropouts: Mapping[str, Sequence[tuple[str, ...]]]
   sources: Mapping[str, assembly.Source]
+
+  def __repr__(self) -> str:
+    return f"<Reading of {self.name}: {self._verdict}>"
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows."""
+    # Pictures stand above what they show; no other use of this loads them.
+    shown = importlib.import_module("ghn_tf.report.notebook")
+    rows = [finding.row for finding in self.findings]
+    return shown.layers(self.name, self._verdict, rows)
+
+  @property
+  def _verdict(self) -> str:
+    number = f"{len(self.findings)} layers"
+    if self.found is not None:
+      nodes = len(self.found.nodes)
+      return f"{number}, understood as .architecture of {nodes} nodes"
+    refused = sum(finding.is_refused for finding in self.findings)
+    return f"{refused} of {number} refused. {self.refusal}"
 
   @property
   def architecture(self) -> spec.Architecture:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a notebook shows of our objects, as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import html
 
 from ghn_tf.arch import measures
@@ -40,6 +40,42 @@ def architecture(network: spec.Architecture) -> str:
         f"{len(nodes)} nodes",
         _table(("node", "operation", "reads", "shape"), nodes),
       ),
+    ]
+  )
+
+
+def described(
+  title: str, facts: Mapping[str, str], calls: Mapping[str, str]
+) -> str:
+  """Returns what an object is, and what to call next.
+
+  Args:
+    title: its kind and name.
+    facts: by name.
+    calls: by what they are, what they give.
+  """
+  return "\n".join(
+    [
+      f"<b>{html.escape(title)}</b>",
+      _table((), [*facts.items()]),
+      _table(("call", "gives"), [*calls.items()]),
+    ]
+  )
+
+
+def layers(name: str, verdict: str, rows: Sequence[Sequence[str]]) -> str:
+  """Returns what became of the layers of a model.
+
+  Args:
+    name: the model's.
+    verdict: whether it is understood.
+    rows: of each layer its name, its kind, what became of it, and how or why.
+  """
+  return "\n".join(
+    [
+      f"<b>{html.escape(name)}</b>",
+      f"<div>{html.escape(verdict)}</div>",
+      _table(("layer", "kind", "verdict", ""), rows),
     ]
   )
 

@@ -1,0 +1,66 @@
+# Copyright 2026 The ghn_tf Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a trained hypernetwork says of itself, in a notebook and elsewhere."""
+
+from collections.abc import Mapping
+import importlib
+
+from ghn_tf.ghn import checkpoint
+from ghn_tf.ghn import model as ghn_model
+
+# What is to be called, and what it gives.
+_NEXT = {
+  "check(model)": "what becomes of each layer of a Keras model",
+  'predict(model, recipe="w4a4")': "it, quantize-aware, with all parameters",
+  'child(model, recipe="w8a8").to_tflite()': "an integer file of it",
+}
+
+
+class Described:
+  """What has a hypernetwork, and shows it in short.
+
+  Attributes:
+    ghn: the hypernetwork.
+    metadata: what the checkpoint says of its training.
+    name: of the checkpoint; empty if it is of none.
+  """
+
+  ghn: ghn_model.GHN
+  metadata: checkpoint.Metadata
+  name: str
+
+  def __repr__(self) -> str:
+    facts = "; ".join(f"{name}: {told}" for name, told in self._facts().items())
+    return (
+      f"<{type(self).__name__} {self.name or 'without a name'}; {facts};"
+      f" next: {', '.join(_NEXT)}>"
+    )
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows."""
+    # Pictures stand above what they show; no other use of this loads them.
+    shown = importlib.import_module("ghn_tf.report.notebook")
+    title = f"{type(self).__name__} {self.name}"
+    return shown.described(title, self._facts(), _NEXT)
+
+  def _facts(self) -> Mapping[str, str]:
+    """Returns what is known, which of imported weights is less."""
+    training, config = self.metadata["training"], self.ghn.config
+    shape = " x ".join(map(str, self.metadata["images"]["shape"]))
+    facts = {
+      "weights": f"{self.ghn.count_params():,}",
+      "for": f"images {shape}, {config.num_classes} classes",
+      "trained": f"{self.metadata['step']:,} steps on {training['dataset']}",
+    }
+    if runs := len(self.metadata.get("ancestors", [])):
+      facts["trained"] += f", after {runs} earlier run{'s' * (runs > 1)}"
+    told = {
+      "recipe": "recipe of training",
+      "space": "space",
+      "architectures": "architectures",
+    }
+    return facts | {
+      name: str(training[field])
+      for field, name in told.items()
+      if training.get(field)
+    }
