@@ -23,7 +23,7 @@ class EdgeSectionTest(absltest.TestCase):
 
   def _page(self, *reports: report_lib.EdgeReport, **kwargs: Any) -> str:
     section = edge_section.section("net.tflite", reports, **kwargs)
-    return page.render("net.tflite", [section])
+    return page.render(section.title, [section])
 
   def _write(self, name: str, latency_ms: float, **fields: Any) -> str:
     report = dataclasses.replace(self.report, latency_ms=latency_ms)
@@ -61,6 +61,7 @@ class EdgeSectionTest(absltest.TestCase):
     shown = page.render("net", edge_section.sections([path]))
     self.assertIn("<td>no &lt;b&gt;QEMU&lt;/b&gt;</td>", shown)
     self.assertNotIn("failed", self._page(self.report))
+    self.assertIn("Costs of net.tflite on no target</h1>", self._page())
     path = self._write("bad", 1.0, errors={"other": 1})
     with self.assertRaisesRegex(ValueError, "bad.json is .*damaged"):
       edge_section.sections([path])

@@ -221,8 +221,13 @@ _LAYERS = {
     ("matplotlib", "numpy"),
     (*_TENSORFLOW, *_TRAINED_WITH, "plotly"),
   ),
+  "ghn_tf.report.edge_drawings": Layer(
+    (*_FORMAT, "ghn_tf.edge"), (), ("numpy",)
+  ),
   "ghn_tf.report.edge_section": Layer(
-    (*_FORMAT, *_PAGE, "ghn_tf.edge"), (), ("numpy", "plotly")
+    (*_FORMAT, *_PAGE, "ghn_tf.edge", "ghn_tf.report.edge_drawings"),
+    (),
+    ("numpy", "plotly"),
   ),
   "ghn_tf.report.kernels": _SHOWN_NETWORK,
   "ghn_tf.report.network_graph": _SHOWN_NETWORK,
