@@ -7,9 +7,11 @@ import math
 import pathlib
 import re
 import shlex
+import shutil
 import sys
 import tomllib
 from typing import Any
+import unittest
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -189,24 +191,34 @@ class PythonBlocksTest(parameterized.TestCase):
 
 
 class CompletionTest(parameterized.TestCase):
-  """The block for bash, as bash calls it when the Tab key is pressed."""
+  """The block for bash, as a shell calls it when the Tab key is pressed."""
 
-  def complete(self, program: str, word: str) -> list[str]:
+  def complete(self, word: str, shell: str = "bash", before: str = ""):
     (block,) = documents.blocks("docs/using.md", "bash")
+    program = f'{sys.executable} tools/evaluate.py "$@"'
     script = (
-      f'ghn-program() {{ {sys.executable} {program} "$@"; }}\n{block}\n'
+      f"{before}\nghn-program() {{ {program}; }}\n{block}\n"
       f"_ghn ghn-program {word}; echo ${{COMPREPLY[*]}}"
     )
-    done = programs.run_python("-c", script, python="bash")
+    done = programs.run_python("-c", script, python=shell)
     self.assertEmpty(done.stderr)
     return done.stdout.split()
 
   def test_flags_complete(self):
-    program = "tools/evaluate.py"
-    self.assertEqual(self.complete(program, "--che"), ["--checkpoint="])
-    self.assertEqual(self.complete(program, "--noo"), ["--nooverwrite"])
-    self.assertEqual(self.complete(program, "--min"), ["--min_macs="])
-    self.assertEmpty(self.complete(program, "--x"))
+    self.assertEqual(self.complete("--che"), ["--checkpoint="])
+    self.assertEqual(self.complete("--noo"), ["--nooverwrite"])
+    self.assertEqual(self.complete("--min"), ["--min_macs="])
+    self.assertEmpty(self.complete("--x"))
+
+  @unittest.skipUnless(shutil.which("zsh"), "There is no zsh.")
+  def test_flags_complete_in_zsh(self):
+    page = documents.read("docs/using.md")
+    (before,) = re.findall(r"`(autoload .*?)`", page)
+    # It shall keep no file at home, nor ask whose the functions are.
+    before = before.replace("&& compinit", "&& compinit -D -u")
+    # All flags, of which zsh itself takes those that begin with the word.
+    flags = self.complete("--che", "zsh", before)
+    self.assertContainsSubset({"--checkpoint=", "--nooverwrite"}, flags)
 
   def test_it_is_for_all_commands(self):
     (block,) = documents.blocks("docs/using.md", "bash")
