@@ -17,6 +17,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+import ghn_tf
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
@@ -235,6 +236,17 @@ class ReadmeTest(parameterized.TestCase):
     self.assertNotEmpty(blocks)
     for block in blocks:
       self.assertEqual(serialization.from_json(block).num_classes, 10)
+
+  def test_what_is_cited_is_what_citation_cff_has(self):
+    (bibtex,) = documents.blocks("README.md", "bibtex")
+    cited = documents.read("CITATION.cff")
+    self.assertEqual(
+      re.findall(r"eprint = {(.*)}", bibtex),
+      re.findall(r'"arXiv:(.*)"', cited),
+    )
+    for pattern in (r"^  version = {(.*)}", r"^version: (.*)"):
+      versions = re.findall(pattern, f"{bibtex}\n{cited}", re.MULTILINE)
+      self.assertEqual(versions, [ghn_tf.__version__])
 
   @parameterized.parameters(*space_lib.SPACES.values())
   def test_limits_and_blocks_of_a_space_are_in_its_table(self, space):
