@@ -23,6 +23,10 @@ _SMALL = {
   "tools/emulate.py": "--targets=file",
   "tools/finetune.py": "--checkpoint=quickstart --epochs=2",
   "tools/make_architectures.py": "",
+  "tools/search.py": (
+    "--max_latency_ms=1000 --num_candidates=6 --num_probes=3 --num_refined=0"
+    " --num_confirmed=1 --workers=1"
+  ),
   "tools/to_tflite.py": "",
 }
 
@@ -64,6 +68,7 @@ class TutorialTest(absltest.TestCase):
       file["accuracy"]["top1"], trained["accuracy"]["after"], delta=0.05
     )
     self.assertTrue(report)
+    self.assertNotEmpty([*folder.glob("found/shapes-*.tflite")])
     self.assertEqual(predicted["head"]["used"], "predict")
     self.assertEqual(predicted["head"]["top1"].keys(), {"fit", "predict"})
 
