@@ -102,6 +102,11 @@ class SearchSectionTest(absltest.TestCase):
     self.assertNotIn("shapes", chart.layout)
     self.assertEqual(chart.traces[0]["x"], [])  # nobody estimated it
 
+  def test_limits_are_told_of_where_there_are_any(self):
+    for limits in ({}, {"macs": 9}):
+      (section,) = self._sections(_content(limits=limits))
+      self.assertEqual("beyond a limit, dotted" in section.text, bool(limits))
+
   def test_a_score_that_is_no_accuracy_is_not_drawn_as_one(self):
     (section,) = self._sections(_content(score="naswot"))
     (chart,) = section.parts[0].options["latency [ms]"]

@@ -175,10 +175,9 @@ def _explained(content: Record) -> str:
       f" {settings['num_confirmed']:,} best became files: a grey point above"
       " the front did worse there, or was not among them."
     )
-  return (
-    f"{found} One beyond a limit, dotted, is so by less than the estimate's"
-    " error."
-  )
+  if settings["limits"]:
+    found += " One beyond a limit, dotted, is so by less than estimates err."
+  return found
 
 
 def _against(search: _Search, cost: str) -> parts.Chart:
