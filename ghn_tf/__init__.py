@@ -35,6 +35,7 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   edge.tflite.convert
   edge.tflite.Interpreter
   evaluation.networks.evaluate_network
+  evaluation.pipeline.Job
   finetuning.Config
   finetuning.finetune
   finetuning.Finetuned
@@ -43,6 +44,13 @@ Public names; others may change at any time, these as CHANGELOG.md says:
   predictor.Predictor
   quant.recipe.get
   quant.recipe.Recipe
+  search.candidates.FromSpace
+  search.candidates.FromStore
+  search.candidates.Source
+  search.output.write
+  search.run.Result
+  search.run.Search
+  search.settings.Settings
   spaces.space.sample
   spaces.splits.collection
   targets.load

@@ -45,7 +45,7 @@ class FromSpace:
   """Candidates of a search space, that of a network's variations among them.
 
   Attributes:
-    space: it.
+    space: to draw from, such as `variations.space` of a network.
     seed: another one gives others.
   """
 

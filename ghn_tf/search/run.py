@@ -59,7 +59,7 @@ class Result:
 
 
 class Search:
-  """A search under way."""
+  """A search of the best networks for a device, under way."""
 
   def __init__(
     self,
