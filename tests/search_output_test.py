@@ -3,6 +3,7 @@
 import base64
 import json
 import pathlib
+import re
 from typing import Any
 
 from absl.testing import absltest
@@ -15,6 +16,7 @@ from ghn_tf.search import output
 from ghn_tf.search import run
 from ghn_tf.search import settings as settings_lib
 from ghn_tf.spaces import space as space_lib
+from tests import documents
 
 _SETTINGS = settings_lib.Settings(limits={"latency_ms": 60.0})
 _CONTENT = {
@@ -127,6 +129,13 @@ class OutputTest(absltest.TestCase):
     self.assertEqual(output._numbers([46.88, 17.0]), ["46.9", "17.0"])
     self.assertEqual(output._numbers([0.0474, 1.25]), ["0.0474", "1.2500"])
     self.assertEqual(output._numbers([512, 7411]), ["512", "7,411"])
+
+  def test_the_networks_that_the_document_goes_on_with_are_in_its_table(self):
+    text = documents.read("docs/search.md")
+    names = re.findall(r"found/([\w-]+)\.json", text)
+    self.assertNotEmpty(names)
+    for name in names:
+      self.assertIn(f"\n| {name} |", text)
 
 
 if __name__ == "__main__":
