@@ -11,6 +11,7 @@ from absl.testing import absltest
 from ghn_tf.arch import serialization
 from ghn_tf.edge import report as report_lib
 from ghn_tf.report import edge_section
+from ghn_tf.report import parts
 from ghn_tf.search import costs
 from ghn_tf.search import output
 from ghn_tf.search import run
@@ -74,6 +75,7 @@ class OutputTest(absltest.TestCase):
     names = ("n-1", "n-2")
     paths = [str(self.folder / f"{name}.report.json") for name in names]
     *_, table = edge_section.sections(paths)[0].parts
+    assert isinstance(table, parts.Table)
     self.assertEqual([row[1] for row in table.rows], [60, 50])
 
   def test_a_summary_counts_and_compares(self):
