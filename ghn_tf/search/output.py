@@ -129,8 +129,8 @@ def _told(
   if found["mean_best_score"] is not None:
     (name,) = settings.objectives
     yield (
-      f"The best accuracy within a {_words(name)}, the mean over all up to the"
-      f" limit, is {100 * found['mean_best_score']:.1f} % by the scores of all"
+      f"The best network within every {_words(name)} up to the limit has, on"
+      f" average, {100 * found['mean_best_score']:.1f} % by the scores of all"
       f" and {100 * found['mean_best_accuracy']:.1f} % by the files."
     )
 
