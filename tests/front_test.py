@@ -31,20 +31,39 @@ class FrontTest(absltest.TestCase):
     ]
     self.assertEqual(front.front(values).tolist(), expected)
 
-  @hypothesis.given(_VALUES)
+  @hypothesis.given(_VALUES.filter(lambda values: values.shape[1] > 1))
   @hypothesis.settings(deadline=None, max_examples=60)
-  def test_nothing_stands_before_what_dominates_it(self, values):
-    order = front.order(values, len(values))
-    self.assertCountEqual(order, range(len(values)))
-    for place, index in enumerate(order):
-      for later in order[place + 1 :]:
-        self.assertFalse(_dominates(values[later], values[index]))
-    self.assertEqual(front.order(values, 3), order[:3])
+  def test_all_rows_are_spread_and_the_best_comes_early(self, values):
+    spread = front.spread(values, len(values))
+    self.assertCountEqual(spread, range(len(values)))
+    costs = values.shape[1] - 1
+    best = values[spread[: 8 * costs], 0].min()
+    self.assertEqual(best, values[:, 0].min())
 
-  def test_ends_of_a_front_come_first_and_crowded_ones_last(self):
-    values = np.array([[0, 9], [4, 4.1], [4.1, 4], [4.2, 3.9], [9, 0], [9, 9]])
-    self.assertEqual(front.order(values, 6)[:2], [0, 4])
-    self.assertEqual(front.order(values, 6)[-2:], [2, 5])
+  def test_parts_take_turns_the_dearest_first(self):
+    values = [[-1, 10], [-2, 11], [-2, 20], [-3, 21], [-2, 30], [-2, 31]]
+    # Parts of two; of equal quality the cheaper.
+    self.assertEqual(front.spread(np.array(values), 3), [4, 3, 1])
+    self.assertEqual(front.spread(np.array(values), 0), [])
+
+  def test_costs_take_turns(self):
+    values = [[-1, 1, 9], [-9, 2, 8], [-3, 8, 2], [-8, 9, 1]]
+    # By the first cost 3, then 1; by the second, 1 and 3.
+    self.assertEqual(front.spread(np.array(values), 3), [3, 1, 2])
+
+  def test_of_noisy_scores_rows_are_taken_up_to_the_greatest_cost(self):
+    """Accuracy grows with cost by 10 points, a score is uncertain by 4."""
+    rng = np.random.default_rng(0)
+    costs = rng.uniform(10, 60, 2000)
+    accuracy = 0.55 + 0.1 * (costs - 10) / 50
+    score = rng.normal(accuracy, np.sqrt(0.6 * 0.4 / 128))
+    refined = front.spread(np.stack([-score, costs], 1), 64)
+    score = rng.normal(accuracy, np.sqrt(0.6 * 0.4 / 1000))[refined]
+    files = front.spread(np.stack([-score, costs[refined]], 1), 16)
+    found = costs[refined][files]
+    self.assertEqual(
+      np.histogram(found, np.linspace(10, 60, 6))[0].min(), 2, found
+    )
 
   def test_hypervolume_by_hand(self):
     # Steps of 1 x 3, 2 x 2 and what lies beyond the reference.

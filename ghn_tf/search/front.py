@@ -2,7 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pareto fronts. A row has the values of one candidate, all to be small."""
 
+import itertools
+import math
+
 import numpy as np
+
+# Of each cost; see `spread`.
+_PARTS = 8
 
 
 def front(values: np.ndarray) -> np.ndarray:
@@ -27,39 +33,38 @@ def front(values: np.ndarray) -> np.ndarray:
   return result
 
 
-def order(values: np.ndarray, number: int) -> list[int]:
-  """Returns the best rows, the best first.
+def spread(values: np.ndarray, number: int) -> list[int]:
+  """Returns the best rows all along each cost, the best first.
 
-  Those of the front come first, then those of the front of the others, and so
-  on; of one front, those far from others (the crowding distance of NSGA-II, Deb
-  et al. 2002, section III.B).
+  By a cost, rows are cut into parts of equally many. Of each part that with the
+  least first value comes first, then the second of each, and so on; of equal
+  ones the cheaper, and the last part before the others. Costs take turns.
+
+  It is not for dominance to choose where the first values are uncertain, as the
+  accuracy p of n images is by sqrt(p (1 - p) / n), 4 points of 128 images: of
+  many cheap rows one is lucky, and dominates all dearer ones that are better.
+  Within a part it displaces but its like.
 
   Args:
-    values: [n, k], finite.
+    values: [n, 1 + k], finite; the first of a row is its quality, negated, the
+      others are costs.
     number: of rows; all if there are fewer.
   """
-  values = np.asarray(values, np.float64)
-  left = np.arange(len(values))
-  result: list[int] = []
-  while len(left) and len(result) < number:
-    best = front(values[left])
-    rows = left[best]
-    distances = _crowding(values[rows])
-    result += rows[np.argsort(-distances, kind="stable")].tolist()
-    left = left[~best]
-  return result[:number]
+  quality, *costs = np.asarray(values, np.float64).T
+  num_parts = max(1, min(_PARTS, math.ceil(number / len(costs))))
+  turns = zip(*(_turns(quality, own, num_parts) for own in costs), strict=True)
+  return [*dict.fromkeys(itertools.chain.from_iterable(turns))][:number]
 
 
-def _crowding(values: np.ndarray) -> np.ndarray:
-  """Returns how far the neighbours of each row are apart; infinite at ends."""
-  distances = np.zeros(len(values))
-  for column in values.T:
-    places = np.argsort(column, kind="stable")
-    ordered = column[places]
-    distances[places[[0, -1]]] = np.inf
-    if extent := ordered[-1] - ordered[0]:
-      distances[places[1:-1]] += (ordered[2:] - ordered[:-2]) / extent
-  return distances
+def _turns(quality: np.ndarray, cost: np.ndarray, num_parts: int) -> list[int]:
+  """Returns all rows by one cost; see `spread`."""
+  parts = np.array_split(np.argsort(cost, kind="stable"), num_parts)
+  ranked = [
+    part[np.lexsort((cost[part], quality[part]))].tolist()
+    for part in reversed(parts)
+  ]
+  turns = itertools.chain.from_iterable(itertools.zip_longest(*ranked))
+  return [row for row in turns if row is not None]
 
 
 def hypervolume(values: np.ndarray, reference: tuple[float, float]) -> float:

@@ -191,7 +191,7 @@ class Search:
     return [-row[quality], *(row[costs][name] for name in names)]
 
   def _best(self, rows: Sequence[Row], number: int) -> list[Row]:
-    """Returns rows of scored candidates, the best first.
+    """Returns rows of scored candidates, the best first; see `front.spread`.
 
     Those within the limits by the estimate itself come before the others.
     """
@@ -202,7 +202,7 @@ class Search:
       ]
       if own:
         values = np.array([self._values(r, "score", "costs") for r in own])
-        order = front.order(values, number - len(result))
+        order = front.spread(values, number - len(result))
         result += [own[index] for index in order]
     return result
 
