@@ -41,6 +41,20 @@ class CurveTest(parameterized.TestCase):
     self.assertEqual(found, 0.4)
     self.assertEqual(curve.mean_best(_SETTINGS, [], "score", "costs"), 0)
 
+  def test_what_is_beyond_another_limit_does_not_count(self):
+    settings = settings_lib.Settings(
+      limits={"latency_ms": 10.0, "arena_bytes": 100}
+    )
+    rows = [
+      {"costs": {"latency_ms": 1.0, "arena_bytes": 101}, "score": 0.9},
+      {"costs": {"latency_ms": 5.0, "arena_bytes": 100}, "score": 0.5},
+    ]
+    found = [
+      curve.mean_best(settings, rows[:number], "score", "costs")
+      for number in (1, 2)
+    ]
+    self.assertEqual(found, [0, 0.25])
+
   @parameterized.parameters(
     {"limits": {}},
     {"limits": {"flash_bytes": 10}},

@@ -22,7 +22,7 @@ def mean_best(
 
   Args:
     settings: of the search.
-    rows: of candidates.
+    rows: of candidates; those that are beyond another limit do not count.
     quality: name of their accuracies, 0 where no row is within a cost.
     costs: name of their costs.
 
@@ -34,7 +34,11 @@ def mean_best(
   limit = settings.limits.get(name)
   if others or limit is None or settings.score != settings_lib.HYPERNETWORK:
     return None
-  values = [[-row[quality], row[costs][name]] for row in rows]
+  values = [
+    [-row[quality], row[costs][name]]
+    for row in rows
+    if not settings.beyond(row[costs])
+  ]
   area = front.hypervolume(np.reshape(values, (-1, 2)), (0.0, limit))
   return area / limit
 

@@ -198,7 +198,9 @@ class Search:
     result: list[Row] = []
     for are_beyond in (False, True):
       own = [
-        row for row in rows if bool(self._beyond(row["costs"])) is are_beyond
+        row
+        for row in rows
+        if bool(self._settings.beyond(row["costs"])) is are_beyond
       ]
       if own:
         values = np.array([self._values(r, "score", "costs") for r in own])
@@ -248,14 +250,9 @@ class Search:
         errors.append(record["error"])
       else:
         costs = record.pop("costs")
-        beyond = self._beyond(costs)
+        beyond = self._settings.beyond(costs)
         confirmed.append({**row, "measured": costs, "beyond": beyond, **record})
     return confirmed, errors
-
-  def _beyond(self, costs: Mapping[str, float]) -> dict[str, float]:
-    """Returns the costs that are beyond their limits."""
-    limits = self._settings.limits
-    return {n: costs[n] for n, limit in limits.items() if costs[n] > limit}
 
   def _nothing(
     self, rows: Sequence[Row], confirmed: Sequence[Row], errors: Sequence[str]

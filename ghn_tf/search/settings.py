@@ -115,6 +115,10 @@ class Settings:
       test_images=min(self.test_images, test),
     )
 
+  def beyond(self, costs: Mapping[str, float]) -> dict[str, float]:
+    """Returns those of a network's costs that are beyond their limits."""
+    return {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}
+
   @property
   def estimated(self) -> tuple[str, ...]:
     """The costs that are asked for and that only a device tells."""
