@@ -9,6 +9,7 @@ from ghn_tf import finetuning
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import networks
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
@@ -24,7 +25,7 @@ class EvaluateNetworkTest(absltest.TestCase):
     cls.dataset = data.load(data.SAMPLE)
     (cls.network,) = cls.predictor.split("val", 1)
 
-  def _evaluate(self, **settings) -> networks.NetworkReport:
+  def _evaluate(self, **settings) -> network_report.NetworkReport:
     return networks.evaluate_network(
       self.predictor,
       self.network,

@@ -6,7 +6,7 @@ import json
 
 from absl.testing import absltest
 
-from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import settings
 from ghn_tf.evaluation import table
 
@@ -16,7 +16,7 @@ _W8A8 = settings.Setting("w8a8")
 
 
 def _report(name, accuracy, *, unseen=True, tflite_bytes=None):
-  return networks.NetworkReport(
+  return network_report.NetworkReport(
     name, unseen, None, 1_250_000, 4321, accuracy, {}, tflite_bytes, 1.5
   )
 
@@ -92,7 +92,9 @@ class TableTest(absltest.TestCase):
   def test_reports_survive_json(self):
     report = _report("a", {_FLOAT: 0.2, _FITTED: 0.3}, tflite_bytes=7)
     text = json.dumps(report.to_json())
-    self.assertEqual(networks.NetworkReport.from_json(json.loads(text)), report)
+    self.assertEqual(
+      network_report.NetworkReport.from_json(json.loads(text)), report
+    )
 
 
 if __name__ == "__main__":

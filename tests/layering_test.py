@@ -107,6 +107,14 @@ _PAGE = (
   *("ghn_tf.report.json_files", "ghn_tf.report.page", "ghn_tf.report.pareto"),
   *("ghn_tf.report.parts", "ghn_tf.strict_json"),
 )
+# What was measured of networks, and which score ranks them best.
+_RANKED = (
+  *_ARCH,
+  *("ghn_tf.evaluation.correlation", "ghn_tf.evaluation.network_report"),
+  *("ghn_tf.evaluation.ranking", "ghn_tf.evaluation.settings"),
+  *("ghn_tf.files", "ghn_tf.quant.recipe", "ghn_tf.report.json_files"),
+  *("ghn_tf.report.markdown", "ghn_tf.spaces"),
+)
 _SHOWN_NETWORK = Layer(
   (*_ARCH, "ghn_tf.child", "ghn_tf.constants", "ghn_tf.ghn.graph")
   + ("ghn_tf.image_checks", "ghn_tf.quant", "ghn_tf.report"),
@@ -237,7 +245,10 @@ _LAYERS = {
   "ghn_tf.report.table_section": Layer(_PAGE, (), ("plotly",)),
   # How good are they?
   "ghn_tf.evaluation": Layer(_ALL, (*_TENSORFLOW, "scipy"), _PREDICTED_WITH),
+  "ghn_tf.evaluation.correlation": Layer((), ("numpy", "scipy")),
+  "ghn_tf.evaluation.network_report": Layer(_RANKED, (), ("numpy",)),
   "ghn_tf.evaluation.pipeline": _PIPELINE,
+  "ghn_tf.evaluation.ranking": Layer(_RANKED, ("numpy",), ("scipy",)),
   "ghn_tf.search": Layer(
     _ALL, (*_TENSORFLOW, "apache_beam", "scipy"), _STARTED_WITH
   ),

@@ -5,7 +5,7 @@ import json
 
 from absl.testing import absltest
 
-from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import ranking
 from ghn_tf.evaluation import settings
 
@@ -17,7 +17,7 @@ _FILE = settings.Setting(settings.FILE)
 def _report(macs, before, trained, synflow):
   accuracy = {_BEFORE: before, _FILE: before, _TRAINED: trained}
   scores = {settings.SYNFLOW: synflow}
-  return networks.NetworkReport(
+  return network_report.NetworkReport(
     f"n{macs}", True, None, macs, 100 - macs, accuracy, scores, None, 1.0
   )
 
@@ -35,7 +35,7 @@ class RankTest(absltest.TestCase):
     rows = {row.score: row for row in ranking.rank(_REPORTS)}
     before = "w4a4, predicted, own, stored"
     self.assertEqual(
-      [*rows], [before, "synflow", "macs", "parameters", "random"]
+      {*rows}, {before, "synflow", "macs", "parameters", "random"}
     )
     # Of the 6 pairs one is in the other order.
     self.assertAlmostEqual(rows[before].tau.value, 4 / 6)
@@ -97,13 +97,20 @@ class RankTest(absltest.TestCase):
       ranking.rank(_REPORTS[:1])
     with self.assertRaisesRegex(ValueError, "no score 'mac'; there are .*macs"):
       ranking.rank(_REPORTS, "mac")
-    untrained = networks.NetworkReport(
+    untrained = network_report.NetworkReport(
       "n", True, None, 1, 1, {_BEFORE: 0.5}, {}, None, 1.0
     )
     with self.assertRaisesRegex(ValueError, "No network of the table was"):
       ranking.rank([untrained] * 2)
-    with self.assertRaisesRegex(ValueError, "no table that ghn-evaluate"):
-      ranking.reports({"networks": [{"name": "n"}]})
+
+  def test_of_another_file_it_is_told_what_it_lacks(self):
+    (fields,) = [report.to_json() for report in _REPORTS[:1]]
+    for name in fields:
+      wrong = {key: value for key, value in fields.items() if key != name}
+      with self.assertRaisesRegex(KeyError, name):
+        ranking.reports({"networks": [wrong]})
+    with self.assertRaisesRegex(TypeError, "accuracy is 0.4, expected list"):
+      ranking.reports({"networks": [{**fields, "accuracy": 0.4}]})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import ghn_tf
 from ghn_tf import files
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
-from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import settings as eval_settings
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
@@ -136,7 +136,7 @@ def _trained(top1: float) -> dict[str, Any]:
     eval_settings.Setting("w4a4", method): top1
     for method in ("predicted", "random+5")
   }
-  report = networks.NetworkReport(
+  report = network_report.NetworkReport(
     "n", True, None, 1, 1, accuracy, {}, None, 1.0
   )
   return {"split": "test", **report.to_json()}

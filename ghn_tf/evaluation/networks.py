@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a network classifies, in each of several settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import itertools
 import time
-from typing import Any
 
 from ghn_tf import data
 from ghn_tf import finetuning
@@ -17,59 +16,10 @@ from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
 from ghn_tf.child import sizes
 from ghn_tf.edge import tflite
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import proxies
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
-from ghn_tf.spaces import extent
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkReport:
-  """What was measured of one network.
-
-  Attributes:
-    name: of the network.
-    unseen: whether training is known not to have drawn it.
-    outside_of_training: in which measures it is unlike the networks of
-      training; None if these are not known.
-    macs: multiply-accumulates for one image.
-    num_params: number of parameters.
-    accuracy: top-1, by setting.
-    scores: by name, those of `settings.SCORES` that were asked for.
-    tflite_bytes: size of the w8a8 file; None if none was made.
-    seconds: what predicting, calibrating, converting and running took.
-  """
-
-  name: str
-  unseen: bool
-  outside_of_training: extent.Outside | None
-  macs: int
-  num_params: int
-  accuracy: Mapping[settings_lib.Setting, float]
-  scores: Mapping[str, float]
-  tflite_bytes: int | None
-  seconds: float
-
-  def to_json(self) -> dict[str, Any]:
-    """Returns the fields for a JSON file."""
-    fields = {
-      field.name: getattr(self, field.name)
-      for field in dataclasses.fields(self)
-    }
-    fields["accuracy"] = [
-      {**dataclasses.asdict(setting), "top1": top1}
-      for setting, top1 in self.accuracy.items()
-    ]
-    return fields
-
-  @classmethod
-  def from_json(cls, fields: Mapping[str, Any]) -> "NetworkReport":
-    """Returns the report that `to_json` gave the fields of."""
-    accuracy_by_setting = {}
-    for row in fields["accuracy"]:
-      setting = {key: value for key, value in row.items() if key != "top1"}
-      accuracy_by_setting[settings_lib.Setting(**setting)] = row["top1"]
-    return cls(**{**fields, "accuracy": accuracy_by_setting})
 
 
 def evaluate_network(
@@ -77,7 +27,7 @@ def evaluate_network(
   architecture: spec.Architecture,
   dataset: data.Dataset,
   settings: settings_lib.Settings,
-) -> NetworkReport:
+) -> network_report.NetworkReport:
   """Measures one network.
 
   Args:
@@ -121,7 +71,7 @@ def evaluate_network(
       ):
         setting = settings_lib.Setting(recipe, method, head, batch_norm)
         found |= measured.accuracies(setting, child)
-  return NetworkReport(
+  return network_report.NetworkReport(
     architecture.name,
     predictor.is_unseen(architecture),
     predictor.outside(architecture),

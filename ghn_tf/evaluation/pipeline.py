@@ -24,6 +24,7 @@ from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import networks
 from ghn_tf.evaluation import progress
 from ghn_tf.evaluation import settings as settings_lib
@@ -182,7 +183,7 @@ def run(
   job: Job,
   options: pipeline_options.PipelineOptions,
   records: str,
-) -> list[networks.NetworkReport | str]:
+) -> list[network_report.NetworkReport | str]:
   """Measures networks, as far as there are no reports of them yet.
 
   Args:
@@ -206,7 +207,7 @@ def run(
     made = work.run(task, elements, options, records, shown)
   found = dict(zip(elements, made, strict=True))
   return [
-    networks.NetworkReport.from_json(found[text]["report"])
+    network_report.NetworkReport.from_json(found[text]["report"])
     if "report" in found[text]
     else found[text]["error"]
     for text in texts

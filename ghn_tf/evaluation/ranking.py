@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ghn_tf.evaluation import correlation
-from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import settings as settings_lib
+from ghn_tf.report import json_files
 from ghn_tf.report import markdown as markdown_lib
 
 MACS = "macs"
@@ -46,28 +47,22 @@ def label(setting: settings_lib.Setting) -> str:
   return ", ".join(dataclasses.astuple(setting))
 
 
-def reports(content: Mapping[str, Any]) -> list[networks.NetworkReport]:
+def reports(content: Mapping[str, Any]) -> list[network_report.NetworkReport]:
   """Returns the networks of a file that `evaluate` wrote.
 
   Raises:
-    ValueError: it is another file, or of an older version.
+    TypeError, LookupError: it is another file, or of an older version.
   """
-  try:
-    return [
-      networks.NetworkReport.from_json(
-        {key: value for key, value in fields.items() if key != "split"}
-      )
-      for fields in content["networks"]
-    ]
-  except (AttributeError, KeyError, TypeError) as error:
-    raise ValueError(
-      f"It is no table that ghn-evaluate of this version wrote: {error!r}."
-    ) from error
+  json_files.check(content, {"networks": list})
+  return [
+    network_report.NetworkReport.from_json(fields)
+    for fields in content["networks"]
+  ]
 
 
 def joined(
-  tables: Sequence[Sequence[networks.NetworkReport]],
-) -> list[networks.NetworkReport]:
+  tables: Sequence[Sequence[network_report.NetworkReport]],
+) -> list[network_report.NetworkReport]:
   """Returns one report of each network that all tables have, with all in it.
 
   Args:
@@ -90,8 +85,8 @@ def joined(
 
 
 def _both(
-  one: networks.NetworkReport, other: networks.NetworkReport
-) -> networks.NetworkReport:
+  one: network_report.NetworkReport, other: network_report.NetworkReport
+) -> network_report.NetworkReport:
   sizes = [(report.macs, report.num_params) for report in (one, other)]
   if sizes[0] != sizes[1]:
     raise ValueError(
@@ -111,10 +106,53 @@ def _both(
   )
 
 
+def truths(
+  measured: Sequence[network_report.NetworkReport],
+) -> dict[str, list[float]]:
+  """Returns the accuracies after training, by setting; none without any.
+
+  Args:
+    measured: networks in the same settings.
+
+  Raises:
+    LookupError: one lacks a setting.
+  """
+  return {
+    label(setting): [report.accuracy[setting] for report in measured]
+    for setting in (measured[0].accuracy if measured else ())
+    if settings_lib.parse_method(setting.method)[1]
+  }
+
+
+def scores(
+  measured: Sequence[network_report.NetworkReport],
+) -> dict[str, list[float]]:
+  """Returns what networks may be ranked by before they are trained, by name.
+
+  Args:
+    measured: at least one network, all in the same settings.
+
+  Raises:
+    LookupError: one lacks a setting or a score.
+  """
+  result: dict[str, list[float]] = {
+    label(setting): [report.accuracy[setting] for report in measured]
+    for setting in measured[0].accuracy
+    if not settings_lib.parse_method(setting.method)[1]
+    and setting.recipe != settings_lib.FILE
+  }
+  for name in measured[0].scores:
+    result[name] = [report.scores[name] for report in measured]
+  result[MACS] = [report.macs for report in measured]
+  result[PARAMETERS] = [report.num_params for report in measured]
+  result[RANDOM] = [*np.random.default_rng(0).random(len(measured))]
+  return result
+
+
 def rank(
-  measured: Sequence[networks.NetworkReport], reference: str = MACS
+  measured: Sequence[network_report.NetworkReport], reference: str = MACS
 ) -> list[Row]:
-  """Returns a row for each truth and score.
+  """Returns a row for each truth and score, the best score of each first.
 
   Args:
     measured: at least two networks, some of whose params were trained.
@@ -123,53 +161,39 @@ def rank(
   Raises:
     ValueError: there is no such score, nothing was trained, or there are fewer
       networks.
+    LookupError: a network lacks a setting or a score of the first.
   """
   if len(measured) < 2:
     raise ValueError(f"Expected two networks to rank, got {len(measured)}.")
-  settings = [*measured[0].accuracy]
-  truths = [s for s in settings if settings_lib.parse_method(s.method)[1]]
-  if not truths:
+  trained = truths(measured)
+  if not trained:
     raise ValueError(
       "No network of the table was trained, so there is nothing to compare"
       " scores with; evaluate with --methods=predicted,random+5."
     )
-  scores = {
-    label(setting): [report.accuracy[setting] for report in measured]
-    for setting in settings
-    if setting not in truths and setting.recipe != settings_lib.FILE
-  }
-  for name in measured[0].scores:
-    scores[name] = [report.scores[name] for report in measured]
-  scores[MACS] = [report.macs for report in measured]
-  scores[PARAMETERS] = [report.num_params for report in measured]
-  scores[RANDOM] = [*np.random.default_rng(0).random(len(measured))]
-  if reference not in scores:
+  found = scores(measured)
+  if reference not in found:
     raise ValueError(
-      f"The table has no score {reference!r}; there are {[*scores]}."
+      f"The table has no score {reference!r}; there are {[*found]}."
     )
   rows = []
-  for truth in truths:
-    trained = [report.accuracy[truth] for report in measured]
-    for name, values in scores.items():
-      rows.append(
-        Row(
-          label(truth),
-          name,
-          correlation.tau(trained, values),
-          correlation.difference(trained, values, scores[reference]),
-          len(measured),
-        )
+  for truth, accuracies in trained.items():
+    own = [
+      Row(
+        truth,
+        name,
+        correlation.tau(accuracies, values),
+        correlation.difference(accuracies, values, found[reference]),
+        len(measured),
       )
+      for name, values in found.items()
+    ]
+    rows += sorted(own, key=lambda row: -row.tau.value)
   return rows
 
 
 def markdown(rows: Sequence[Row], reference: str = MACS) -> str:
-  """Returns the rows as Markdown, the best score of each truth first."""
+  """Returns the rows as Markdown."""
   cells = [["trained", "score", "tau (95 %)", f"more than {reference}"]]
-  for truth in dict.fromkeys(row.truth for row in rows):
-    own = [row for row in rows if row.truth == truth]
-    cells += [
-      [row.truth, row.score, str(row.tau), str(row.gain)]
-      for row in sorted(own, key=lambda row: -row.tau.value)
-    ]
+  cells += [[row.truth, row.score, str(row.tau), str(row.gain)] for row in rows]
   return markdown_lib.table(cells, left=(0, 1))

@@ -8,11 +8,11 @@ import math
 import statistics
 from typing import Any
 
-from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.report import markdown
 
-Reports = Sequence[networks.NetworkReport]
+Reports = Sequence[network_report.NetworkReport]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ import json
 from absl import flags
 
 from ghn_tf import files
+from ghn_tf.evaluation import ranking
 from ghn_tf.programs import program
 from ghn_tf.report import json_files
 
@@ -43,25 +44,23 @@ def rank() -> None:
   """Does what the flags ask for."""
   if _OUTPUT.value:
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
-  program.import_silently("tensorflow")
-  from ghn_tf.evaluation import ranking
-
   tables = []
   for path in _TABLE.value:
     with json_files.opened(path, "ghn-evaluate") as content:
       tables.append(ranking.reports(content))
   measured = ranking.joined(tables)
   rows = ranking.rank(measured, _REFERENCE.value)
-  print(
-    f"Kendall's tau of {len(measured)} networks.\n\n"
-    f"{ranking.markdown(rows, _REFERENCE.value)}"
-  )
   if _OUTPUT.value:
     fields = [
       {**vars(row), "tau": row.tau._asdict(), "gain": row.gain._asdict()}
       for row in rows
     ]
     files.write(_OUTPUT.value, json.dumps({"rows": fields}, indent=2) + "\n")
+  print(
+    f"Kendall's tau of {len(measured)} networks.\n\n"
+    f"{ranking.markdown(rows, _REFERENCE.value)}"
+  )
+  if _OUTPUT.value:
     print(f"\nWritten to {_OUTPUT.value}.")
 
 

@@ -144,4 +144,5 @@ def check(fields: Any, kinds: Mapping[str, Kind]) -> None:
     raise TypeError(f"expected an object, got {fields!r:.50}")
   for name, kind in kinds.items():
     if not isinstance(fields[name], kind):
-      raise TypeError(f"{name} is {fields[name]!r:.50}, expected {kind}")
+      told = kind.__name__ if isinstance(kind, type) else kind
+      raise TypeError(f"{name} is {fields[name]!r:.50}, expected {told}")
