@@ -65,24 +65,6 @@ class FrontTest(absltest.TestCase):
       np.histogram(found, np.linspace(10, 60, 6))[0].min(), 2, found
     )
 
-  def test_hypervolume_by_hand(self):
-    # Steps of 1 x 3, 2 x 2 and what lies beyond the reference.
-    values = np.array([[1, 3], [3, 1], [3, 2], [0, 6]])
-    self.assertEqual(front.hypervolume(values, (4, 5)), 3 * 2 + 1 * 2)
-    self.assertEqual(front.hypervolume(values[:0], (4, 5)), 0)
-
-  @hypothesis.given(
-    arrays.arrays(np.float64, (6, 2), elements=strategies.integers(0, 5))
-  )
-  @hypothesis.settings(deadline=None, max_examples=40)
-  def test_hypervolume_counts_cells(self, values):
-    cells = sum(
-      any((row <= [x, y]).all() for row in values)
-      for x in range(5)
-      for y in range(5)
-    )
-    self.assertEqual(front.hypervolume(values, (5, 5)), cells)
-
 
 if __name__ == "__main__":
   absltest.main()

@@ -87,9 +87,9 @@ class OutputTest(absltest.TestCase):
         **{"files": 3, "files_beyond": 1, "processor_seconds": 2.0},
         "candidates_per_core_second": 2.5,
         "scored_per_core_second": 1.5,
-        # From 9 ms on the best has 40 %, from 30 of 60 on 50.
-        "mean_best_score": (21 * 0.4 + 30 * 0.5) / 60,
-        "mean_best_accuracy": (21 * 0.5 + 30 * 0.6) / 60,
+        # From 9 ms on the best has a score of 40 %, from 30 of 60 on 50.
+        "mean_best_score": 0.39,
+        "mean_best_accuracy": 0.475,
       },
     )
 
@@ -120,10 +120,12 @@ class OutputTest(absltest.TestCase):
       " estimated costs are beyond the limits, 3 were scored on 128 validation"
       " images, and 1 could not be predicted or run. 3 became files, of which 1"
       " are beyond the limits after all.",
+      "The front is of the score and the costs of files; test images choose"
+      " nothing.",
       "In each second of a core 2.5 were drawn and 1.5 of them scored.",
       "Costs are estimated from 12 probes; of these, told from the others, nine"
       " in ten are off by at most: latency_ms 12 %.",
-      "is 39.0 % by the scores of all and 47.5 % by the files.",
+      "a score of 39.0 % among all and a top-1 of 47.5 % among the files.",
     ):
       self.assertIn(sentence, told)
 

@@ -6,25 +6,24 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any
 
-import numpy as np
-
-from ghn_tf.search import front
 from ghn_tf.search import settings as settings_lib
 
 
 def mean_best(
   settings: settings_lib.Settings,
   rows: Sequence[Mapping[str, Any]],
-  quality: str,
   costs: str,
+  told: str = "score",
 ) -> float | None:
   """Returns the best accuracy within a cost, the mean over costs up to a limit.
 
   Args:
     settings: of the search.
-    rows: of candidates; those that are beyond another limit do not count.
-    quality: name of their accuracies, 0 where no row is within a cost.
+    rows: of candidates, of which the score chooses the best; those that are
+      beyond another limit do not count.
     costs: name of their costs.
+    told: name of the accuracy that is told of the best, 0 where no row is
+      within a cost.
 
   Returns:
     The mean; None if there are several objectives, the one has no limit, or
@@ -34,12 +33,13 @@ def mean_best(
   limit = settings.limits.get(name)
   if others or limit is None or settings.score != settings_lib.HYPERNETWORK:
     return None
-  values = [
-    [-row[quality], row[costs][name]]
-    for row in rows
-    if not settings.beyond(row[costs])
-  ]
-  area = front.hypervolume(np.reshape(values, (-1, 2)), (0.0, limit))
+  within = [row for row in rows if not settings.beyond(row[costs])]
+  area = 0.0
+  best: Mapping[str, Any] = {"score": 0.0, told: 0.0}
+  for row in sorted(within, key=lambda row: row[costs][name]):
+    if row["score"] > best["score"]:
+      area += (row[told] - best[told]) * (limit - row[costs][name])
+      best = row
   return area / limit
 
 
@@ -79,7 +79,7 @@ def curve(
     candidates += len(part["rows"])
     seconds += part["seconds"]
     scored += [row for row in part["rows"] if "score" in row]
-    best = mean_best(settings, scored, "score", "costs")
+    best = mean_best(settings, scored, "costs")
     if best is not None:
       points.append(Point(candidates, len(scored), seconds, best))
   return points

@@ -65,20 +65,3 @@ def _turns(quality: np.ndarray, cost: np.ndarray, num_parts: int) -> list[int]:
   ]
   turns = itertools.chain.from_iterable(itertools.zip_longest(*ranked))
   return [row for row in turns if row is not None]
-
-
-def hypervolume(values: np.ndarray, reference: tuple[float, float]) -> float:
-  """Returns the area that two values dominate, up to a reference.
-
-  Args:
-    values: [n, 2].
-    reference: what lies beyond it in either value does not count.
-  """
-  values = np.asarray(values, np.float64)
-  within = values[(values < reference).all(axis=1)]
-  area, height = 0.0, reference[1]
-  for first, second in within[np.lexsort(within.T[::-1])]:
-    # Those that others dominate add nothing.
-    area += (reference[0] - first) * max(0.0, height - second)
-    height = min(height, second)
-  return float(area)

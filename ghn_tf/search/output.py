@@ -65,7 +65,7 @@ def _words(cost: str) -> str:
 def _table(
   front: Sequence[run_lib.Row], settings: settings_lib.Settings
 ) -> str:
-  """Returns a front as a table, the most accurate network first."""
+  """Returns a front as a table, the best score first."""
   is_share = settings.score == settings_lib.HYPERNETWORK
   columns = {
     "network": [row["name"] for row in front],
@@ -124,14 +124,16 @@ def _told(
   yield (
     f"Top-1 is that of the files, without training, on"
     f" {settings.test_images:,} test images of {content['dataset']}."
-    f" {score if is_share else f'The score is {settings.score}'}."
+    f" {score if is_share else f'The score is {settings.score}'}. The front is"
+    " of the score and the costs of files; test images choose nothing."
   )
   if found["mean_best_score"] is not None:
     (name,) = settings.objectives
     yield (
       f"The best network within every {_words(name)} up to the limit has, on"
-      f" average, {100 * found['mean_best_score']:.1f} % by the scores of all"
-      f" and {100 * found['mean_best_accuracy']:.1f} % by the files."
+      f" average, a score of {100 * found['mean_best_score']:.1f} % among all"
+      f" and a top-1 of {100 * found['mean_best_accuracy']:.1f} % among the"
+      " files."
     )
 
 
@@ -147,10 +149,6 @@ def summary(
   counts = run_lib.counts(result.rows)
   seconds = max(result.seconds, 1e-9)
   scored = [row for row in result.rows if "score" in row]
-  best = {
-    "mean_best_score": (scored, "score", "costs"),
-    "mean_best_accuracy": (result.confirmed, "accuracy", "measured"),
-  }
   return {
     **counts,
     "files": len(result.confirmed),
@@ -158,7 +156,10 @@ def summary(
     "processor_seconds": result.seconds,
     "candidates_per_core_second": counts["candidates"] / seconds,
     "scored_per_core_second": counts["scored"] / seconds,
-    **{name: curve.mean_best(settings, *own) for name, own in best.items()},
+    "mean_best_score": curve.mean_best(settings, scored, "costs"),
+    "mean_best_accuracy": curve.mean_best(
+      settings, result.confirmed, "measured", "accuracy"
+    ),
   }
 
 

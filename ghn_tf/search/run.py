@@ -43,7 +43,7 @@ class Result:
       and `accuracy`, `report`, `file` and `architecture`, see
       `scoring.Emulate`.
     front: those of `confirmed` that are within the limits and that no other of
-      them dominates, the most accurate first.
+      them dominates by score and measured costs, the best score first.
     errors: why others became none.
     curve: how good the candidates are after each part of them.
     seconds: of processors, that drawing and scoring took.
@@ -137,9 +137,10 @@ class Search:
     within = [row for row in confirmed if not row["beyond"]]
     if not within:
       raise ValueError(self._nothing(rows, confirmed, errors))
-    values = np.array([self._values(r, "accuracy", "measured") for r in within])
+    # Images that tell an accuracy must not have chosen whose.
+    values = np.array([self._values(row, "measured") for row in within])
     found = [within[i] for i in np.flatnonzero(front.front(values))]
-    found.sort(key=lambda row: -row["accuracy"])
+    found.sort(key=lambda row: -row["score"])
     curve = curve_lib.curve(self._settings, parts)
     seconds = sum(part["seconds"] for part in parts)
     return Result(rows, model, confirmed, found, errors, curve, seconds)
@@ -185,10 +186,10 @@ class Search:
       result.append(best[place]["numbers"])
     return result
 
-  def _values(self, row: Row, quality: str, costs: str) -> list[float]:
+  def _values(self, row: Row, costs: str) -> list[float]:
     """Returns what of a candidate is to be small."""
     names = self._settings.objectives
-    return [-row[quality], *(row[costs][name] for name in names)]
+    return [-row["score"], *(row[costs][name] for name in names)]
 
   def _best(self, rows: Sequence[Row], number: int) -> list[Row]:
     """Returns rows of scored candidates, the best first; see `front.spread`.
@@ -203,7 +204,7 @@ class Search:
         if bool(self._settings.beyond(row["costs"])) is are_beyond
       ]
       if own:
-        values = np.array([self._values(r, "score", "costs") for r in own])
+        values = np.array([self._values(row, "costs") for row in own])
         order = front.spread(values, number - len(result))
         result += [own[index] for index in order]
     return result
