@@ -39,6 +39,10 @@ class TauTest(parameterized.TestCase):
         correlation.kendall_tau(truth, score), _by_pairs(truth, score)
       )
 
+  def test_what_rounds_to_zero_has_no_sign(self):
+    interval = correlation.Interval(-0.001, -0.0, -0.006)
+    self.assertEqual(str(interval), "0.00 (0.00 to -0.01)")
+
   def test_an_interval_is_around_its_value_and_the_same_again(self):
     rng = np.random.default_rng(1)
     truth = rng.normal(size=40)

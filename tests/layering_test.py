@@ -254,6 +254,9 @@ _LAYERS = {
   ),
   "ghn_tf.search.settings": Layer(("ghn_tf.quant.recipe",)),
   "ghn_tf.evaluation.work": _PIPELINE,
+  "ghn_tf.evaluation.ranking_section": Layer(
+    (*_RANKED, *_PAGE), (), ("numpy", "plotly", "scipy")
+  ),
   # The programs.
   "ghn_tf.train": Layer(
     (*_MIDDLE, "ghn_tf.programs.program", "ghn_tf.training"),

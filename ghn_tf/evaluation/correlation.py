@@ -19,8 +19,14 @@ class Interval(NamedTuple):
   low: float
   high: float
 
+  @property
+  def ends(self) -> str:
+    """The two, as text."""
+    return f"{self.low:z.2f} to {self.high:z.2f}"
+
   def __str__(self) -> str:
-    return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+    # What rounds to zero has no sign.
+    return f"{self.value:z.2f} ({self.ends})"
 
 
 def kendall_tau(truth: Sequence[float], score: Sequence[float]) -> float:

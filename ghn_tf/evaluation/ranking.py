@@ -42,6 +42,14 @@ class Row:
   num_networks: int
 
 
+# What `label` says.
+LABELS = (
+  "A setting is the recipe, where parameters come from (random+5: random ones,"
+  " trained for 5 epochs), the classifier (own: with the others; fitted: solved"
+  " for), and the statistics of BatchNorm (stored, or of each batch)."
+)
+
+
 def label(setting: settings_lib.Setting) -> str:
   """Returns a setting in words: recipe, params, classifier, statistics."""
   return ", ".join(dataclasses.astuple(setting))

@@ -17,6 +17,7 @@ from absl import flags
 from ghn_tf import files
 from ghn_tf import targets
 from ghn_tf.child import sizes
+from ghn_tf.evaluation import ranking_section
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import child as child_lib
 from ghn_tf.programs import images
@@ -146,6 +147,7 @@ def report() -> None:
 
     sections.append(run_section.section(_RUN.value))
   sections += table_section.sections(_TABLE.value)
+  sections += ranking_section.sections(_TABLE.value)
   sections += search_section.sections(_SEARCH.value)
   sections += edge_section.sections(_EDGE.value)
   if _NETWORK.value:
