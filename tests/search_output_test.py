@@ -118,8 +118,8 @@ class OutputTest(absltest.TestCase):
     for sentence in (
       "5 networks of edge were drawn (random): 1 were refused, as their"
       " estimated costs are beyond the limits, 3 were scored on 128 validation"
-      " images, and 1 could not be predicted or run. 3 became files, of which 1"
-      " are beyond the limits after all.",
+      " images, and 1 could not be drawn, predicted or run. 3 became files, of"
+      " which 1 are beyond the limits after all.",
       "The front is of the score and the costs of files; test images choose"
       " nothing.",
       "In each second of a core 2.5 were drawn and 1.5 of them scored.",

@@ -24,6 +24,7 @@ from ghn_tf.search import run
 from ghn_tf.search import scoring
 from ghn_tf.search import settings as settings_lib
 from ghn_tf.spaces import space as space_lib
+from ghn_tf.spaces import variations
 from tests import small_run
 
 _SPACE = dataclasses.replace(
@@ -141,12 +142,28 @@ class SearchTest(parameterized.TestCase):
 
   def test_children_are_of_the_space_and_of_the_best_before(self):
     result = self._search(strategy="evolution", population=6).run()
-    first = {row["fingerprint"] for row in result.rows[:6] if "score" in row}
     for row in result.rows[6:]:
       if "score" in row:
         network = candidates.FromSpace(_SPACE).again(0, row["numbers"])
         self.assertEmpty(space_lib.violations(_SPACE, network))
-        self.assertNotIn(row["fingerprint"], first)
+
+  def test_evolution_draws_no_network_twice(self):
+    # So small that its networks are few.
+    network = space_lib.sample(_SPACE, 0, 1, name="small")
+    grammar = variations.Variations(
+      network, ((0.5, 1), (1.0, 2)), ((1.0, 1),), ((0, 1),), ((1, 1), (2, 1))
+    )
+    source = candidates.FromSpace(
+      dataclasses.replace(variations.space(network), grammar=grammar)
+    )
+    search = self._search(source=source, strategy="evolution", population=4)
+    seen: set[str] = set()
+    places, failed = search._children([], range(60), seen)
+    self.assertLen(places, len(seen))
+    self.assertLen([*places, *failed], 60)
+    drawn = [source.again(index, numbers) for index, numbers in places]
+    self.assertLen({network.fingerprint for network in drawn}, len(places))
+    self.assertIn("still one of the networks before", failed[0]["error"])
 
   @parameterized.parameters(*settings_lib.STRATEGIES)
   def test_a_search_that_was_killed_finds_the_same(self, strategy):

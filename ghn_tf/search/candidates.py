@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where candidates come from: functions of an index, and of a parent."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 import dataclasses
 import functools
 from typing import Protocol
@@ -16,6 +16,9 @@ from ghn_tf.spaces import tape
 
 Numbers = Sequence[int]
 
+# Draws of a candidate that is to be another one than those before.
+_TRIES = 20
+
 
 class Source(Protocol):
   """Gives candidates; it travels to the workers."""
@@ -24,13 +27,19 @@ class Source(Protocol):
   def may_evolve(self) -> bool:
     """Whether it gives relatives of candidates."""
 
-  def draw(self, index: int, parent: Numbers | None = None) -> tape.Drawn:
+  def draw(
+    self,
+    index: int,
+    parent: Numbers | None = None,
+    others: Container[str] = (),
+  ) -> tape.Drawn:
     """Returns a candidate.
 
     Args:
       index: of the candidate.
       parent: numbers of the one that it shall be a relative of; None for a
         random one.
+      others: fingerprints of networks that it shall not be.
 
     Raises:
       ValueError: there is no such candidate.
@@ -57,12 +66,25 @@ class FromSpace:
     """See `Source`."""
     return True
 
-  def draw(self, index: int, parent: Numbers | None = None) -> tape.Drawn:
+  def draw(
+    self,
+    index: int,
+    parent: Numbers | None = None,
+    others: Container[str] = (),
+  ) -> tape.Drawn:
     """See `Source`."""
     rng = np.random.Generator(np.random.PCG64([self.seed, index]))
-    if parent is None:
-      return tape.sample(self.space, rng, self._name(index))
-    return tape.relative(self.space, parent, rng, self._name(index))
+    name = self._name(index)
+    for _ in range(_TRIES):
+      if parent is None:
+        drawn = tape.sample(self.space, rng, name)
+      else:
+        drawn = tape.relative(self.space, parent, rng, name)
+      if drawn.architecture.fingerprint not in others:
+        return drawn
+    raise ValueError(
+      f"After {_TRIES} draws {name!r} is still one of the networks before."
+    )
 
   def again(self, index: int, numbers: Numbers) -> spec.Architecture:
     """See `Source`."""
@@ -92,9 +114,14 @@ class FromStore:
   def __len__(self) -> int:
     return len(_stored(self.directory, self.split))
 
-  def draw(self, index: int, parent: Numbers | None = None) -> tape.Drawn:
-    """See `Source`; it has no relatives."""
-    del parent
+  def draw(
+    self,
+    index: int,
+    parent: Numbers | None = None,
+    others: Container[str] = (),
+  ) -> tape.Drawn:
+    """See `Source`; it has no relatives, and no choice."""
+    del parent, others
     return tape.Drawn(self.again(index, ()), ())
 
   def again(self, index: int, numbers: Numbers) -> spec.Architecture:

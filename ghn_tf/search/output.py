@@ -108,7 +108,7 @@ def _told(
     f"{found['candidates']:,} networks of {content['source']} were drawn"
     f" ({settings.strategy}): {found['refused']:,} were refused, as their"
     f" estimated costs are beyond the limits, {found['scored']:,} were scored"
-    f"{images}, and {found['failed']:,} could not be predicted or run."
+    f"{images}, and {found['failed']:,} could not be drawn, predicted or run."
     f" {found['files']:,} became files, of which {found['files_beyond']:,} are"
     " beyond the limits after all."
   )

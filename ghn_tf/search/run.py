@@ -9,6 +9,7 @@ depends on the settings, the source and the index alone, and is kept as a record
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import time
 from typing import Any
 
 from apache_beam.options import pipeline_options
@@ -132,6 +133,7 @@ class Search:
     )
     parts = self._draw(model)
     rows = [row for part in parts for row in part["rows"]]
+    rows.sort(key=lambda row: row["index"])
     best = self._refine(rows)
     confirmed, errors = self._confirm(best)
     within = [row for row in confirmed if not row["beyond"]]
@@ -151,26 +153,63 @@ class Search:
     task = scoring.Draw(*self._task, model)
     rows: list[Row] = []
     parts: list[work.Record] = []
-    size = settings.num_candidates
-    if settings.strategy == settings_lib.EVOLVED:
-      size = settings.population
+    are_evolved = settings.strategy == settings_lib.EVOLVED
+    size = settings.population if are_evolved else settings.num_candidates
+    seen: set[str] = set()
     with progress.Progress("drawn", settings.num_candidates) as shown:
       for start in range(0, settings.num_candidates, size):
         indices = range(start, min(start + size, settings.num_candidates))
-        parents = self._parents(rows, indices)
-        places = list(zip(indices, parents, strict=True))
+        begin = time.process_time()
+        places: list[tuple[int, candidates.Numbers | None]]
+        failed: list[Row] = []
+        if are_evolved:
+          places, failed = self._children(rows, indices, seen)
+        else:
+          places = [(index, None) for index in indices]
+        seconds = time.process_time() - begin
         chunk = settings_lib.CHUNK
         elements = {
           str(places[first][0]): places[first : first + chunk]
           for first in range(0, len(places), chunk)
         }
-        for record in self._run("drawn", task, elements, shown):
-          parts.append(record)
-          rows += record["rows"]
+        records = self._run("drawn", task, elements, shown)
+        shown.add(len(failed))
+        first, *others = records or [{"rows": [], "seconds": 0.0}]
+        first["rows"] = [*first["rows"], *failed]
+        first["seconds"] += seconds
+        parts += [first, *others]
+        rows += [row for part in (first, *others) for row in part["rows"]]
         shown.note(
           "{scored:,} scored, {refused:,} refused".format_map(counts(rows))
         )
     return parts
+
+  def _children(
+    self, rows: Sequence[Row], indices: range, seen: set[str]
+  ) -> tuple[list[tuple[int, candidates.Numbers | None]], list[Row]]:
+    """Draws candidates here, as each is to be another one than all before.
+
+    Args:
+      rows: of the candidates before.
+      indices: of these.
+      seen: fingerprints of those before; those of these are added.
+
+    Returns:
+      Indices and numbers, and the rows of those that cannot be drawn.
+    """
+    places: list[tuple[int, candidates.Numbers | None]] = []
+    failed: list[Row] = []
+    for index, parent in zip(
+      indices, self._parents(rows, indices), strict=True
+    ):
+      try:
+        drawn = self._source.draw(index, parent, seen)
+      except ValueError as error:
+        failed.append({"index": index, "error": str(error)})
+      else:
+        seen.add(drawn.architecture.fingerprint)
+        places.append((index, drawn.numbers))
+    return places, failed
 
   def _parents(
     self, rows: Sequence[Row], indices: range
@@ -302,5 +341,5 @@ def counts(rows: Sequence[Row]) -> dict[str, int]:
 def _told(rows: Sequence[Row]) -> str:
   return (
     "{candidates:,} candidates: {refused:,} beyond the limits, {scored:,}"
-    " scored, {failed:,} could not be predicted or run."
+    " scored, {failed:,} could not be drawn, predicted or run."
   ).format(**counts(rows))

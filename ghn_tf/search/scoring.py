@@ -29,6 +29,7 @@ from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.search import candidates
 from ghn_tf.search import costs as costs_lib
 from ghn_tf.search import settings as settings_lib
+from ghn_tf.spaces import tape
 
 # Of one candidate alone; others go on.
 _ERRORS = (ValueError, MemoryError, tf.errors.OpError)
@@ -75,15 +76,18 @@ class Draw(_Task):
   def record(
     self, element: Sequence[tuple[int, candidates.Numbers | None]]
   ) -> work.Record:
-    """See `work.Task`; an element has indices, and numbers of parents."""
+    """See `work.Task`; an element has indices, and numbers of what is drawn."""
     start = time.process_time()
     rows: list[dict[str, Any]] = []
     drawn: list[tuple[dict[str, Any], spec.Architecture]] = []
-    for index, parent in element:
+    for index, numbers in element:
       row: dict[str, Any] = {"index": index}
       rows.append(row)
       try:
-        found = self.source.draw(index, parent)
+        if numbers is None:
+          found = self.source.draw(index)
+        else:
+          found = tape.Drawn(self.source.again(index, numbers), (*numbers,))
         architecture = found.architecture
         costs = self.model.costs(architecture)
         limits = self.settings.limits
