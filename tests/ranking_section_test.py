@@ -50,8 +50,10 @@ class RankingSectionTest(absltest.TestCase):
     first, *_, last = taus.rows
     # Of the 6 pairs one is in the other order.
     self.assertEqual(first[:2], [_BEFORE_LABEL, 0.67])
-    self.assertEqual(first[3:], [0, "0.00 to 0.00"])  # ranks them as macs do
-    self.assertRegex(first[2], r"^-?\d\.\d\d to 1\.00$")
+    self.assertEqual(
+      first[3:], [0, "0.00\xa0to\xa00.00"]
+    )  # ranks them as macs do
+    self.assertRegex(first[2], r"^-?\d\.\d\d\xa0to\xa01\.00$")
     self.assertEqual(last[1::2], [-0.67, -1.33])
 
   def test_networks_are_points_by_each_score(self):

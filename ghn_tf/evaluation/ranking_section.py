@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 
+from ghn_tf.evaluation import correlation
 from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import ranking
 from ghn_tf.report import json_files
@@ -53,7 +54,7 @@ def _choice(
     return None
   rows = ranking.rank(measured)
   scores = ranking.scores(measured)
-  options = {}
+  options: dict[str, list[page.Part]] = {}
   for truth, accuracies in ranking.truths(measured).items():
     own = [row for row in rows if row.truth == truth]
     charts = {
@@ -70,12 +71,17 @@ def _taus(rows: Sequence[ranking.Row]) -> parts.Table:
     ["score", "tau", "95 %", f"more than {ranking.MACS}", "95 % of that"],
     [
       [
-        *(row.score, round(row.tau.value, 2) + 0.0, row.tau.ends),
-        *(round(row.gain.value, 2) + 0.0, row.gain.ends),
+        *(row.score, round(row.tau.value, 2) + 0.0, _unbroken(row.tau)),
+        *(round(row.gain.value, 2) + 0.0, _unbroken(row.gain)),
       ]
       for row in rows
     ],
   )
+
+
+def _unbroken(interval: correlation.Interval) -> str:
+  """Returns its ends on one line, however narrow the page is."""
+  return interval.ends.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _chart(
