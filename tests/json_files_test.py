@@ -47,7 +47,9 @@ class JsonFilesTest(parameterized.TestCase):
       text = self._refused("a.json", writer)
       self.assertIn("it lacks 'what is asked for'.", text)
       # Of the flag itself it is damaged, or of another version.
-      self.assertEqual(f"takes that by {flag}" in text, flag != own, text)
+      self.assertEqual(
+        f"which ghn-report shows by {flag}" in text, flag != own, text
+      )
 
   @parameterized.parameters(
     ("no JSON", "line 1 column 1"),
@@ -70,7 +72,7 @@ class JsonFilesTest(parameterized.TestCase):
     self._refused("a", "ghn-evaluate", IsADirectoryError)
     (self.folder / "a" / "search.json").touch()
     text = self._refused("a", "ghn-evaluate", IsADirectoryError)
-    self.assertIn("takes that by --search", text)
+    self.assertIn("which ghn-report shows by --search", text)
 
   def test_a_folder_is_found_by_its_file(self):
     own = self.folder / "search.json"
@@ -79,12 +81,12 @@ class JsonFilesTest(parameterized.TestCase):
     self.assertEqual(found, str(own))
     for folder, told in (
       (self.folder / "none", "none is not there; expected the folder of"),
-      (own, "is a file.* takes that by --search, with its folder"),
+      (own, "is a file.* which ghn-report shows by --search, with its folder"),
     ):
       with self.assertRaisesRegex(ValueError, told):
         json_files.find(folder, "search.json", "ghn-search")
     with self.assertRaisesRegex(
-      ValueError, "has no config.json.* takes that by --search"
+      ValueError, "has no config.json.* which ghn-report shows by --search"
     ):
       json_files.find(self.folder, "config.json", "ghn-train")
 

@@ -75,6 +75,16 @@ class StatusTest(absltest.TestCase):
       self.assertEqual(program.status(work, ["tools/search.py"]), 130)
     self.assertEqual(told.getvalue(), "search: stopped\n")
 
+  def test_a_pipe_that_breaks_elsewhere_is_an_error(self):
+    work = mock.Mock(side_effect=BrokenPipeError("a worker's"))
+    with (
+      mock.patch.object(sys, "stderr", io.StringIO()) as told,
+      open(os.devnull, "w") as nobody,
+      mock.patch.object(sys, "stdout", nobody),
+    ):
+      self.assertEqual(program.status(work, ["tools/search.py"]), 1)
+    self.assertEqual(told.getvalue(), "search: error: a worker's\n")
+
 
 class FlagsTest(parameterized.TestCase):
   @parameterized.parameters(

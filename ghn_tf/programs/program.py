@@ -10,6 +10,7 @@ import logging as std_logging
 import math
 import os
 import pathlib
+import select
 import signal
 import sys
 from typing import Any
@@ -47,7 +48,8 @@ def status(
   """Does the work of a program and returns its exit status.
 
   Bad input is one line that says what to do, and status 1; --verbosity=1 shows
-  where it was found. To be stopped from the keyboard is a line and status 130.
+  where it was found. To be stopped from the keyboard is a line and status 130;
+  that nobody reads on, as behind `| head`, is status 141 alone.
 
   Args:
     work: reads the flags, which are parsed already, and may return a status.
@@ -63,8 +65,12 @@ def status(
   name = pathlib.Path(argv[0]).stem
   try:
     _check_values(sys.modules[work.__module__])
-    return work() or 0
+    result = work() or 0
+    sys.stdout.flush()
+    return result
   except expected as error:
+    if isinstance(error, BrokenPipeError) and _is_stdout_closed():
+      return 128 + signal.SIGPIPE
     logging.debug("Where the error came from:", exc_info=True)
     print(f"{name}: error: {error}", file=sys.stderr)
     return 1
@@ -72,6 +78,18 @@ def status(
     logging.debug("Where it was stopped:", exc_info=True)
     print(f"{name}: stopped", file=sys.stderr)
     return 128 + signal.SIGINT
+
+
+def _is_stdout_closed() -> bool:
+  """Whether nobody reads what is printed; what is yet to be is dropped then."""
+  poll = select.poll()
+  poll.register(sys.stdout.fileno(), 0)
+  if not any(event & select.POLLERR for _, event in poll.poll(0)):
+    return False
+  # Python would try again when it ends, and complain.
+  with open(os.devnull, "wb") as nobody:
+    os.dup2(nobody.fileno(), sys.stdout.fileno())
+  return True
 
 
 def _check_values(module: Any) -> None:

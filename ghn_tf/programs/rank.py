@@ -58,7 +58,7 @@ def rank() -> None:
     files.write(_OUTPUT.value, json.dumps({"rows": fields}, indent=2) + "\n")
   print(
     f"Kendall's tau of {len(measured)} networks.\n\n"
-    f"{ranking.markdown(rows, _REFERENCE.value)}"
+    f"{ranking.markdown(rows, _REFERENCE.value)}\n\n{ranking.LABELS}"
   )
   if _OUTPUT.value:
     print(f"\nWritten to {_OUTPUT.value}.")

@@ -77,9 +77,10 @@ def opened(
     ) from error
   except (ArithmeticError, LookupError, TypeError, ValueError) as error:
     lack = "it lacks " if isinstance(error, KeyError) else ""
+    reason = str(error).removesuffix(".")
     raise ValueError(
       f"{os.fspath(path)} is not what {writer} writes, or damaged:"
-      f" {lack}{error}.{_told(_of_object(fields), writer)}"
+      f" {lack}{reason}.{_told(_of_object(fields), writer)}"
     ) from error
 
 
@@ -115,7 +116,7 @@ def _told(known: _Known | None, writer: str = "") -> str:
   """Returns what to do with what was not expected, if it is known."""
   if known is None or known[0].split()[-1] in writer:
     return ""
-  return f" It looks like {known[0]}: ghn-report takes that by {known[1]}."
+  return f" It looks like {known[0]}, which ghn-report shows by {known[1]}."
 
 
 def _of_folder(path: str | os.PathLike[str]) -> _Known | None:
