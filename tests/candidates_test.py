@@ -7,7 +7,6 @@ from absl.testing import absltest
 from ghn_tf.convnets250k import store
 from ghn_tf.search import candidates
 from ghn_tf.spaces import space as space_lib
-from ghn_tf.spaces import variations
 from tests import small_collection
 
 
@@ -23,12 +22,29 @@ class FromSpaceTest(absltest.TestCase):
     self.assertEqual(there.draw(9, [*first.numbers]), child)
     self.assertEqual(child.architecture.name, "tiny-3-9")
 
+
+class FromNetworkTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.network = space_lib.sample(space_lib.SPACES["tiny"], 0, 0, name="mine")
+    self.source = candidates.FromNetwork(self.network)
+
   def test_variations_travel_with_their_network(self):
-    network = space_lib.sample(space_lib.SPACES["tiny"], 0, 0, name="mine")
-    source = candidates.FromSpace(variations.space(network))
-    there = pickle.loads(pickle.dumps(source))
-    self.assertEqual(there.draw(1), source.draw(1))
-    self.assertStartsWith(source.draw(1).architecture.name, "mine-0-")
+    there = pickle.loads(pickle.dumps(self.source))
+    drawn = self.source.draw(1)
+    self.assertEqual(there.draw(1), drawn)
+    self.assertEqual(drawn.architecture.name, "mine-0-1")
+    self.assertEqual(there.again(1, drawn.numbers), drawn.architecture)
+    (told,) = self.source.told(1, drawn.numbers).values()
+    self.assertRegex(told, "width|block|window|expansion")
+
+  def test_the_first_is_the_network_and_may_have_children(self):
+    own = self.source.draw(0)
+    self.assertEqual(own.architecture, self.network)
+    self.assertEqual(self.source.again(0, own.numbers), self.network)
+    self.assertEqual(self.source.told(0, own.numbers), {"is_own": True})
+    child = self.source.draw(1, own.numbers).architecture
+    self.assertNotEqual(child.fingerprint, self.network.fingerprint)
 
 
 class FromStoreTest(absltest.TestCase):

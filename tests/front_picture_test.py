@@ -25,6 +25,19 @@ class FigureTest(absltest.TestCase):
     names = _names((1, 0.1), (60, 0.7), (60.1, 0.701))
     self.assertEqual(names, ["network-0", "network-2"])
 
+  def test_the_network_of_the_user_is_named_though_it_is_not_of_the_front(self):
+    points = [
+      front.Point(name, quality, {"macs": 1e6 * cost})
+      for name, quality, cost in (("fast", 0.5, 1), ("mine", 0.3, 30))
+    ]
+    figure = front.figure([], points, points[:1], ["macs"], {}, own=points[1:])
+    (panel,) = figure.axes
+    self.assertCountEqual(
+      [text.get_text() for text in panel.texts], ["fast", "mine"]
+    )
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    self.assertIn("your network", labels)
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import base64
+import dataclasses
 import json
 import pathlib
 import re
@@ -128,6 +129,19 @@ class OutputTest(absltest.TestCase):
       "a score of 39.0 % among all and a top-1 of 47.5 % among the files.",
     ):
       self.assertIn(sentence, told)
+
+  def test_a_network_of_the_user_has_a_row_and_files(self):
+    for latency_ms, note in (
+      (62.0, ", beyond the limit of latency ms"),
+      (31.0, ", not of the front"),
+    ):
+      own = {**_row("resnet8-9", latency_ms, 0.55), "is_own": True}
+      result = _result()
+      result = dataclasses.replace(result, confirmed=[*result.confirmed, own])
+      output.write(self.folder, result, _SETTINGS, _CONTENT)
+      told = (self.folder / "search.md").read_text()
+      self.assertIn(f"| resnet8-9 (your network{note}) ", told)
+      self.assertTrue((self.folder / "resnet8-9.tflite").is_file())
 
   def test_a_column_has_the_same_decimals(self):
     self.assertEqual(output._numbers([46.88, 17.0]), ["46.9", "17.0"])

@@ -278,6 +278,26 @@ class SearchTest(parameterized.TestCase):
       sum(row["score"] for row in rows["predict"]),
     )
 
+  @parameterized.parameters(*settings_lib.STRATEGIES)
+  def test_a_network_of_the_user_is_measured_whatever_it_costs(self, strategy):
+    network = space_lib.sample(_SPACE, 0, 1, name="mine")
+    limit = 0.5 * _latency(network)
+    result = self._search(
+      source=candidates.FromNetwork(network),
+      strategy=strategy,
+      population=8,
+      num_candidates=24,
+      limits={"latency_ms": limit},
+    ).run()
+    self.assertGreater(run.counts(result.rows)["refused"], 0)
+    (own,) = [row for row in result.confirmed if "is_own" in row]
+    self.assertEqual((own["index"], own["name"]), (0, "mine"))
+    self.assertAlmostEqual(own["beyond"]["latency_ms"], 2 * limit)
+    self.assertNotIn(own, result.front)
+    self.assertNotEmpty(result.front)
+    for row in result.front:
+      self.assertNotEmpty(row["varied"])
+
   def test_stored_networks_do_not_evolve(self):
     with self.assertRaisesRegex(ValueError, "have no relatives to evolve"):
       self._search(

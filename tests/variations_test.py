@@ -68,6 +68,7 @@ class VariationsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.network = _residual()
+    self.rng = np.random.default_rng(0)
 
   def test_no_choice_gives_the_network_itself(self):
     self.assertEqual(_draw(self.network), self.network)
@@ -106,6 +107,37 @@ class VariationsTest(parameterized.TestCase):
     self.assertEqual(shapes["b1_again1"], (3, 3, 16, 16))
     (pool,) = [n for n in network.nodes if n.op is ops.Op.GLOBAL_AVG_POOL]
     self.assertEqual(network.shapes[pool.inputs[0]], (4, 4, 16))
+
+  def test_the_network_itself_is_a_draw(self):
+    numbers = tape.numbers(variations.Variations(self.network).own)
+    space = variations.space(self.network)
+    self.assertEqual(tape.again(space, numbers, "residual"), self.network)
+
+  def test_what_is_varied_is_told(self):
+    grammar = variations.Variations(self.network)
+    own = grammar.own
+    for changes, expected in (
+      ({}, "nothing"),
+      ({0: 0.0}, "width 0.25"),
+      ({-2: 0.0}, "block 1 left out"),
+      # It halves the image, so it stays.
+      ({-1: 0.0}, "nothing"),
+      (
+        {0: 0.999, -2: 0.7, -1: 0.99},
+        "width 2.0, block 1 twice, block 2 3 times",
+      ),
+    ):
+      values = [*own]
+      for place, value in changes.items():
+        values[place] = value
+      found = grammar.told(tape.Tape(self.rng, tape.numbers(values)))
+      self.assertEqual(found, expected)
+
+  def test_windows_and_expansions_are_counted(self):
+    grammar = variations.Variations(
+      self.network, ((1.0, 1),), ((2.0, 1),), ((5, 1),), ((1, 1),)
+    )
+    self.assertEqual(grammar.told(self.rng), "2 expansions, 6 windows")
 
   def test_other_images_are_refused(self):
     grammar = variations.Variations(self.network)

@@ -29,6 +29,7 @@ from absl import flags
 from ghn_tf import data
 from ghn_tf import files
 from ghn_tf import targets
+from ghn_tf.arch import spec
 from ghn_tf.edge import emulation
 from ghn_tf.ghn import checkpoint
 from ghn_tf.programs import beam
@@ -37,7 +38,6 @@ from ghn_tf.programs import jobs
 from ghn_tf.programs import program
 from ghn_tf.search import settings as settings_lib
 from ghn_tf.spaces import space as space_lib
-from ghn_tf.spaces import variations
 
 flags.adopt_module_key_flags(jobs)
 
@@ -220,8 +220,8 @@ def _settings() -> settings_lib.Settings:
   return settings
 
 
-def _space() -> space_lib.SearchSpace | None:
-  """Returns what candidates are drawn from; None if they are stored.
+def _space() -> space_lib.SearchSpace | spec.Architecture | None:
+  """Returns the space or the network of candidates; None if they are stored.
 
   Raises:
     ValueError: the flags name none, several, or a network that is not there.
@@ -243,16 +243,16 @@ def _space() -> space_lib.SearchSpace | None:
       raise ValueError("Stored networks take images of their own --image_size.")
     return None
   with program.importing():
-    return variations.space(images.resized(targets.load(_NETWORK.value)))
+    return images.resized(targets.load(_NETWORK.value))
 
 
 def _source(
-  space: space_lib.SearchSpace | None, job: Any
+  space: space_lib.SearchSpace | spec.Architecture | None, job: Any
 ) -> tuple[Any, list[int]]:
   """Returns the `candidates.Source`, of a space for the classes of the images.
 
   Args:
-    space: to draw from; None for stored networks.
+    space: see `_space`.
     job: with the images.
 
   Returns:
@@ -270,8 +270,9 @@ def _source(
     found = _load(job, stored.draw(0).architecture.input_shape)
     return stored, _sizes(found)
   found = _load(job, space.input_shape)
-  if _SPACE.value:
-    space = dataclasses.replace(space, num_classes=found.num_classes)
+  if isinstance(space, spec.Architecture):
+    return candidates.FromNetwork(space, _SEED.value), _sizes(found)
+  space = dataclasses.replace(space, num_classes=found.num_classes)
   return candidates.FromSpace(space, _SEED.value), _sizes(found)
 
 

@@ -13,6 +13,7 @@ from ghn_tf.report import axes
 
 # Of Okabe and Ito's colours, and greys.
 _CANDIDATE, _CONFIRMED, _FRONT, _LIMIT = "#c8c8c8", "#56b4e9", "#d55e00", "#222"
+_OWN, _YOURS = "#009e73", "your network"
 # The most names that are written beside the networks of a front.
 _NAMED = 12
 _UNITS = {
@@ -44,6 +45,7 @@ def figure(
   front: Sequence[Point],
   costs: Sequence[str],
   limits: Mapping[str, float],
+  own: Sequence[Point] = (),
 ) -> figure_lib.Figure:
   """Returns a panel for each cost: accuracies of all networks against it.
 
@@ -54,6 +56,7 @@ def figure(
     front: those of them that no other is better than.
     costs: the names of those that are drawn.
     limits: of some costs.
+    own: those of `confirmed` that are the user's own.
   """
   result = figure_lib.Figure(
     figsize=(5.5 * len(costs) + 1, 4.5), layout="constrained"
@@ -88,7 +91,12 @@ def figure(
       lw=1.2 if len(costs) == 1 else 0,
       label="front",
     )
-    for point in reversed(ordered if len(ordered) <= _NAMED else []):
+    if own:
+      panel.scatter(
+        *places(own), s=90, color=_OWN, marker="*", zorder=3, label=_YOURS
+      )
+    named = [point for point in ordered if point not in own]
+    for point in [*own, *reversed(named if len(named) <= _NAMED else [])]:
       name = panel.annotate(
         point.name,
         (point.costs[cost] / unit, 100 * point.quality),

@@ -5,7 +5,7 @@
 from collections.abc import Container, Sequence
 import dataclasses
 import functools
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ghn_tf.arch import spec
 from ghn_tf.convnets250k import store
 from ghn_tf.spaces import space as space_lib
 from ghn_tf.spaces import tape
+from ghn_tf.spaces import variations
 
 Numbers = Sequence[int]
 
@@ -26,6 +27,13 @@ class Source(Protocol):
   @property
   def may_evolve(self) -> bool:
     """Whether it gives relatives of candidates."""
+
+  def told(self, index: int, numbers: Numbers) -> dict[str, Any]:
+    """Returns what a row says of a candidate besides, such as `is_own`.
+
+    That is the network of the user, which is scored and measured whatever it
+    costs.
+    """
 
   def draw(
     self,
@@ -51,10 +59,10 @@ class Source(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class FromSpace:
-  """Candidates of a search space, that of a network's variations among them.
+  """Candidates of a search space.
 
   Attributes:
-    space: to draw from, such as `variations.space` of a network.
+    space: to draw from.
     seed: another one gives others.
   """
 
@@ -65,6 +73,11 @@ class FromSpace:
   def may_evolve(self) -> bool:
     """See `Source`."""
     return True
+
+  def told(self, index: int, numbers: Numbers) -> dict[str, Any]:
+    """See `Source`; there is nothing to tell."""
+    del index, numbers
+    return {}
 
   def draw(
     self,
@@ -95,6 +108,53 @@ class FromSpace:
 
 
 @dataclasses.dataclass(frozen=True)
+class FromNetwork:
+  """A network of the user, and its variations.
+
+  Attributes:
+    network: candidate 0.
+    seed: another one gives other variations.
+  """
+
+  network: spec.Architecture
+  seed: int = 0
+
+  @property
+  def may_evolve(self) -> bool:
+    """See `Source`."""
+    return True
+
+  def told(self, index: int, numbers: Numbers) -> dict[str, Any]:
+    """See `Source`; `varied` is in a few words."""
+    if not index:
+      return {"is_own": True}
+    # Of a whole tape nothing random is read.
+    drawn = tape.Tape(np.random.default_rng(0), numbers)
+    grammar = variations.Variations(self.network)
+    return {"varied": grammar.told(cast(np.random.Generator, drawn))}
+
+  def draw(
+    self,
+    index: int,
+    parent: Numbers | None = None,
+    others: Container[str] = (),
+  ) -> tape.Drawn:
+    """See `Source`."""
+    if index:
+      return self._variations.draw(index, parent, others)
+    own = variations.Variations(self.network).own
+    return tape.Drawn(self.network, tape.numbers(own))
+
+  def again(self, index: int, numbers: Numbers) -> spec.Architecture:
+    """See `Source`."""
+    return self._variations.again(index, numbers) if index else self.network
+
+  @property
+  def _variations(self) -> FromSpace:
+    return FromSpace(variations.space(self.network), self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
 class FromStore:
   """Candidates of a split of a stored set, in their order.
 
@@ -110,6 +170,11 @@ class FromStore:
   def may_evolve(self) -> bool:
     """See `Source`."""
     return False
+
+  def told(self, index: int, numbers: Numbers) -> dict[str, Any]:
+    """See `Source`; there is nothing to tell."""
+    del index, numbers
+    return {}
 
   def __len__(self) -> int:
     return len(_stored(self.directory, self.split))

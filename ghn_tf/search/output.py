@@ -42,7 +42,7 @@ def markdown(
   parts = [
     f"# Networks for {settings.target} in {settings.recipe}{_limits(settings)}",
     f"```sh\n{content['command']}\n```",
-    _table(result.front, settings),
+    _table(result, settings),
     *(
       textwrap.fill(part, 80, break_on_hyphens=False)
       for part in _told(result, settings, content)
@@ -62,13 +62,30 @@ def _words(cost: str) -> str:
   return cost.replace("_", " ")
 
 
-def _table(
-  front: Sequence[run_lib.Row], settings: settings_lib.Settings
-) -> str:
-  """Returns a front as a table, the best score first."""
+def _written(result: run_lib.Result) -> list[run_lib.Row]:
+  """Returns the networks that get files: the front and the user's own."""
+  own = [row for row in result.confirmed if row.get("is_own")]
+  return [*result.front, *(row for row in own if row not in result.front)]
+
+
+def _label(row: run_lib.Row, result: run_lib.Result) -> str:
+  """Returns the name of a network, with what it is to the user."""
+  if not row.get("is_own"):
+    return row["name"]
+  note = ""
+  if row["beyond"]:
+    note = f", beyond the limit of {', '.join(map(_words, row['beyond']))}"
+  elif row not in result.front:
+    note = ", not of the front"
+  return f"{row['name']} (your network{note})"
+
+
+def _table(result: run_lib.Result, settings: settings_lib.Settings) -> str:
+  """Returns what is written as a table, the best score of the front first."""
+  front = _written(result)
   is_share = settings.score == settings_lib.HYPERNETWORK
   columns = {
-    "network": [row["name"] for row in front],
+    "network": [_label(row, result) for row in front],
     "top-1 %": [f"{100 * row['accuracy']:.1f}" for row in front],
     "score": [
       f"{100 * row['score']:.1f}" if is_share else f"{row['score']:.4g}"
@@ -179,9 +196,9 @@ def write(
 ) -> None:
   """Writes all of a search.
 
-  Of each network of the front there is NAME.tflite, NAME.json, the architecture
-  as programs take it for --target, and NAME.report.json, what it costs. Last
-  comes search.json.
+  Of each network of the front, and of the user's own, there is NAME.tflite,
+  NAME.json, the architecture as programs take it for --target, and
+  NAME.report.json, what it costs. Last comes search.json.
 
   Args:
     folder: to write to.
@@ -190,7 +207,7 @@ def write(
     content: what else search.json says: command, checkpoint, dataset, source,
       and seconds among it.
   """
-  for row in result.front:
+  for row in _written(result):
     name = file_name(row["name"])
     files.write(folder / f"{name}.tflite", base64.b64decode(row["file"]))
     files.write(folder / f"{name}.json", row["architecture"])
@@ -205,6 +222,10 @@ def write(
     _points(result.front, "accuracy", "measured"),
     settings.objectives,
     settings.limits,
+    own=_points(
+      [row for row in result.confirmed if row.get("is_own")],
+      *("accuracy", "measured"),
+    ),
   )
   picture_files.save(picture, folder / "search.png")
   front = {row["index"] for row in result.front}

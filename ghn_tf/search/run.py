@@ -136,6 +136,9 @@ class Search:
     rows.sort(key=lambda row: row["index"])
     best = self._refine(rows)
     confirmed, errors = self._confirm(best)
+    errors += [
+      row["error"] for row in rows if {"is_own", "error"} <= row.keys()
+    ]
     within = [row for row in confirmed if not row["beyond"]]
     if not within:
       raise ValueError(self._nothing(rows, confirmed, errors))
@@ -248,10 +251,15 @@ class Search:
         result += [own[index] for index in order]
     return result
 
+  def _best_and_own(self, rows: Sequence[Row], number: int) -> list[Row]:
+    """Returns the best, and the network of the user whatever it is like."""
+    best = self._best(rows, number)
+    return best + [row for row in rows if "is_own" in row and row not in best]
+
   def _refine(self, rows: Sequence[Row]) -> list[Row]:
     """Returns the best candidates, by more images if there are any."""
     settings = self._settings
-    best = self._best(
+    best = self._best_and_own(
       _different(rows), max(settings.num_refined, settings.num_confirmed)
     )
     if (
@@ -274,7 +282,7 @@ class Search:
         for row, score in zip(best, found, strict=True)
         if not isinstance(score, str)
       ]
-    return self._best(best, settings.num_confirmed)
+    return self._best_and_own(best, settings.num_confirmed)
 
   def _confirm(self, best: Sequence[Row]) -> tuple[list[Row], list[str]]:
     """Returns the rows of candidates that became files, and errors."""

@@ -65,7 +65,8 @@ class Draw(_Task):
 
   A record has `rows`, each with `index` and either `refused`, the costs that
   are beyond their limits, or `error`, or the fields of a candidate that was
-  scored: name, numbers, fingerprint, macs, num_params, costs, score.
+  scored: name, numbers, fingerprint, macs, num_params, costs, score. What the
+  source tells besides stands in each.
 
   Attributes:
     model: by which costs are estimated.
@@ -91,7 +92,9 @@ class Draw(_Task):
         architecture = found.architecture
         costs = self.model.costs(architecture)
         limits = self.settings.limits
-        if refused := self.model.violations(costs, limits):
+        row |= self.source.told(index, found.numbers)
+        refused = self.model.violations(costs, limits)
+        if refused and "is_own" not in row:
           row["refused"] = refused
           continue
         check(self.job.predictor, architecture, self.settings.head)

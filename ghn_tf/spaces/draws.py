@@ -31,6 +31,22 @@ def weighted(rng: np.random.Generator, options: Weighted[T]) -> T:
   return options[-1][0]  # rest may round up to the sum of the weights
 
 
+def place(options: Weighted[T], value: T) -> float:
+  """Returns the random number amid those for which `weighted` gives a value.
+
+  Raises:
+    ValueError: the value is no option.
+  """
+  before = 0.0
+  for option, weight in options:
+    if option == value:
+      return (before + weight / 2) / sum(weight for _, weight in options)
+    before += weight
+  raise ValueError(
+    f"{value!r} is none of {', '.join(repr(option) for option, _ in options)}."
+  )
+
+
 def chance(rng: np.random.Generator, probability: float) -> bool:
   """Returns True with the given probability."""
   return rng.random() < probability

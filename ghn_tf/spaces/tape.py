@@ -7,7 +7,7 @@ the network is drawn again from them, and of others that differ in a few a
 relative of it, which is in the space whatever the grammar is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import dataclasses
 from typing import cast
 
@@ -43,6 +43,11 @@ class Tape:
   def used(self) -> tuple[int, ...]:
     """The numbers that were given."""
     return tuple(self._numbers[: self._place])
+
+
+def numbers(values: Iterable[float]) -> tuple[int, ...]:
+  """Returns those of a tape that gives values from 0 to below 1."""
+  return tuple(int(value * _NUMBERS) for value in values)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,10 @@ Layers whose channels must be equal, as an Add, a depthwise convolution or a
 BatchNorm demands, are widened together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -78,39 +79,118 @@ class Variations:
         f" {list(network.input_shape)} and have {network.num_classes} classes,"
         f" got {list(input_shape)} and {num_classes}."
       )
-    layers = self._layers(rng)
-    times = {
-      part: draws.weighted(rng, self.repetitions) for part in parts(network)
-    }
+    values = [draws.weighted(rng, own.options) for own in self._choices]
     try:
-      return _assemble(network, layers, times, name)
+      return self._varied(values, name)
     except ValueError:  # a window or a part that does not fit
       return None
 
-  def _layers(self, rng: np.random.Generator) -> list[ops.Layer]:
-    """Returns the layer of each node, with other filters and windows."""
-    width = draws.weighted(rng, self.widths)
+  @property
+  def own(self) -> list[float]:
+    """The random numbers for which `draw` gives the network itself.
+
+    Raises:
+      ValueError: there are none, as one of the distributions leaves it out.
+    """
+    return [draws.place(own.options, own.none) for own in self._choices]
+
+  def told(self, rng: np.random.Generator) -> str:
+    """Returns in a few words what `draw` varies with these random numbers."""
+    counts = {"expansion": 0, "window": 0}
+    words, blocks = [], []
+    for choice in self._choices:
+      value = draws.weighted(rng, choice.options)
+      if not self._does_vary(choice, value):
+        continue
+      if choice.what == "width":
+        words.append(f"width {value}")
+      elif choice.what == "block":
+        times = {0: "left out", 2: "twice"}.get(value, f"{value} times")
+        blocks.append(f"block {choice.place + 1} {times}")
+      else:
+        counts[choice.what] += 1
+    words += [
+      f"{number} {what}{'s' * (number > 1)}"
+      for what, number in counts.items()
+      if number
+    ]
+    return ", ".join(words + blocks) or "nothing"
+
+  def _does_vary(self, choice: "_Choice", value: float) -> bool:
+    """Whether a value of a choice makes another network."""
+    network = self.network
+    if choice.what == "window":
+      return value not in (0, network.nodes[choice.place].layer.kernel[0])
+    if choice.what == "block" and value == 0:
+      first, last = parts(network)[choice.place]
+      return network.shapes[first] == network.shapes[last]
+    return value != choice.none
+
+  @functools.cached_property
+  def _choices(self) -> tuple["_Choice", ...]:
+    """What is drawn, in this order."""
+    result = [_Choice("width", 0, self.widths, 1.0)]
     groups, joined = _groups(self.network)
-    factors: dict[int, float] = {}
+    seen = {*joined}
+    for index, node in enumerate(self.network.nodes[:-1]):
+      if node.op in _MAKING and (group := groups[index]) not in seen:
+        seen.add(group)
+        result.append(_Choice("expansion", group, self.expansions, 1.0))
+      if node.op in _WITH_KERNEL and node.layer.padding == "same":
+        if node.layer.kernel[0] == node.layer.kernel[1] > 1:
+          result.append(_Choice("window", index, self.windows, 0))
+    result += [
+      _Choice("block", place, self.repetitions, 1)
+      for place in range(len(parts(self.network)))
+    ]
+    return tuple(result)
+
+  def _varied(self, values: Sequence[Any], name: str) -> spec.Architecture:
+    """Returns the network with a value of each choice.
+
+    Raises:
+      ValueError: its layers do not fit.
+    """
+    network = self.network
+    found = {
+      (own.what, own.place): value
+      for own, value in zip(self._choices, values, strict=True)
+    }
+    groups, _ = _groups(network)
     layers = []
-    for index, node in enumerate(self.network.nodes):
+    for index, node in enumerate(network.nodes):
       layer = node.layer
-      if node.op in _MAKING and index != len(self.network.nodes) - 1:
-        group = groups[index]
-        if group not in factors:
-          own = draws.weighted(rng, self.expansions)
-          factors[group] = width * (1.0 if group in joined else own)
-        if factors[group] != 1:
-          wanted = layer.filters * factors[group] / _MULTIPLE
+      if node.op in _MAKING and index != len(network.nodes) - 1:
+        own = found.get(("expansion", groups[index]), 1.0)
+        if (factor := found["width", 0] * own) != 1:
+          wanted = layer.filters * factor / _MULTIPLE
           filters = max(_MULTIPLE, _MULTIPLE * round(wanted))
           layer = layer._replace(filters=filters)
-      if node.op in _WITH_KERNEL and layer.kernel[0] == layer.kernel[1] > 1:
-        if (size := draws.weighted(rng, self.windows)) and (
-          layer.padding == "same"
-        ):
-          layer = layer._replace(kernel=(size, size))
+      if size := found.get(("window", index)):
+        layer = layer._replace(kernel=(size, size))
       layers.append(layer)
-    return layers
+    times = {
+      part: found["block", place] for place, part in enumerate(parts(network))
+    }
+    return _assemble(network, layers, times, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+  """What is drawn of a variation.
+
+  Attributes:
+    what: width, expansion, window or block.
+    place: of an expansion the group of nodes, of a window the node, of a block
+      its number among `parts`.
+    options: with their weights.
+    none: the option that varies nothing.
+  """
+
+  what: str
+  place: int
+  options: draws.Weighted[Any]
+  none: float
 
 
 def space(network: spec.Architecture) -> space_lib.SearchSpace:
