@@ -143,6 +143,34 @@ class OutputTest(absltest.TestCase):
       self.assertIn(f"| resnet8-9 (your network{note}) ", told)
       self.assertTrue((self.folder / "resnet8-9.tflite").is_file())
 
+  def test_files_of_the_search_before_are_removed_and_no_others(self):
+    others = ("n-2.txt", "trained.tflite", "edge-0-1.json")
+    for name in others:
+      (self.folder / name).write_text("of the user")
+    row = _row("m-1", 30.0, 0.6)
+    result = dataclasses.replace(_result(), confirmed=[row], front=[row])
+    output.write(self.folder, result, _SETTINGS, _CONTENT)
+    self.assertCountEqual(
+      [path.name for path in self.folder.iterdir()],
+      [
+        *others,
+        *("m-1.tflite", "m-1.json", "m-1.report.json"),
+        *("search.md", "search.png", "search.json"),
+      ],
+    )
+
+  def test_a_file_that_is_no_search_names_no_files(self):
+    for content in ("[", "[]", "{}", '{"networks": [{"name": 1}]}', '"a"'):
+      (self.folder / "search.json").write_text(content)
+      with self.assertLogs(level="WARNING") as logs:
+        output._remove(self.folder)
+      self.assertIn("stay where they are", logs.output[0])
+    (self.folder.parent / "x.json").write_text("of the user")
+    content = json.dumps({"networks": [{"name": "../x"}]})
+    (self.folder / "search.json").write_text(content)
+    output._remove(self.folder)
+    self.assertTrue((self.folder.parent / "x.json").is_file())
+
   def test_a_column_has_the_same_decimals(self):
     self.assertEqual(output._numbers([46.88, 17.0]), ["46.9", "17.0"])
     self.assertEqual(output._numbers([0.0474, 1.25]), ["0.0474", "1.2500"])

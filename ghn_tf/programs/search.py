@@ -174,7 +174,10 @@ _OUTPUT = flags.DEFINE_string(
   "output", None, "Folder to write to.", required=True
 )
 _OVERWRITE = flags.DEFINE_bool(
-  "overwrite", False, "Whether to replace a search that exists."
+  "overwrite",
+  False,
+  "Whether to replace a search that exists; the files of its networks are"
+  " removed.",
 )
 
 

@@ -11,6 +11,8 @@ import pathlib
 import textwrap
 from typing import Any
 
+from absl import logging
+
 from ghn_tf import files
 from ghn_tf.edge import report as report_lib
 from ghn_tf.report import front as front_picture
@@ -23,6 +25,8 @@ from ghn_tf.search import settings as settings_lib
 
 # The file that tells that a folder has a search.
 NAME = "search.json"
+# Of a network's files: it, its architecture, what it costs.
+_ENDINGS = (".tflite", ".json", ".report.json")
 # Of the rows of files, what stands in files of their own.
 _APART = ("file", "report", "architecture", "numbers")
 
@@ -198,7 +202,8 @@ def write(
 
   Of each network of the front, and of the user's own, there is NAME.tflite,
   NAME.json, the architecture as programs take it for --target, and
-  NAME.report.json, what it costs. Last comes search.json.
+  NAME.report.json, what it costs. Last comes search.json. The files of networks
+  that an earlier one names are removed before.
 
   Args:
     folder: to write to.
@@ -207,12 +212,16 @@ def write(
     content: what else search.json says: command, checkpoint, dataset, source,
       and seconds among it.
   """
+  _remove(folder)
   for row in _written(result):
     name = file_name(row["name"])
-    files.write(folder / f"{name}.tflite", base64.b64decode(row["file"]))
-    files.write(folder / f"{name}.json", row["architecture"])
-    report = report_lib.to_json([report_lib.from_record(row["report"])])
-    files.write(folder / f"{name}.report.json", report)
+    contents = (
+      base64.b64decode(row["file"]),
+      row["architecture"],
+      report_lib.to_json([report_lib.from_record(row["report"])]),
+    )
+    for ending, own in zip(_ENDINGS, contents, strict=True):
+      files.write(folder / f"{name}{ending}", own)
   files.write(folder / "search.md", markdown(result, settings, content))
   scored = [row for row in result.rows if "score" in row]
   is_accuracy = settings.score == settings_lib.HYPERNETWORK
@@ -254,6 +263,26 @@ def write(
     "candidates": candidates,
   }
   files.write(folder / NAME, json.dumps(told, indent=1) + "\n")
+
+
+def _remove(folder: pathlib.Path) -> None:
+  """Removes the networks of an earlier search, by its search.json, if any."""
+  path = folder / NAME
+  if not path.is_file():
+    return
+  try:
+    earlier = json.loads(path.read_text())["networks"]
+    names = [file_name(row["name"]) for row in earlier]
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
+    logging.warning(
+      "%s does not name the networks of an earlier search, whose files stay"
+      " where they are: %s",
+      *(path, error),
+    )
+    return
+  for name in names:
+    for ending in _ENDINGS:
+      (folder / f"{name}{ending}").unlink(missing_ok=True)
 
 
 def file_name(network: str) -> str:
