@@ -252,7 +252,7 @@ _LAYERS = {
   "ghn_tf.search": Layer(
     _ALL, (*_TENSORFLOW, "apache_beam", "scipy"), _STARTED_WITH
   ),
-  "ghn_tf.search.settings": Layer(("ghn_tf.quant.recipe",)),
+  "ghn_tf.search.settings": Layer(("ghn_tf.quant.recipe",), ("absl",)),
   "ghn_tf.evaluation.work": _PIPELINE,
   "ghn_tf.evaluation.ranking_section": Layer(
     (*_RANKED, *_PAGE), (), ("numpy", "plotly", "scipy")

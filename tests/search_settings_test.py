@@ -15,6 +15,8 @@ class SettingsTest(parameterized.TestCase):
     ({"limits": {"watts": 1}}, "limits must be of macs, .*got 'watts'"),
     ({"objectives": ("macs", "macs")}, "none of them twice; got 'macs,macs'"),
     ({"objectives": ()}, "at least one"),
+    ({"limits": {"latency_ms": 0.0}}, "above 0, .*got 0.0 of latency_ms"),
+    ({"limits": {"macs": 5, "flash_bytes": -1}}, "got -1 of flash_bytes"),
   )
   def test_wrong_values(self, changes, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -28,13 +30,17 @@ class SettingsTest(parameterized.TestCase):
 
   def test_no_more_images_are_told_than_there_are(self):
     found = settings.Settings(num_images=128, head_images=1024)
-    small = found.within(train=900, validation=100, test=500)
+    with self.assertLogs(level="WARNING") as logs:
+      small = found.within(train=900, validation=100, test=500)
+    self.assertLen(logs.output, 4)
+    self.assertIn("--num_images is 100 instead of 128", logs.output[0])
     self.assertEqual(
       (small.num_images, small.refined_images, small.head_images),
       (100, 100, 900),
     )
     self.assertEqual(small.test_images, 500)
-    self.assertEqual(found.within(*[10_000] * 3), found)
+    with self.assertNoLogs(level="WARNING"):
+      self.assertEqual(found.within(*[10_000] * 3), found)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@
 
 from collections.abc import Mapping
 import dataclasses
+from typing import Any
+
+from absl import logging
 
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -98,6 +101,12 @@ class Settings:
           raise ValueError(
             f"{name} must be of {', '.join(COSTS)}; got {cost!r}."
           )
+    for cost, limit in self.limits.items():
+      if not limit > 0:
+        raise ValueError(
+          f"A limit must be above 0, as every network costs something; got"
+          f" {limit} of {cost}."
+        )
     different = {*self.objectives}
     if not different or len(different) < len(self.objectives):
       raise ValueError(
@@ -106,14 +115,27 @@ class Settings:
       )
 
   def within(self, train: int, validation: int, test: int) -> "Settings":
-    """Returns these with no more images than a data set's parts have."""
-    return dataclasses.replace(
-      self,
-      num_images=min(self.num_images, validation),
-      refined_images=min(self.refined_images, validation),
-      head_images=min(self.head_images, train),
-      test_images=min(self.test_images, test),
-    )
+    """Returns these with no more images than a data set's parts have.
+
+    What is less than was asked for is told in a warning.
+    """
+    there = {
+      "num_images": validation,
+      "refined_images": validation,
+      "head_images": train,
+      "test_images": test,
+    }
+    changes: dict[str, Any] = {
+      name: number
+      for name, number in there.items()
+      if number < getattr(self, name)
+    }
+    for name, number in changes.items():
+      logging.warning(
+        "--%s is %d instead of %d, as there are no more in the data set.",
+        *(name, number, getattr(self, name)),
+      )
+    return dataclasses.replace(self, **changes)
 
   def beyond(self, costs: Mapping[str, float]) -> dict[str, float]:
     """Returns those of a network's costs that are beyond their limits."""
