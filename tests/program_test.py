@@ -85,6 +85,12 @@ class StatusTest(absltest.TestCase):
       self.assertEqual(program.status(work, ["tools/search.py"]), 1)
     self.assertEqual(told.getvalue(), "search: error: a worker's\n")
 
+  def test_what_goes_on_after_a_stop_is_told_there(self):
+    work = mock.Mock(side_effect=KeyboardInterrupt("the same goes on"))
+    with mock.patch.object(sys, "stderr", io.StringIO()) as told:
+      self.assertEqual(program.status(work, ["tools/search.py"]), 130)
+    self.assertEqual(told.getvalue(), "search: stopped; the same goes on\n")
+
 
 class FlagsTest(parameterized.TestCase):
   @parameterized.parameters(
@@ -145,6 +151,15 @@ class FlagsTest(parameterized.TestCase):
       "tools/search.py --checkpoint=c --space=edge --output=o"
       " --max_latency_ms=nan",
       "search: error: --max_latency_ms must be finite, got nan.",
+    ),
+    (
+      "tools/search.py --checkpoint=c --space=edge --output=o"
+      " --max_latency_ms=0",
+      "A limit must be above 0, as every network costs something; got 0.0",
+    ),
+    (
+      "tools/search.py --checkpoint=c --architectures=/nowhere --output=o",
+      "--architectures=/nowhere is no folder",
     ),
     (
       "tools/search.py --checkpoint=c --space=edge --output=o --target=tflm",

@@ -74,9 +74,10 @@ def status(
     logging.debug("Where the error came from:", exc_info=True)
     print(f"{name}: error: {error}", file=sys.stderr)
     return 1
-  except KeyboardInterrupt:
+  except KeyboardInterrupt as stop:
     logging.debug("Where it was stopped:", exc_info=True)
-    print(f"{name}: stopped", file=sys.stderr)
+    told = "; ".join(["stopped", *map(str, stop.args)])
+    print(f"{name}: {told}", file=sys.stderr)
     return 128 + signal.SIGINT
 
 

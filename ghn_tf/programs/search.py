@@ -244,6 +244,12 @@ def _space() -> space_lib.SearchSpace | spec.Architecture | None:
   if _ARCHITECTURES.value:
     if images.IMAGE_SIZE.value:
       raise ValueError("Stored networks take images of their own --image_size.")
+    folder = pathlib.Path(_ARCHITECTURES.value).expanduser()
+    if not folder.is_dir():
+      raise ValueError(
+        f"--architectures={_ARCHITECTURES.value} is no folder; make one with"
+        " ghn-architectures."
+      )
     return None
   with program.importing():
     return images.resized(targets.load(_NETWORK.value))
@@ -314,8 +320,11 @@ def search() -> None:
   settings = settings.within(*sizes)
   parent = beam.temp_location(options) or os.path.abspath(folder)
   records = pipeline.folder(job, parent, (settings, source))
-  with beam.telling():
-    result = run_lib.Search(settings, source, job, options, records).run()
+  try:
+    with beam.telling():
+      result = run_lib.Search(settings, source, job, options, records).run()
+  except KeyboardInterrupt as stop:
+    raise KeyboardInterrupt("the same command goes on where it was") from stop
   content = {
     "command": shlex.join(["ghn-search", *sys.argv[1:]]),
     "checkpoint": jobs.CHECKPOINT.value,
