@@ -312,6 +312,7 @@ def search() -> None:
 
   program.import_silently("tensorflow")
   from ghn_tf.evaluation import pipeline
+  from ghn_tf.search import clock
   from ghn_tf.search import output
   from ghn_tf.search import run as run_lib
 
@@ -321,8 +322,9 @@ def search() -> None:
   parent = beam.temp_location(options) or os.path.abspath(folder)
   records = pipeline.folder(job, parent, (settings, source))
   try:
-    with beam.telling():
+    with clock.running(records, start) as seconds, beam.telling():
       result = run_lib.Search(settings, source, job, options, records).run()
+      took = seconds()
   except KeyboardInterrupt as stop:
     raise KeyboardInterrupt("the same command goes on where it was") from stop
   content = {
@@ -331,7 +333,7 @@ def search() -> None:
     "steps": job.predictor.metadata.get("step", 0),
     "dataset": job.dataset,
     "source": _SPACE.value or _ARCHITECTURES.value or _NETWORK.value,
-    "seconds": time.monotonic() - start,
+    "seconds": took,
   }
   output.write(folder, result, settings, content)
   pipeline.remove(records)
