@@ -137,10 +137,14 @@ class OutputTest(absltest.TestCase):
     ):
       own = {**_row("resnet8-9", latency_ms, 0.55), "is_own": True}
       result = _result()
-      result = dataclasses.replace(result, confirmed=[*result.confirmed, own])
+      other = {**result.front[0], "varied": "width 1.5"}
+      result = dataclasses.replace(
+        result, confirmed=[*result.confirmed, own], front=[other]
+      )
       output.write(self.folder, result, _SETTINGS, _CONTENT)
       told = (self.folder / "search.md").read_text()
       self.assertIn(f"| resnet8-9 (your network{note}) ", told)
+      self.assertRegex(told, r"\| n-1 .* width 1.5 +\|\n")
       self.assertTrue((self.folder / "resnet8-9.tflite").is_file())
 
   def test_files_of_the_search_before_are_removed_and_no_others(self):

@@ -124,7 +124,7 @@ class VariationsTest(parameterized.TestCase):
       ({-1: 0.0}, "nothing"),
       (
         {0: 0.999, -2: 0.7, -1: 0.99},
-        "width 2.0, block 1 twice, block 2 3 times",
+        "width 2.0, block 1 twice, block 2 three times",
       ),
     ):
       values = [*own]

@@ -101,8 +101,11 @@ def _table(result: run_lib.Result, settings: settings_lib.Settings) -> str:
   for name in settings_lib.COSTS[1:]:
     if all(name in row["measured"] for row in front):
       columns[_words(name)] = _numbers([row["measured"][name] for row in front])
+  if any("varied" in row for row in front):
+    columns["varied"] = [row.get("varied", "") for row in front]
   rows = zip(*columns.values(), strict=True)
-  return markdown_lib.table([[*columns], *map(list, rows)], left=(0,))
+  left = [i for i, name in enumerate(columns) if name in ("network", "varied")]
+  return markdown_lib.table([[*columns], *map(list, rows)], left=left)
 
 
 def _numbers(values: Sequence[float]) -> list[str]:

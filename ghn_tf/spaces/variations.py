@@ -105,7 +105,9 @@ class Variations:
       if choice.what == "width":
         words.append(f"width {value}")
       elif choice.what == "block":
-        times = {0: "left out", 2: "twice"}.get(value, f"{value} times")
+        times = {0: "left out", 2: "twice", 3: "three times"}.get(
+          value, f"{value} times"
+        )
         blocks.append(f"block {choice.place + 1} {times}")
       else:
         counts[choice.what] += 1
