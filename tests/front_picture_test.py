@@ -38,6 +38,21 @@ class FigureTest(absltest.TestCase):
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     self.assertIn("your network", labels)
 
+  def test_each_network_is_one_point_by_the_words_of_the_page(self):
+    points = [front.Point(f"n{i}", i / 10, {"latency_ms": i}) for i in range(6)]
+    figure = front.figure(points, points[2:], points[3:], ["latency_ms"], {})
+    (panel,) = figure.axes
+    found = {own.get_label(): own.get_offsets() for own in panel.collections}
+    found |= {own.get_label(): own.get_xydata() for own in panel.lines}
+    self.assertEqual(
+      {name: [*own[:, 0]] for name, own in found.items()},
+      {
+        "estimated, not built": [0, 1],
+        "emulated, not in the front": [2],
+        "emulated, in the front": [3, 4, 5],
+      },
+    )
+
 
 if __name__ == "__main__":
   absltest.main()

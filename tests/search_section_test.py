@@ -80,9 +80,15 @@ class SearchSectionTest(absltest.TestCase):
     self.assertEqual(
       section.title, "Search of edge for cortex_m4 in w8a8, by a: found0"
     )
-    self.assertIn("beyond the limits (latency [ms] at most 10)", section.text)
+    self.assertIn("beyond the limits (latency at most 10 ms)", section.text)
     self.assertIn("1 could not be built or scored", section.text)
-    self.assertIn("The 8 best were scored anew on 100,", section.text)
+    self.assertStartsWith(
+      section.text, "4 candidates of edge were drawn (random)"
+    )
+    # Of 8 that were asked for, there were 2.
+    self.assertIn(
+      "The 2 best were scored anew on 100, and of these 3 became", section.text
+    )
     choice, _, _ = section.parts
     # What was weighed comes first; not all have an arena.
     self.assertEqual(
@@ -139,6 +145,7 @@ class SearchSectionTest(absltest.TestCase):
     self.assertEqual(
       page.title([compared, *others]), "Searches: found0, found1"
     )
+    self.assertEqual(compared.text, "Their fronts beside each other.")
     choice, curves = compared.parts
     (chart,) = choice.options["latency [ms]"]
     one, _ = chart.traces
@@ -152,6 +159,18 @@ class SearchSectionTest(absltest.TestCase):
       (chart,) = curves.options[effort]
       self.assertEqual(chart.traces[1]["x"], values)
       self.assertEqual(chart.traces[1]["y"], [25, 37.5])
+
+  def test_what_makes_curves_of_several_different_is_told(self):
+    compared, *_ = self._sections(
+      _content(), _content(recipe="w4a4", limits={"arena_bytes": 2**15})
+    )
+    for told in (
+      "different recipes (found0: w8a8; found1: w4a4), so",
+      "different limits (found0: latency at most 10 ms; found1: arena at most"
+      " 32,768 bytes), so",
+    ):
+      self.assertIn(told, compared.text)
+    self.assertNotIn("devices", compared.text)
 
   def test_another_folder_is_an_error_that_names_the_file(self):
     contents: list[Any] = [[], {}, {"settings": {}}]

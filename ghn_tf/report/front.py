@@ -51,7 +51,8 @@ def figure(
 
   Args:
     candidates: with estimated costs, and the accuracy of few images; none where
-      their score is no accuracy.
+      their score is no accuracy. Of those that were confirmed no point is
+      drawn by estimates, too.
     confirmed: with the costs and the accuracy of files.
     front: those of them that no other is better than.
     costs: the names of those that are drawn.
@@ -62,6 +63,11 @@ def figure(
     figsize=(5.5 * len(costs) + 1, 4.5), layout="constrained"
   )
   panels = result.subplots(1, len(costs), sharey=True, squeeze=False)[0]
+  files, best = ({point.name for point in own} for own in (confirmed, front))
+  apart = (
+    ("estimated, not built", candidates, files, 5, _CANDIDATE),
+    ("emulated, not in the front", confirmed, best, 22, _CONFIRMED),
+  )
   names: list[text_lib.Annotation] = []
   for panel, cost in zip(panels, costs, strict=True):
     label, unit = _UNITS[cost]
@@ -74,12 +80,10 @@ def figure(
         [100 * point.quality for point in points],
       )
 
-    panel.scatter(
-      *places(candidates), s=5, color=_CANDIDATE, label="candidates, estimated"
-    )
-    panel.scatter(
-      *places(confirmed), s=22, color=_CONFIRMED, label="files, emulated"
-    )
+    for title, points, drawn_below, size, color in apart:
+      own = [point for point in points if point.name not in drawn_below]
+      if own:
+        panel.scatter(*places(own), s=size, color=color, label=title)
     ordered = sorted(front, key=lambda point: point.costs[cost])
     panel.plot(
       *places(ordered),
@@ -89,7 +93,7 @@ def figure(
       # Between two networks there is none.
       drawstyle="steps-post" if len(costs) == 1 else "default",
       lw=1.2 if len(costs) == 1 else 0,
-      label="front",
+      label="emulated, in the front",
     )
     if own:
       panel.scatter(

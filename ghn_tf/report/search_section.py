@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Searches of ghn-search on a page: accuracy against costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 from typing import Any
 
@@ -140,18 +140,25 @@ def _section(search: _Search) -> page.Section:
 def _counted(content: Record) -> str:
   """Returns what became of the candidates."""
   settings, summary = content["settings"], content["summary"]
-  limits = ", ".join(
-    f"{_TITLES.get(name, name)} at most {parts.shown(limit)}"
-    for name, limit in settings["limits"].items()
-  )
   return (
-    f"{content['checkpoint']} predicted {summary['candidates']:,} candidates of"
-    f" {content['source']} for {settings['target']} in {settings['recipe']},"
-    f" {settings['strategy']}: {summary['refused']:,} were refused, as their"
-    f" estimated costs are beyond the limits ({limits or 'none'}),"
-    f" {summary['scored']:,} were scored, and {summary['failed']:,} could not"
-    " be built or scored."
+    f"{summary['candidates']:,} candidates of {content['source']} were drawn"
+    f" ({settings['strategy']}) for {settings['target']} in"
+    f" {settings['recipe']}: {summary['refused']:,} were refused, as their"
+    f" estimated costs are beyond the limits ({_limits(settings)}),"
+    f" {summary['scored']:,} were scored ({settings['score']}), and"
+    f" {summary['failed']:,} could not be built or scored."
   )
+
+
+def _limits(settings: Record) -> str:
+  """Returns the limits in words, with their units."""
+  found = []
+  for name, limit in settings["limits"].items():
+    title, _, unit = _TITLES.get(name, name).partition(" [")
+    found.append(
+      f"{title} at most {parts.shown(limit)} {unit.removesuffix(']')}".rstrip()
+    )
+  return ", ".join(found) or "none"
 
 
 def _explained(content: Record) -> str:
@@ -169,11 +176,13 @@ def _explained(content: Record) -> str:
     f" accuracy on {settings['num_images']:,} validation images."
   )
   if settings["refined_images"] > settings["num_images"]:
+    # Fewer may have been scored, or been built, than were asked for.
+    refined = min(settings["num_refined"], content["summary"]["scored"])
     found += (
-      f" The {settings['num_refined']:,} best were scored anew on"
-      f" {settings['refined_images']:,}, and of these the"
-      f" {settings['num_confirmed']:,} best became files: a grey point above"
-      " the front did worse there, or was not among them."
+      f" The {refined:,} best were scored anew on"
+      f" {settings['refined_images']:,}, and of these"
+      f" {len(content['networks']):,} became files: a grey point above the"
+      " front did worse there, or was not among them."
     )
   if settings["limits"]:
     found += " One beyond a limit, dotted, is so by less than estimates err."
@@ -274,10 +283,30 @@ def _comparison(searches: Sequence[_Search]) -> page.Section:
     found.append(parts.Choice("effort", options))
   return page.Section(
     "Searches",
-    "Their fronts beside each other.",
+    " ".join(["Their fronts beside each other.", *_differing(searches)]),
     found,
     f"Searches: {', '.join(search.name for search in searches)}",
   )
+
+
+def _differing(searches: Sequence[_Search]) -> Iterator[str]:
+  """Yields in what else searches differ than in how they were done."""
+  for title, told in (
+    ("recipes", lambda settings: settings["recipe"]),
+    ("devices", lambda settings: settings["target"]),
+    ("limits", _limits),
+    ("scores", lambda settings: settings["score"]),
+  ):
+    found = [told(search.content["settings"]) for search in searches]
+    if len({*found}) > 1:
+      each = "; ".join(
+        f"{search.name}: {own}"
+        for search, own in zip(searches, found, strict=True)
+      )
+      yield (
+        f"They have different {title} ({each}), so that their curves are not of"
+        " the same task."
+      )
 
 
 def _curves(
