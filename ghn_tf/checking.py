@@ -13,7 +13,7 @@ from ghn_tf.reading import network
 from ghn_tf.spaces import extent as extent_lib
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Check:
   """What is said of a network; as text it is a table.
 
@@ -36,6 +36,10 @@ class Check:
   def is_ok(self) -> bool:
     """Whether the network can be predicted."""
     return not self.problems and not any(f.is_refused for f in self.findings)
+
+  def __repr__(self) -> str:
+    told = " ".join([*self.problems, *self.notes, self._verdict()])
+    return f"<Check of {len(self.findings)} layers: {told}>"
 
   def __str__(self) -> str:
     rows = [("layer", "kind", "verdict", ""), *(f.row for f in self.findings)]

@@ -44,8 +44,8 @@ PREDICT = "predict"  # with the other params, from the hypernetwork
 FIT = "fit"  # from labelled images
 
 
-@dataclasses.dataclass(frozen=True)
-class Child:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Child(description.DescribedChild):
   """A network with predicted, calibrated params, ready for every use.
 
   Attributes:

@@ -9,6 +9,7 @@ import tf_keras as keras
 from ghn_tf import predictor
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.quant import recipe
 from ghn_tf.reading import models
 from ghn_tf.report import notebook
 from models import resnet
@@ -106,6 +107,32 @@ class CheckTest(absltest.TestCase):
     ghn = predictor.load("quickstart")
     shown = ghn.check(resnet.resnet8())._repr_html_()
     self.assertRegex(shown, r"^<pre>layer +kind +verdict")
+
+  def test_is_its_verdict_in_short(self):
+    check = predictor.load("quickstart").check(resnet.resnet8())
+    number = len(check.findings)
+    self.assertStartsWith(repr(check), f"<Check of {number} layers: ")
+    self.assertEndsWith(repr(check), "resnet8 can be predicted.>")
+    self.assertLess(len(repr(check)), 400)
+
+
+class ChildTest(absltest.TestCase):
+  def test_tells_what_it_is_and_what_to_call(self):
+    own = _network("small")
+    child = predictor.Child(own, {}, recipe.get("w4a4"))
+    shown, text = child._repr_html_(), repr(child)
+    root = ElementTree.fromstring(f"<div>{shown}</div>")
+    self.assertEqual(root.find("b").text, "Child small")
+    cells = [cell.text for cell in root.iter("td")]
+    for told in (
+      "w4a4",
+      "images 8 x 8 x 3, 10 classes",
+      "6,952",
+      "to_tflite()",
+    ):
+      self.assertIn(told, cells)
+      self.assertIn(told, text)
+    self.assertLess(len(text), 400)
 
 
 if __name__ == "__main__":

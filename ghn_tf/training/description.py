@@ -5,15 +5,62 @@
 from collections.abc import Mapping
 import importlib
 
+from ghn_tf.arch import spec
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
+from ghn_tf.quant import recipe as recipe_lib
 
 # What is to be called, and what it gives.
+_NEXT_OF_CHILD = {
+  "to_keras()": "it as a Keras model, quantize-aware",
+  "to_tflite()": "an integer file of it",
+}
 _NEXT = {
   "check(model)": "what becomes of each layer of a Keras model",
   'predict(model, recipe="w4a4")': "it, quantize-aware, with all parameters",
   'child(model, recipe="w8a8").to_tflite()': "an integer file of it",
 }
+
+
+def _short(
+  title: str, facts: Mapping[str, str], calls: Mapping[str, str]
+) -> str:
+  """Returns in a line what `report.notebook.described` takes."""
+  told = "; ".join(f"{name}: {fact}" for name, fact in facts.items())
+  return f"<{title}; {told}; next: {', '.join(calls)}>"
+
+
+class DescribedChild:
+  """What has a network with its parameters, and shows it in short.
+
+  Attributes:
+    architecture: what the network is.
+    recipe: how it is rounded.
+  """
+
+  architecture: spec.Architecture
+  recipe: recipe_lib.Recipe
+
+  def __repr__(self) -> str:
+    title = f"{type(self).__name__} {self.architecture.name}"
+    return _short(title, self._facts(), _NEXT_OF_CHILD)
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows."""
+    shown = importlib.import_module("ghn_tf.report.notebook")
+    title = f"{type(self).__name__} {self.architecture.name}"
+    return shown.described(title, self._facts(), _NEXT_OF_CHILD)
+
+  def _facts(self) -> Mapping[str, str]:
+    own = self.architecture
+    shape = " x ".join(map(str, own.input_shape))
+    return {
+      "recipe": self.recipe.name,
+      "for": f"images {shape}, {own.num_classes} classes",
+      "nodes": f"{len(own.nodes):,}",
+      "parameters": f"{own.num_params:,}",
+      "multiply-accumulates": f"{own.macs:,}",
+    }
 
 
 class Described:
@@ -30,11 +77,8 @@ class Described:
   name: str
 
   def __repr__(self) -> str:
-    facts = "; ".join(f"{name}: {told}" for name, told in self._facts().items())
-    return (
-      f"<{type(self).__name__} {self.name or 'without a name'}; {facts};"
-      f" next: {', '.join(_NEXT)}>"
-    )
+    title = f"{type(self).__name__} {self.name or 'without a name'}"
+    return _short(title, self._facts(), _NEXT)
 
   def _repr_html_(self) -> str:
     """What a notebook shows."""
