@@ -63,7 +63,7 @@ def figure(
     figsize=(5.5 * len(costs) + 1, 4.5), layout="constrained"
   )
   panels = result.subplots(1, len(costs), sharey=True, squeeze=False)[0]
-  files, best = ({point.name for point in own} for own in (confirmed, front))
+  files, best = ({point.name for point in rows} for rows in (confirmed, front))
   apart = (
     ("estimated, not built", candidates, files, 5, _CANDIDATE),
     ("emulated, not in the front", confirmed, best, 22, _CONFIRMED),
@@ -81,9 +81,9 @@ def figure(
       )
 
     for title, points, drawn_below, size, color in apart:
-      own = [point for point in points if point.name not in drawn_below]
-      if own:
-        panel.scatter(*places(own), s=size, color=color, label=title)
+      left = [point for point in points if point.name not in drawn_below]
+      if left:
+        panel.scatter(*places(left), s=size, color=color, label=title)
     ordered = sorted(front, key=lambda point: point.costs[cost])
     panel.plot(
       *places(ordered),
