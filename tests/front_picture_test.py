@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 from absl.testing import absltest
+import numpy as np
 
 from ghn_tf.report import front
 
@@ -45,7 +46,7 @@ class FigureTest(absltest.TestCase):
     found = {own.get_label(): own.get_offsets() for own in panel.collections}
     found |= {own.get_label(): own.get_xydata() for own in panel.lines}
     self.assertEqual(
-      {name: [*own[:, 0]] for name, own in found.items()},
+      {name: [*np.asarray(own)[:, 0]] for name, own in found.items()},
       {
         "estimated, not built": [0, 1],
         "emulated, not in the front": [2],
