@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well scores rank networks: Kendall's tau, with bootstrap intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,41 +58,33 @@ def _tau(truth: np.ndarray, score: np.ndarray) -> float:
   return float(stats.kendalltau(truth, score).statistic)
 
 
-def tau(truth: Sequence[float], score: Sequence[float]) -> Interval:
-  """Returns `kendall_tau`, with a bootstrap interval over networks."""
-  kendall_tau(truth, score)  # which checks them
-  return _bootstrap(_tau, truth, score)
+def resampled(truth: Sequence[float], score: Sequence[float]) -> np.ndarray:
+  """Returns `kendall_tau` of networks, and of resamplings of them, [1 + 1000].
 
+  As many networks have the same resamplings, whatever the rankings are, so that
+  of two scores what they have in common does not widen the `interval` of the
+  difference.
 
-def difference(
-  truth: Sequence[float], score: Sequence[float], other: Sequence[float]
-) -> Interval:
-  """Returns by how much a score ranks better than another one.
+  Args:
+    truth: a value of each network.
+    score: another.
 
-  It is the difference of their `kendall_tau` with the truth. Both are taken of
-  the same networks in every resampling, so that what they have in common does
-  not widen the interval.
+  Raises:
+    ValueError: as `kendall_tau`.
   """
-  kendall_tau(truth, score)
-  kendall_tau(truth, other)
-  return _bootstrap(
-    lambda truth, score, other: _tau(truth, score) - _tau(truth, other),
-    truth,
-    score,
-    other,
-  )
-
-
-def _bootstrap(
-  statistic: Callable[..., float], *columns: Sequence[float]
-) -> Interval:
-  """Returns a statistic of columns, with percentiles over resampled rows."""
-  arrays = [np.asarray(column, np.float64) for column in columns]
+  value = kendall_tau(truth, score)  # which checks them
+  columns = np.array([truth, score], np.float64)
   rng = np.random.Generator(np.random.PCG64(0))
-  number = len(arrays[0])
-  values = [
-    statistic(*(array[rows] for array in arrays))
-    for rows in rng.integers(number, size=(_RESAMPLINGS, number))
-  ]
-  low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-  return Interval(statistic(*arrays), float(low), float(high))
+  number = columns.shape[1]
+  samples = rng.integers(number, size=(_RESAMPLINGS, number))
+  return np.array([value, *(_tau(*columns[:, rows]) for rows in samples)])
+
+
+def interval(taus: np.ndarray) -> Interval:
+  """Returns the value of what is `resampled`, with percentiles of the others.
+
+  Args:
+    taus: as `resampled` gives them, or the difference of two of these.
+  """
+  low, high = np.quantile(taus[1:], [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+  return Interval(float(taus[0]), float(low), float(high))

@@ -186,15 +186,19 @@ def rank(
     )
   rows = []
   for truth, accuracies in trained.items():
+    taus = {
+      name: correlation.resampled(accuracies, values)
+      for name, values in found.items()
+    }
     own = [
       Row(
         truth,
         name,
-        correlation.tau(accuracies, values),
-        correlation.difference(accuracies, values, found[reference]),
+        correlation.interval(own_taus),
+        correlation.interval(own_taus - taus[reference]),
         len(measured),
       )
-      for name, values in found.items()
+      for name, own_taus in taus.items()
     ]
     rows += sorted(own, key=lambda row: -row.tau.value)
   return rows

@@ -50,12 +50,13 @@ def _choice(
     LookupError: a network lacks a setting or a score of the first.
     ValueError: not all values are finite.
   """
-  if len(measured) < 2 or not ranking.truths(measured):
+  truths = ranking.truths(measured)
+  if len(measured) < 2 or not truths:
     return None
   rows = ranking.rank(measured)
   scores = ranking.scores(measured)
   options: dict[str, list[page.Part]] = {}
-  for truth, accuracies in ranking.truths(measured).items():
+  for truth, accuracies in truths.items():
     own = [row for row in rows if row.truth == truth]
     charts = {
       row.score: [_chart(measured, row, scores[row.score], accuracies)]
