@@ -4,33 +4,41 @@
 
 from collections.abc import Mapping
 import importlib
+from typing import ClassVar
 
 from ghn_tf.arch import spec
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import model as ghn_model
 from ghn_tf.quant import recipe as recipe_lib
 
-# What is to be called, and what it gives.
-_NEXT_OF_CHILD = {
-  "to_keras()": "it as a Keras model, quantize-aware",
-  "to_tflite()": "an integer file of it",
-}
-_NEXT = {
-  "check(model)": "what becomes of each layer of a Keras model",
-  'predict(model, recipe="w4a4")': "it, quantize-aware, with all parameters",
-  'child(model, recipe="w8a8").to_tflite()': "an integer file of it",
-}
+
+class _Shown:
+  """What shows itself in short, and in a notebook as tables."""
+
+  _next: ClassVar[Mapping[str, str]]
+
+  def __repr__(self) -> str:
+    title = f"{type(self).__name__} {self._called() or 'without a name'}"
+    told = "; ".join(f"{name}: {fact}" for name, fact in self._facts().items())
+    return f"<{title}; {told}; next: {', '.join(self._next)}>"
+
+  def _repr_html_(self) -> str:
+    """What a notebook shows."""
+    # Pictures stand above what they show; no other use of this loads them.
+    shown = importlib.import_module("ghn_tf.report.notebook")
+    title = f"{type(self).__name__} {self._called()}"
+    return shown.described(title, self._facts(), self._next)
+
+  def _called(self) -> str:
+    """Returns its name; empty if it has none."""
+    raise NotImplementedError
+
+  def _facts(self) -> Mapping[str, str]:
+    """Returns what is known of it, by name."""
+    raise NotImplementedError
 
 
-def _short(
-  title: str, facts: Mapping[str, str], calls: Mapping[str, str]
-) -> str:
-  """Returns in a line what `report.notebook.described` takes."""
-  told = "; ".join(f"{name}: {fact}" for name, fact in facts.items())
-  return f"<{title}; {told}; next: {', '.join(calls)}>"
-
-
-class DescribedChild:
+class DescribedChild(_Shown):
   """What has a network with its parameters, and shows it in short.
 
   Attributes:
@@ -40,16 +48,13 @@ class DescribedChild:
 
   architecture: spec.Architecture
   recipe: recipe_lib.Recipe
+  _next = {
+    "to_keras()": "it as a Keras model, quantize-aware",
+    "to_tflite()": "an integer file of it",
+  }
 
-  def __repr__(self) -> str:
-    title = f"{type(self).__name__} {self.architecture.name}"
-    return _short(title, self._facts(), _NEXT_OF_CHILD)
-
-  def _repr_html_(self) -> str:
-    """What a notebook shows."""
-    shown = importlib.import_module("ghn_tf.report.notebook")
-    title = f"{type(self).__name__} {self.architecture.name}"
-    return shown.described(title, self._facts(), _NEXT_OF_CHILD)
+  def _called(self) -> str:
+    return self.architecture.name
 
   def _facts(self) -> Mapping[str, str]:
     own = self.architecture
@@ -63,7 +68,7 @@ class DescribedChild:
     }
 
 
-class Described:
+class Described(_Shown):
   """What has a hypernetwork, and shows it in short.
 
   Attributes:
@@ -75,17 +80,14 @@ class Described:
   ghn: ghn_model.GHN
   metadata: checkpoint.Metadata
   name: str
+  _next = {
+    "check(model)": "what becomes of each layer of a Keras model",
+    'predict(model, recipe="w4a4")': "it, quantize-aware, with all parameters",
+    'child(model, recipe="w8a8").to_tflite()': "an integer file of it",
+  }
 
-  def __repr__(self) -> str:
-    title = f"{type(self).__name__} {self.name or 'without a name'}"
-    return _short(title, self._facts(), _NEXT)
-
-  def _repr_html_(self) -> str:
-    """What a notebook shows."""
-    # Pictures stand above what they show; no other use of this loads them.
-    shown = importlib.import_module("ghn_tf.report.notebook")
-    title = f"{type(self).__name__} {self.name}"
-    return shown.described(title, self._facts(), _NEXT)
+  def _called(self) -> str:
+    return self.name
 
   def _facts(self) -> Mapping[str, str]:
     """Returns what is known, which of imported weights is less."""
