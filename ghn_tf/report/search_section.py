@@ -167,7 +167,7 @@ def _explained(content: Record) -> str:
   text = (
     "Large points became files: emulated, their accuracy, without training, on"
     f" {settings['test_images']:,} test images of {content['dataset']}; the"
-    " front are those within the limits that no other beats."
+    " front are those within the limits that no other beats by its score."
   )
   if settings["score"] != _ACCURACY:
     return f"{text} The others are not drawn, as their score is no accuracy."
