@@ -64,7 +64,10 @@ order: [kh, kw, c_in, c_out], depthwise [kh, kw, c, 1], dense [c_in, c_out].
 
 import os
 
-# TFMOT and TF-GNN need Keras 2; TensorFlow reads this when it is imported.
+# TensorFlow reads these when it is imported. TFMOT and TF-GNN need Keras 2.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+# By itself it leaves oneDNN out on processors without AVX-512 VNNI, where that
+# is faster, too, and the only one to train a grouped convolution as a whole.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"

@@ -56,6 +56,21 @@ class FunctionsTest(tf.test.TestCase, parameterized.TestCase):
     ("conv", _Op.CONV, {"filters": 3, "kernel": (3, 2), "use_bias": True}),
     ("strided_conv", _Op.CONV, {"filters": 3, "strides": (2, 1)}),
     ("valid_conv", _Op.CONV, {"filters": 3, "padding": "valid"}),
+    (
+      "grouped",
+      _Op.GROUPED_CONV,
+      {"filters": 4, "kernel": (3, 2), "groups": 2, "use_bias": True},
+    ),
+    (
+      "strided_grouped",
+      _Op.GROUPED_CONV,
+      {"filters": 6, "kernel": (3, 3), "groups": 2, "strides": (2, 1)},
+    ),
+    (
+      "dilated_grouped",
+      _Op.GROUPED_CONV,
+      {"filters": 2, "kernel": (2, 2), "groups": 2, "dilation": 2},
+    ),
     ("depthwise", _Op.DEPTHWISE_CONV, {"kernel": (3, 3), "use_bias": True}),
     (
       "strided_depthwise",
@@ -91,9 +106,30 @@ class FunctionsTest(tf.test.TestCase, parameterized.TestCase):
       params["kernel"] = _normal((*layer.kernel, 2, 3), 1, np.float64)
     elif op is _Op.DEPTHWISE_CONV:
       params["kernel"] = _normal((*layer.kernel, 2, 1), 1, np.float64)
+    elif op is _Op.GROUPED_CONV:
+      shape = (*layer.kernel, 2 // layer.groups, layer.filters)
+      params["kernel"] = _normal(shape, 1, np.float64)
     if layer.use_bias:
       params["bias"] = _normal((layer.filters or 2,), 2, np.float64)
     self._check(layer, [x], params)
+
+  @parameterized.parameters((1, 2), (2, 1))
+  def test_gradients_of_groups_with_and_without_onednn(self, *strides):
+    layer = ops.Layer(
+      _Op.GROUPED_CONV, filters=12, kernel=(3, 3), groups=4, strides=strides
+    )
+    # In float64 oneDNN has none.
+    gradients = []
+    for dtype in (np.float32, np.float64):
+      x = tf.cast(_normal((2, 9, 8, 8)), dtype)
+      params = {"kernel": tf.cast(_normal((3, 3, 2, 12), 1), dtype)}
+      y, pullback = functions.FUNCTIONS[layer.op](layer, [x], params)
+      upstream = tf.cast(_normal(y.shape, 2), dtype)
+      (into_x,), own = pullback(upstream, True)
+      gradients.append((into_x, own["kernel"]))
+      self.assertFalse(pullback(upstream, False)[0][0])
+    # Sums of some 100 products in float32.
+    self.assertAllClose(*gradients, 1e-4, 1e-4)
 
   def test_pullback_of_dense_add_and_concat(self):
     x, y = _normal((4, 3), 0, np.float64), _normal((4, 3), 1, np.float64)

@@ -22,13 +22,12 @@ import tensorflow as tf
 from ghn_tf import constants
 from ghn_tf.arch import ops
 from ghn_tf.child import elementwise
+from ghn_tf.child import linear
 
 _raw = tf.raw_ops
 
-# Gradients of the inputs (None where nobody reads it) and of the params.
-Gradients = tuple[Sequence[tf.Tensor | None], Mapping[str, tf.Tensor]]
-# Takes the gradient of the output, and whether those of inputs are needed.
-Pullback = Callable[[tf.Tensor, bool], Gradients]
+Gradients = linear.Gradients
+Pullback = linear.Pullback
 # Takes a layer, the outputs it reads, and its params.
 Function = Callable[
   [ops.Layer, Sequence[tf.Tensor], Mapping[str, tf.Tensor]],
@@ -52,118 +51,11 @@ def _margins(layer: ops.Layer) -> tuple[tuple[int, int], ...]:
 
 @functools.lru_cache(maxsize=4096)
 def _window(layer: ops.Layer) -> dict[str, Any]:
-  window = {
+  return {
+    "ksize": [1, *layer.kernel, 1],
     "strides": [1, *layer.strides, 1],
     "padding": layer.padding.upper(),
   }
-  if layer.op in ops.CONVOLUTIONS:
-    window["dilations"] = [1, layer.dilation, layer.dilation, 1]
-  else:
-    window["ksize"] = [1, *layer.kernel, 1]
-  return window
-
-
-def _with_bias(
-  y: tf.Tensor, params: Mapping[str, tf.Tensor], pullback: Pullback
-) -> tuple[tf.Tensor, Pullback]:
-  """Adds the bias, if there is one."""
-  if "bias" not in params:
-    return y, pullback
-
-  def with_bias(upstream: tf.Tensor, needed: bool) -> Gradients:
-    inputs, gradients = pullback(upstream, needed)
-    bias = _raw.BiasAddGrad(out_backprop=upstream)
-    return inputs, {**gradients, "bias": bias}
-
-  return _raw.BiasAdd(value=y, bias=params["bias"]), with_bias
-
-
-def _convolution_pullback(
-  operation: str, x: tf.Tensor, kernel: tf.Tensor, window: Mapping[str, Any]
-) -> Pullback:
-  """Returns the way back of the raw operation of a name."""
-  backprop_filter = getattr(_raw, f"{operation}BackpropFilter")
-  backprop_input = getattr(_raw, f"{operation}BackpropInput")
-
-  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
-    gradient = backprop_filter(
-      input=x, filter_sizes=_shape(kernel), out_backprop=upstream, **window
-    )
-    back = needed and backprop_input(
-      input_sizes=_shape(x), filter=kernel, out_backprop=upstream, **window
-    )
-    return (back,), {"kernel": gradient}
-
-  return pullback
-
-
-def _conv(layer, inputs, params):
-  (x,), kernel, window = inputs, params["kernel"], _window(layer)
-  y = _raw.Conv2D(input=x, filter=kernel, **window)
-  pullback = _convolution_pullback("Conv2D", x, kernel, window)
-  return _with_bias(y, params, pullback)
-
-
-def _depthwise_conv(layer, inputs, params):
-  if layer.dilation > 1:
-    return _dilated_depthwise_conv(layer, inputs, params)
-  (x,), kernel, window = inputs, params["kernel"], _window(layer)
-  y = _raw.DepthwiseConv2dNative(input=x, filter=kernel, **window)
-  pullback = _convolution_pullback("DepthwiseConv2dNative", x, kernel, window)
-  return _with_bias(y, params, pullback)
-
-
-def _dilated_depthwise_conv(layer, inputs, params):
-  """Convolves each of the interleaved images that dilation keeps apart.
-
-  The raw operation has a wrong gradient for dilations on CPU (tensorflow issue
-  56498).
-  """
-  (x,), kernel = inputs, params["kernel"]
-  block = constants.constant((layer.dilation,) * 2)
-  pads, crops = _interleaved(layer, *x.shape[1:3])
-  window = {"strides": [1, 1, 1, 1], "padding": "VALID"}
-  batch = _raw.SpaceToBatchND(input=x, block_shape=block, paddings=pads)
-  y = _raw.DepthwiseConv2dNative(input=batch, filter=kernel, **window)
-  inner = _convolution_pullback("DepthwiseConv2dNative", batch, kernel, window)
-
-  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
-    upstream = _raw.SpaceToBatchND(
-      input=upstream, block_shape=block, paddings=crops
-    )
-    (back,), gradients = inner(upstream, needed)
-    if needed:
-      back = _raw.BatchToSpaceND(input=back, block_shape=block, crops=pads)
-    return (back,), gradients
-
-  y = _raw.BatchToSpaceND(input=y, block_shape=block, crops=crops)
-  return _with_bias(y, params, pullback)
-
-
-@functools.lru_cache(maxsize=4096)
-def _interleaved(
-  layer: ops.Layer, height: int, width: int
-) -> tuple[tf.Tensor, tf.Tensor]:
-  """Returns what to pad before images are taken apart, and to crop after."""
-  pads, crops = [], []
-  for size, kernel in zip((height, width), layer.kernel, strict=True):
-    total = (kernel - 1) * layer.dilation if layer.padding == "same" else 0
-    excess = -(size + total) % layer.dilation
-    pads.append((total // 2, total - total // 2 + excess))
-    crops.append((0, excess))
-  return constants.constant(tuple(pads)), constants.constant(tuple(crops))
-
-
-def _dense(layer, inputs, params):
-  del layer
-  (x,), kernel = inputs, params["kernel"]
-
-  def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
-    gradient = _raw.MatMul(a=x, b=upstream, transpose_a=True)
-    back = needed and _raw.MatMul(a=upstream, b=kernel, transpose_b=True)
-    return (back,), {"kernel": gradient}
-
-  return _with_bias(_raw.MatMul(a=x, b=kernel), params, pullback)
 
 
 def batch_norm(
@@ -366,10 +258,10 @@ def _crop(layer, inputs, params):
 
 # All but the input, and BatchNorm, which may use stored statistics.
 FUNCTIONS: Mapping[ops.Op, Function] = {
-  ops.Op.CONV: _conv,
-  ops.Op.GROUPED_CONV: _conv,
-  ops.Op.DEPTHWISE_CONV: _depthwise_conv,
-  ops.Op.DENSE: _dense,
+  ops.Op.CONV: linear.conv,
+  ops.Op.GROUPED_CONV: linear.conv,
+  ops.Op.DEPTHWISE_CONV: linear.depthwise_conv,
+  ops.Op.DENSE: linear.dense,
   ops.Op.RELU: elementwise.relu,
   ops.Op.RELU6: elementwise.relu6,
   ops.Op.LEAKY_RELU: elementwise.leaky_relu,
