@@ -96,16 +96,18 @@ class SearchSectionTest(absltest.TestCase):
       ["latency [ms]", "multiply-accumulates", "flash [bytes]"],
     )
     (chart,) = choice.options["latency [ms]"]
-    candidates, line, files, front = chart.traces
+    candidates, files, front = chart.traces
     self.assertEqual((candidates["x"], candidates["y"]), ([6], [50]))
     self.assertStartsWith(candidates["text"][0], "&lt;c&gt;<br>")
-    self.assertEqual((line["x"], line["y"]), ([1, 5], [25, 75]))
     self.assertEqual((files["x"], files["y"]), ([6], [50]))
-    self.assertEqual((front["x"], front["y"]), ([5, 1], [75, 25]))
+    self.assertEqual((front["x"], front["y"]), ([1, 5], [25, 75]))
+    self.assertEqual(front["mode"], "lines+markers")
     (limit,) = chart.layout["shapes"]
     self.assertEqual((limit["x0"], limit["x1"]), (10, 10))
     (chart,) = choice.options["flash [bytes]"]
     self.assertNotIn("shapes", chart.layout)
+    # By flash alone other networks would be the front.
+    self.assertEqual(chart.traces[2]["mode"], "markers")
     self.assertEqual(chart.traces[0]["x"], [])  # nobody estimated it
 
   def test_limits_are_told_of_where_there_are_any(self):
@@ -116,7 +118,7 @@ class SearchSectionTest(absltest.TestCase):
   def test_a_score_that_is_no_accuracy_is_not_drawn_as_one(self):
     (section,) = self._sections(_content(score="naswot"))
     (chart,) = section.parts[0].options["latency [ms]"]
-    self.assertLen(chart.traces, 3)
+    self.assertLen(chart.traces, 2)
     self.assertNotIn("grey", section.text)
     table = section.parts[1]
     self.assertEqual(
@@ -136,6 +138,29 @@ class SearchSectionTest(absltest.TestCase):
         ["worse", False, 50, 50, 100, 6.0, 1000, 9],
         ["fast", True, 25, 50, 100, 1.0, 1000, 9],
       ],
+    )
+
+  def test_the_front_is_drawn_as_it_was_chosen(self):
+    content = _content()
+    # By the score, and less accurate on test images.
+    content["networks"].append(_network("slow", 9.0, 0.625, index=5))
+    (section,) = self._sections(content)
+    (chart,) = section.parts[0].options["latency [ms]"]
+    self.assertEqual(chart.traces[2]["x"], [1, 5, 9])
+    self.assertEqual(chart.traces[2]["y"], [25, 75, 62.5])
+
+  def test_a_network_of_ones_own_is_told_apart(self):
+    content = _content()
+    good, worse, _ = content["networks"]
+    good["varied"], worse["is_own"] = "window 1: 3", True
+    (section,) = self._sections(content)
+    (chart,) = section.parts[0].options["latency [ms]"]
+    own = chart.traces[-1]
+    self.assertEqual((own["name"], own["x"]), ("your network", [6]))
+    table = section.parts[1]
+    self.assertEqual(table.header[-1], "varied")
+    self.assertEqual(
+      [row[-1] for row in table.rows], ["window 1: 3", "your network", ""]
     )
 
   def test_several_are_compared(self):

@@ -8,7 +8,6 @@ from typing import Any
 
 from ghn_tf.report import json_files
 from ghn_tf.report import page
-from ghn_tf.report import pareto
 from ghn_tf.report import parts
 
 _WRITER = "ghn-search"
@@ -21,6 +20,8 @@ _TITLES = {
 }
 # A score that is an accuracy; others have no place beside accuracies.
 _ACCURACY = "hypernetwork"
+# What is told of files, and by which costs.
+_OF_FILES = ("accuracy", "measured")
 # Browsers draw so many points in no time.
 _MAX_CANDIDATES = 3_000
 _CONTENT: dict[str, json_files.Kind] = {
@@ -43,6 +44,9 @@ _NETWORK: dict[str, json_files.Kind] = {
   **_SCORED,
   **{"measured": dict, "accuracy": json_files.NUMBER, "is_in_front": bool},
 }
+# Of a network that a user has, or that was made from it.
+_ORIGIN: dict[str, json_files.Kind] = {"is_own": bool, "varied": str}
+_YOURS = "your network"
 # Efforts by which searches are compared.
 _EFFORTS = {
   "scored": "scored candidates",
@@ -100,6 +104,7 @@ def _read(folder: str, name: str) -> _Search:
     networks = content["networks"]
     for record in networks:
       json_files.check(record, _NETWORK)
+      json_files.check(record, {name: _ORIGIN[name] for name in _told(record)})
       _check_numbers(record["measured"])
     scored = [own for own in content["candidates"] if "score" in own]
     for record in scored:
@@ -119,6 +124,11 @@ def _read(folder: str, name: str) -> _Search:
     for point in content["curve"]:
       json_files.check(point, _POINT)
   return _Search(name, content, scored, networks, costs)
+
+
+def _told(record: Record) -> list[str]:
+  """Returns what is told of where a network comes from."""
+  return [name for name in _ORIGIN if name in record]
 
 
 def _check_numbers(fields: Mapping[str, Any]) -> None:
@@ -191,7 +201,6 @@ def _explained(content: Record) -> str:
 
 def _against(search: _Search, cost: str) -> parts.Chart:
   """Returns accuracies against a cost, and its limit."""
-  front = [own for own in search.networks if own["is_in_front"]]
   others = [own for own in search.networks if not own["is_in_front"]]
   traces = []
   if search.content["settings"]["score"] == _ACCURACY:
@@ -202,17 +211,25 @@ def _against(search: _Search, cost: str) -> parts.Chart:
     )
     traces[-1]["marker"] = {"color": "var(--grey)", "size": 5, "opacity": 0.7}
   traces.append(
-    pareto.line(
-      [own["measured"][cost] for own in front],
-      [100 * own["accuracy"] for own in front],
-    )
+    {
+      **_points("emulated, not in the front", others, *_OF_FILES, cost),
+      "marker": {"color": "var(--sky)", "size": 9},
+    }
   )
-  for name, own, color in (
-    ("emulated, not in the front", others, "var(--sky)"),
-    ("emulated, in the front", front, "var(--vermilion)"),
-  ):
-    traces.append(_points(name, own, "accuracy", "measured", cost))
-    traces[-1]["marker"] = {"color": color, "size": 9}
+  traces.append(
+    {
+      **_front(search, cost, "emulated, in the front"),
+      "line": {"color": "var(--vermilion)", "width": 2, "shape": "hv"},
+      "marker": {"color": "var(--vermilion)", "size": 9},
+    }
+  )
+  if own := [own for own in search.networks if own.get("is_own")]:
+    traces.append(
+      {
+        **_points(_YOURS, own, *_OF_FILES, cost),
+        "marker": {"color": "var(--green)", "size": 15, "symbol": "star"},
+      }
+    )
   layout: dict[str, Any] = {
     "xaxis": parts.axis(_TITLES[cost], rangemode="tozero"),
     "yaxis": parts.axis("accuracy, not trained [%]"),
@@ -243,6 +260,16 @@ def _points(
   }
 
 
+def _front(search: _Search, cost: str, name: str) -> dict[str, Any]:
+  """Returns the front by a cost, as a line if it is a front of that alone."""
+  front = [own for own in search.networks if own["is_in_front"]]
+  front.sort(key=lambda own: own["measured"][cost])
+  result = _points(name, front, *_OF_FILES, cost)
+  if search.content["settings"]["objectives"] == [cost]:
+    result["mode"] = "lines+markers"
+  return result
+
+
 def _networks(search: _Search) -> parts.Table:
   score = search.content["settings"]["score"]
   unit, factor = (
@@ -258,6 +285,10 @@ def _networks(search: _Search) -> parts.Table:
     for own in search.networks
   ]
   header += [_TITLES[cost] for cost in search.costs]
+  if any(map(_told, search.networks)):
+    header.append("varied")
+    for row, own in zip(rows, search.networks, strict=True):
+      row.append(_YOURS if own.get("is_own") else own.get("varied", ""))
   return parts.Table("Files", header, rows)
 
 
@@ -341,18 +372,10 @@ def _curves(
 def _fronts(searches: Sequence[_Search], cost: str) -> parts.Chart:
   traces = []
   for index, search in enumerate(searches):
-    front = [own for own in search.networks if own["is_in_front"]]
-    front.sort(key=lambda own: own["measured"][cost])
-    points = _points(
-      parts.label(search.name), front, "accuracy", "measured", cost
-    )
+    points = _front(search, cost, parts.label(search.name))
     points |= {
-      "mode": "lines+markers",
       "line": {"color": parts.series(index), "width": 2, "shape": "hv"},
-      "marker": {
-        "symbol": parts.symbol(index),
-        "size": 8,
-      },
+      "marker": {"symbol": parts.symbol(index), "size": 8},
     }
     traces.append(points)
   layout = {
