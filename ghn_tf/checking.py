@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Sequence
 import dataclasses
-import html
+import importlib
 
 from ghn_tf.arch import classifiers
 from ghn_tf.arch import measures
@@ -38,8 +38,7 @@ class Check:
     return not self.problems and not any(f.is_refused for f in self.findings)
 
   def __repr__(self) -> str:
-    told = " ".join([*self.problems, *self.notes, self._verdict()])
-    return f"<Check of {len(self.findings)} layers: {told}>"
+    return f"<Check of {len(self.findings)} layers: {' '.join(self._told())}>"
 
   def __str__(self) -> str:
     rows = [("layer", "kind", "verdict", ""), *(f.row for f in self.findings)]
@@ -47,12 +46,23 @@ class Check:
     if self.figures:
       head = ("measure", "network", "training", "")
       lines += ["", *_aligned([head, *(_figure(*row) for row in self.figures)])]
-    lines += ["", *self.problems, *self.notes, self._verdict()]
+    lines += ["", *self._told()]
     return "\n".join(lines)
 
   def _repr_html_(self) -> str:
     """What a notebook shows."""
-    return f"<pre>{html.escape(str(self))}</pre>"
+    # Pictures stand above what they show; no other use of this loads them.
+    shown = importlib.import_module("ghn_tf.report.notebook")
+    return shown.layers(
+      self.name,
+      " ".join(self._told()),
+      [finding.row for finding in self.findings],
+      [_figure(*row) for row in self.figures],
+    )
+
+  def _told(self) -> list[str]:
+    """Returns sentences, the verdict at the end."""
+    return [*self.problems, *self.notes, self._verdict()]
 
   def _verdict(self) -> str:
     refused = sum(finding.is_refused for finding in self.findings)

@@ -103,10 +103,32 @@ class ReadingTest(absltest.TestCase):
 
 
 class CheckTest(absltest.TestCase):
-  def test_is_shown_as_its_table(self):
-    ghn = predictor.load("quickstart")
-    shown = ghn.check(resnet.resnet8())._repr_html_()
-    self.assertRegex(shown, r"^<pre>layer +kind +verdict")
+  def test_shows_verdict_measures_and_layers(self):
+    model = resnet.resnet8()
+    check = predictor.load("quickstart").check(model)
+    root = ElementTree.fromstring(f"<div>{check._repr_html_()}</div>")
+    self.assertEqual(root.find("b").text, "resnet8")
+    self.assertEndsWith(root.find("div").text, "resnet8 can be predicted.")
+    figures, layers = (
+      [[cell.text for cell in row] for row in table]
+      for table in root.iter("table")
+    )
+    self.assertEqual(figures[0][:3], ["measure", "network", "training"])
+    by_name = {name: value for name, value, *_ in figures}
+    number = models.read(model).architecture.num_params
+    self.assertEqual(by_name["parameters"], f"{number:,}")
+    self.assertLen(layers, 1 + len(check.findings))
+    self.assertIn(["stem_conv", "Conv2D", "read"], [row[:3] for row in layers])
+
+  def test_shows_names_as_they_are_and_no_measures_of_what_is_refused(self):
+    model = keras.Sequential(
+      [keras.Input((8, 8, 3)), keras.layers.Permute((2, 1, 3))], name="a<b"
+    )
+    shown = predictor.load("quickstart").check(model)._repr_html_()
+    self.assertIn("<b>a&lt;b</b>", shown)
+    self.assertIn("a&lt;b: 1 of ", shown)
+    root = ElementTree.fromstring(f"<div>{shown}</div>")
+    self.assertLen([*root.iter("table")], 1)
 
   def test_is_its_verdict_in_short(self):
     check = predictor.load("quickstart").check(resnet.resnet8())

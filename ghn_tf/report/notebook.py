@@ -63,21 +63,29 @@ def described(
   )
 
 
-def layers(name: str, verdict: str, rows: Sequence[Sequence[str]]) -> str:
-  """Returns what became of the layers of a model.
+def layers(
+  name: str,
+  verdict: str,
+  rows: Sequence[Sequence[str]],
+  figures: Sequence[Sequence[str]] = (),
+) -> str:
+  """Returns what became of the layers of a model, and its measures.
 
   Args:
     name: the model's.
-    verdict: whether it is understood.
+    verdict: whether it is understood, or can be predicted.
     rows: of each layer its name, its kind, what became of it, and how or why.
+    figures: of each measure its name, its value, those of training, and whether
+      it is outside of them.
   """
-  return "\n".join(
-    [
-      f"<b>{html.escape(name)}</b>",
-      f"<div>{html.escape(verdict)}</div>",
-      _table(("layer", "kind", "verdict", ""), rows),
-    ]
-  )
+  parts = [
+    f"<b>{html.escape(name)}</b>",
+    f"<div>{html.escape(verdict)}</div>",
+  ]
+  if figures:
+    parts.append(_table(("measure", "network", "training", ""), figures))
+  parts.append(_table(("layer", "kind", "verdict", ""), rows))
+  return "\n".join(parts)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
