@@ -110,6 +110,18 @@ class SearchSectionTest(absltest.TestCase):
     self.assertEqual(chart.traces[2]["mode"], "markers")
     self.assertEqual(chart.traces[0]["x"], [])  # nobody estimated it
 
+  def test_what_was_scored_anew_is_told_as_it_was(self):
+    content = _content(num_refined=0)
+    content["summary"]["scored"] = 9
+    (section,) = self._sections(content)
+    self.assertNotIn("anew", section.text)
+    # None becomes a file without that.
+    content["settings"] |= {"num_refined": 2, "num_confirmed": 3}
+    (section,) = self._sections(content)
+    self.assertIn(
+      "The 3 best were scored anew on 100, and of these 3 became", section.text
+    )
+
   def test_limits_are_told_of_where_there_are_any(self):
     for limits in ({}, {"macs": 9}):
       (section,) = self._sections(_content(limits=limits))

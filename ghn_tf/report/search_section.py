@@ -185,9 +185,12 @@ def _explained(content: Record) -> str:
     f"{text} Small grey points are the other candidates: costs estimated,"
     f" accuracy on {settings['num_images']:,} validation images."
   )
-  if settings["refined_images"] > settings["num_images"]:
-    # Fewer may have been scored, or been built, than were asked for.
-    refined = min(settings["num_refined"], content["summary"]["scored"])
+  asked = settings["num_refined"]
+  if asked and settings["refined_images"] > settings["num_images"]:
+    # Fewer may have been scored, or been built, than were asked for; no file is
+    # of one that was not scored anew.
+    refined = max(asked, settings["num_confirmed"])
+    refined = min(refined, content["summary"]["scored"])
     found += (
       f" The {refined:,} best were scored anew on"
       f" {settings['refined_images']:,}, and of these"
