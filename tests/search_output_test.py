@@ -126,7 +126,12 @@ class OutputTest(absltest.TestCase):
       "In each second of a core 2.5 were drawn and 1.5 of them scored.",
       "Costs are estimated from 12 probes; of these, told from the others, nine"
       " in ten are off by at most: latency_ms 12 %.",
-      "a score of 39.0 % among all and a top-1 of 47.5 % among the files.",
+      "a score of 39.0 % among all and a top-1 of 47.5 % among the files, where"
+      " none within it counts as 0.",
+      # The standard error of a share of 1,000, which of a half is greatest.
+      "on 1,000 test images of cifar10 (standard error at most 1.6 points). The"
+      " score is the accuracy of the network that edge_cifar10 predicts, on"
+      " 1,000 validation images (standard error at most 1.6 points).",
     ):
       self.assertIn(sentence, told)
 

@@ -28,6 +28,14 @@ class SettingsTest(parameterized.TestCase):
     )
     self.assertEqual(found.estimated, ("flash_bytes",))
 
+  def test_files_are_chosen_by_the_images_of_the_last_score(self):
+    for changes, number in (
+      ({}, 1000),
+      ({"num_refined": 0}, 128),
+      ({"refined_images": 64}, 128),
+    ):
+      self.assertEqual(settings.Settings(**changes).final_images, number)
+
   def test_no_more_images_are_told_than_there_are(self):
     found = settings.Settings(num_images=128, head_images=1024)
     with self.assertLogs(level="WARNING") as logs:

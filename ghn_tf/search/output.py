@@ -144,10 +144,12 @@ def _told(
   if result.model.estimates:
     yield probes.told(result.model)
   score = "The score is the accuracy of the network that"
-  score += f" {content['checkpoint']} predicts, on validation images"
+  score += f" {content['checkpoint']} predicts, on {settings.final_images:,}"
+  score += f" validation images{_error(settings.final_images)}"
   yield (
     f"Top-1 is that of the files, without training, on"
-    f" {settings.test_images:,} test images of {content['dataset']}."
+    f" {settings.test_images:,} test images of {content['dataset']}"
+    f"{_error(settings.test_images)}."
     f" {score if is_share else f'The score is {settings.score}'}. The front is"
     " of the score and the costs of files; test images choose nothing."
   )
@@ -157,8 +159,13 @@ def _told(
       f"The best network within every {_words(name)} up to the limit has, on"
       f" average, a score of {100 * found['mean_best_score']:.1f} % among all"
       f" and a top-1 of {100 * found['mean_best_accuracy']:.1f} % among the"
-      " files."
+      " files, where none within it counts as 0."
     )
+
+
+def _error(number: int) -> str:
+  """Returns how uncertain an accuracy of so many images is."""
+  return f" (standard error at most {50 / math.sqrt(number):.1f} points)"
 
 
 def summary(

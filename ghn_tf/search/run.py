@@ -264,8 +264,7 @@ class Search:
     )
     if (
       settings.score == settings_lib.HYPERNETWORK
-      and settings.refined_images > settings.num_images
-      and settings.num_refined
+      and settings.final_images > settings.num_images
     ):
       parts = [best[i : i + 8] for i in range(0, len(best), 8)]
       elements = {

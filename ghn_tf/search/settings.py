@@ -142,6 +142,12 @@ class Settings:
     return {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}
 
   @property
+  def final_images(self) -> int:
+    """How many validation images the scores of files are of."""
+    refined = self.refined_images if self.num_refined else 0
+    return max(self.num_images, refined)
+
+  @property
   def estimated(self) -> tuple[str, ...]:
     """The costs that are asked for and that only a device tells."""
     asked = {*self.limits, *self.objectives}
