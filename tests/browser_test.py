@@ -47,9 +47,11 @@ def _page() -> str:
       report_inputs.network("w4a4"),
     ]
   rows = [[_LONG, 1.5], ["b10", -2], ["b9", None], *[["c", 1_000]] * 9]
-  sections.append(
-    page.Section("Sorted", _LONG, [parts.Table(_LONG, ["a", "b"], rows)])
-  )
+  told = parts.Table(_LONG, [_LONG, "told"], [["a", "in some words " * 4]])
+  sections += [
+    page.Section("Told", _LONG, [told]),
+    page.Section("Sorted", _LONG, [parts.Table(_LONG, ["a", "b"], rows)]),
+  ]
   return page.render(_LONG, sections)
 
 
@@ -127,6 +129,16 @@ class BrowserTest(parameterized.TestCase):
     self.assertEqual(found["last"], "c")
     self.assertEqual(found["absent"], "b9")
     self.assertEqual(found["filtered"], ["b9"])
+
+  def test_words_beside_a_wide_column_have_few_lines(self):
+    height = self._ask(
+      """
+      const table = [...document.querySelectorAll("table")].at(-2);
+      return table.tBodies[0].rows[0].offsetHeight;
+      """,
+      width=390,
+    )
+    self.assertLess(height, 3 * 24)  # each word would be on a line of its own
 
   def test_a_node_shows_its_own_virtual_edges(self):
     found = self._ask("""

@@ -20,6 +20,9 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross")
 # As many as a run with all recipes evaluates.
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
+# Characters of a cell that has place for all of them on a line.
+_SHORT = 24
+
 Cell = str | int | float | bool | None
 
 
@@ -78,12 +81,7 @@ class Table:
       for title, *values in zip(self.header, *self.rows, strict=True)
       if not values or any(value not in (None, "", "-") for value in values)
     ]
-    kinds = [
-      ' class="number"'
-      if any(type(value) in (int, float) for value in values)
-      else ""
-      for _, values in columns
-    ]
+    kinds = [_kind(values) for _, values in columns]
     head = "".join(
       f"<th{kind}><button>{html.escape(title)}</button></th>"
       for kind, (title, _) in zip(kinds, columns, strict=True)
@@ -106,6 +104,16 @@ class Table:
       summary = f"<summary>{html.escape(self.title)}</summary>"
       return f'<details class="part wide">{summary}{table}</details>'
     return figure(self.title, table, is_wide=True)
+
+
+def _kind(values: Sequence[Cell]) -> str:
+  """Returns the attribute that tells how a column is laid out, if any."""
+  if any(type(value) in (int, float) for value in values):
+    return ' class="number"'
+  # On a phone a column may be as narrow as its longest word.
+  if any(isinstance(value, str) and len(value) > _SHORT for value in values):
+    return ' class="words"'
+  return ""
 
 
 @dataclasses.dataclass(frozen=True)
