@@ -142,7 +142,7 @@ class SearchSectionTest(absltest.TestCase):
     content["networks"].reverse()
     (section,) = self._sections(content)
     _, table, _ = section.parts
-    self.assertEqual(table.header[2:4], ["accuracy [%]", "estimated [%]"])
+    self.assertEqual(table.header[2:4], ["accuracy [%]", "score [%]"])
     self.assertEqual(
       table.rows,
       [
@@ -198,10 +198,12 @@ class SearchSectionTest(absltest.TestCase):
       self.assertEqual(chart.traces[1]["y"], [25, 37.5])
 
   def test_what_makes_curves_of_several_different_is_told(self):
-    compared, *_ = self._sections(
-      _content(), _content(recipe="w4a4", limits={"arena_bytes": 2**15})
-    )
+    other = _content(recipe="w4a4", limits={"arena_bytes": 2**15})
+    other |= {"checkpoint": "b", "dataset": "cifar10_sample"}
+    compared, *_ = self._sections(_content(), other)
     for told in (
+      "different hypernetworks (found0: a; found1: b), so",
+      "different images (found0: cifar10; found1: cifar10_sample), so",
       "different recipes (found0: w8a8; found1: w4a4), so",
       "different limits (found0: latency at most 10 ms; found1: arena at most"
       " 32,768 bytes), so",

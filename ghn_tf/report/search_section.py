@@ -198,7 +198,9 @@ def _explained(content: Record) -> str:
       " front did worse there, or was not among them."
     )
   if settings["limits"]:
-    found += " One beyond a limit, dotted, is so by less than estimates err."
+    found += (
+      " A grey one beyond a limit, dotted, may be within it, as estimates err."
+    )
   return found
 
 
@@ -276,7 +278,7 @@ def _front(search: _Search, cost: str, name: str) -> dict[str, Any]:
 def _networks(search: _Search) -> parts.Table:
   score = search.content["settings"]["score"]
   unit, factor = (
-    ("estimated [%]", 100) if score == _ACCURACY else (f"score: {score}", 1)
+    ("score [%]", 100) if score == _ACCURACY else (f"score: {score}", 1)
   )
   header = ["network", "in front", "accuracy [%]", unit, "parameters"]
   rows = [
@@ -326,12 +328,14 @@ def _comparison(searches: Sequence[_Search]) -> page.Section:
 def _differing(searches: Sequence[_Search]) -> Iterator[str]:
   """Yields in what else searches differ than in how they were done."""
   for title, told in (
-    ("recipes", lambda settings: settings["recipe"]),
-    ("devices", lambda settings: settings["target"]),
-    ("limits", _limits),
-    ("scores", lambda settings: settings["score"]),
+    ("hypernetworks", lambda content: content["checkpoint"]),
+    ("images", lambda content: content["dataset"]),
+    ("recipes", lambda content: content["settings"]["recipe"]),
+    ("devices", lambda content: content["settings"]["target"]),
+    ("limits", lambda content: _limits(content["settings"])),
+    ("scores", lambda content: content["settings"]["score"]),
   ):
-    found = [told(search.content["settings"]) for search in searches]
+    found = [told(search.content) for search in searches]
     if len({*found}) > 1:
       each = "; ".join(
         f"{search.name}: {own}"
@@ -365,7 +369,8 @@ def _curves(
     "yaxis": parts.axis("accuracy, estimated [%]"),
   }
   return parts.Chart(
-    "How fast: the best within a cost, mean of all costs up to the limit",
+    "How fast: the best within a cost, 0 where there is none, mean of all costs"
+    " up to the limit",
     traces,
     layout,
     is_wide=True,
