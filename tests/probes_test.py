@@ -1,5 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Mapping
+
 from absl.testing import absltest
 
 from ghn_tf.search import candidates
@@ -16,12 +18,15 @@ class ProbesTest(absltest.TestCase):
     super().setUp()
     self.asked: list[int] = []
 
-  def _model(self, is_even: bool) -> costs.Model:
+  def _model(
+    self, is_even: bool, limits: Mapping[str, float] | None = None
+  ) -> costs.Model:
     """Returns what three probes tell, or as many as it takes.
 
     Args:
       is_even: whether flash follows from counts; otherwise every second network
         has three times as much.
+      limits: of the search.
     """
 
     def emulate(elements):
@@ -34,7 +39,10 @@ class ProbesTest(absltest.TestCase):
       return result
 
     settings = settings_lib.Settings(
-      objectives=("flash_bytes",), num_probes=3, num_candidates=100
+      objectives=("flash_bytes",),
+      limits=limits or {},
+      num_probes=3,
+      num_candidates=100,
     )
     return probes.model(settings, _SOURCE, emulate)
 
@@ -60,6 +68,13 @@ class ProbesTest(absltest.TestCase):
       f"flash_bytes may be off by {error:.0f} %", record.getMessage()
     )
     self.assertIn("give more --num_probes than 3", record.getMessage())
+    self.assertIn("taken for cheaper or dearer", record.getMessage())
+
+  def test_what_a_limit_suffers_is_told_where_there_is_one(self):
+    with self.assertLogs("absl", level="WARNING") as logs:
+      self._model(is_even=False, limits={"flash_bytes": 10_000})
+    (record,) = logs.records
+    self.assertIn("beyond its limit are scored in vain", record.getMessage())
 
   def test_nothing_is_emulated_for_what_the_architecture_tells(self):
     settings = settings_lib.Settings(objectives=("macs",))

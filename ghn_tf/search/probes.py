@@ -52,10 +52,13 @@ def model(
   logging.info("%s", told(found))
   for name, error in found.errors.items():
     if error > _MOST_ERROR:
+      harm = "candidates beyond its limit are scored in vain"
+      if name not in settings.limits:
+        harm = "candidates are taken for cheaper or dearer than they are"
       logging.warning(
-        "The estimate of %s may be off by %.0f %%: candidates beyond its limit"
-        " are scored in vain; give more --num_probes than %d.",
-        *(name, 100 * error, settings.num_probes),
+        "The estimate of %s may be off by %.0f %%: %s; give more --num_probes"
+        " than %d.",
+        *(name, 100 * error, harm, settings.num_probes),
       )
   return found
 
