@@ -94,6 +94,13 @@ class FinetuneTest(absltest.TestCase):
     )
     with open(file_path, "rb") as file:
       tflite.Interpreter(file.read())
+    error = self._run(
+      "tools/to_tflite.py",
+      f"--trained={self.output}",
+      "--calibration_images=64",
+      f"--output={self.folder}/other.tflite",
+    )
+    self.assertIn("--calibration_images=64 has no effect without", error)
 
   def test_pngs_in_folders_of_classes_of_another_size_and_number(self):
     sample = data.load(data.SAMPLE)
@@ -150,7 +157,11 @@ class FinetuneTest(absltest.TestCase):
       ),
       (
         ("--start=model.keras", "--image_size=24"),
-        "leave --image_size=24 out",
+        "--image_size=24 has no effect without --target",
+      ),
+      (
+        (f"--target={self.target}", "--head_images=64"),
+        "--head_images=64 has no effect without --head=fit",
       ),
     ):
       with self.subTest(flags):

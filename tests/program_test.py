@@ -267,6 +267,32 @@ class FlagsTest(parameterized.TestCase):
     self.assertEqual(os.listdir(folder.full_path), ["file"])
 
   @parameterized.parameters(
+    ("search --space=edge", "--head_images=64", "--head=fit"),
+    ("search --space=edge", "--split=test", "--architectures"),
+    ("search --strategy=random", "--population=128", "--strategy=evolution"),
+    ("search --score=macs", "--num_images=64", "--score=hypernetwork"),
+    ("search --num_refined=0", "--refined_images=64", "--num_refined"),
+    ("search --objectives=macs", "--num_probes=3", "a limit or .*latency_ms"),
+    ("evaluate --splits= --target=a:b", "--min_macs=0", "--splits"),
+    ("to_tflite --trained=a.keras", "--head_images=64", "--target"),
+    ("to_tflite --target=a:b", "--emulate_images=1", "--emulate"),
+    ("finetune --start=a.keras", "--calibration_images=64", "--target"),
+    ("report --table=a.json", "--head_images=64", "--network"),
+  )
+  def test_a_flag_without_effect_is_told(self, command, given, needed):
+    name, *others = command.split()
+    suffix = {"to_tflite": ".tflite", "finetune": ".keras", "report": ".html"}
+    output = os.path.join(self.create_tempdir().full_path, "output")
+    others.append(f"--output={output}{suffix.get(name, '')}")
+    if name != "report":
+      others.append("--checkpoint=quickstart")
+    done = programs.run_python("-c", _PROBE, f"tools/{name}.py", *others, given)
+    self.assertEqual(done.returncode, 1)
+    told = f"error: {given} has no effect without {needed}.*; leave it out"
+    self.assertRegex(done.stderr, told)
+    self.assertEndsWith(done.stdout, "Imported:\n")
+
+  @parameterized.parameters(
     ("-m ghn_tf.train", "Trains a hypernetwork.", "--workdir: Folder"),
     ("tools/to_tflite.py", "Writes a network with", "--target: Network"),
     # Where matplotlib would tell, too soon to be hidden, of its folders.

@@ -6,7 +6,6 @@ It is a target, whose params are predicted, or a model that was saved with
 params of its own.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -42,21 +41,6 @@ CALIBRATION_IMAGES = flags.DEFINE_integer(
   "Number of training images to calibrate on.",
   lower_bound=sizes.BATCH_SIZE,
 )
-
-
-def check_saved(flag: str, names: Sequence[str]) -> None:
-  """Raises ValueError where flags contradict a model with params of its own.
-
-  Args:
-    flag: that names the model.
-    names: of flags that are for networks whose params are predicted.
-  """
-  for name in names:
-    if flags.FLAGS[name].value is not None:
-      raise ValueError(
-        f"--{name} is for a --target; the model of --{flag} has its own, so"
-        f" leave --{name}={flags.FLAGS[name].value} out."
-      )
 
 
 def load(flag: str) -> Any:

@@ -258,6 +258,8 @@ def evaluate() -> None:
   expected = len(_SPLITS.value) * _NUM_ARCHITECTURES.value + len(_TARGET.value)
   if not expected:
     raise ValueError("Nothing to evaluate: give --splits or --target.")
+  of_splits = ("num_architectures", "min_macs", "max_macs", "space")
+  program.check_effect(_SPLITS.value, "--splits", *of_splits)
   if _OUTPUT.value:
     targets.check_output(_OUTPUT.value, *_TARGET.value)
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)

@@ -122,8 +122,8 @@ def _check_start() -> None:
       "Give either --target, or the model to go on with as --start; got"
       f" --target={_TARGET.value} and --start={_START.value}."
     )
-  if is_model:
-    child_lib.check_saved("start", ("recipe", "head", "image_size"))
+  given = ("recipe", "head", "head_images", "calibration_images", "image_size")
+  program.check_effect(_TARGET.value, "--target", *given)
 
 
 def _check_learning_rate() -> None:
@@ -154,6 +154,8 @@ def _start(predictor: Any, target: Any) -> tuple[Any, data.Dataset]:
   else:
     head = child_lib.head(predictor, target)
     predictor.check_network(target, head)
+  is_fitted = head == predictor_lib.FIT
+  program.check_effect(is_fitted, "--head=fit", "head_images")
   dataset = images.load(predictor, target)
   recipe = recipe_lib.get(_RECIPE.value or "w8a8")
   child = child_lib.make(predictor, target, recipe, dataset.train, head, params)

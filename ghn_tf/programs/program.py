@@ -111,6 +111,21 @@ def _check_values(module: Any) -> None:
         raise ValueError(f"--{flag.name} must be finite, got {value}.")
 
 
+def check_effect(is_given: object, needed: str, *names: str) -> None:
+  """Raises ValueError for flags that were given without what they need.
+
+  Args:
+    is_given: whether that was given, too.
+    needed: what it is, as a user gives it.
+    *names: of the flags, which have no effect without.
+  """
+  for flag in (flags.FLAGS[name] for name in names):
+    if flag.present and not is_given:
+      raise ValueError(
+        f"{flag.serialize()} has no effect without {needed}; leave it out."
+      )
+
+
 def _quieten() -> None:
   """Lets only this project and Python write to the terminal; see `hidden`."""
   # What Python writes has a way of its own, past the one that `hidden` closes.

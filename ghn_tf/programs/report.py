@@ -85,6 +85,10 @@ def _check() -> pathlib.Path:
     raise ValueError(f"Nothing to show: give one of {names}, or several.")
   if bool(_NETWORK.value) != bool(_CHECKPOINT.value):
     raise ValueError("--network and --checkpoint need each other.")
+  check = program.check_effect
+  check(_NETWORK.value, "--network", "recipe", "dataset", "image_size")
+  of_child = ("head", "head_images", "calibration_images")
+  check(_NETWORK.value, "--network", *of_child)
   if _NETWORK.value:
     targets.check_output(output, _NETWORK.value)
     images.check()
@@ -106,6 +110,7 @@ def _network() -> page.Section:
 
   predictor = predictor_lib.load(path)
   head = child_lib.head(predictor, architecture)
+  program.check_effect(head == "fit", "--head=fit", "head_images")
   predictor.check_network(architecture, head)
   dataset = images.load(predictor, architecture)
   train, test = dataset.train, dataset.test

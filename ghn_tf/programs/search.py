@@ -223,6 +223,22 @@ def _settings() -> settings_lib.Settings:
   return settings
 
 
+def _check_effects(settings: settings_lib.Settings) -> None:
+  """Raises ValueError for a flag that others leave without effect."""
+  check = program.check_effect
+  check(_ARCHITECTURES.value, "--architectures", "split")
+  is_evolved = settings.strategy == settings_lib.EVOLVED
+  check(is_evolved, f"--strategy={settings_lib.EVOLVED}", "population")
+  by_accuracy = settings.score == settings_lib.HYPERNETWORK
+  own = ("num_images", "refined_images", "head_images")
+  check(by_accuracy, f"--score={settings_lib.HYPERNETWORK}", *own)
+  check(settings.head == "fit", "--head=fit", "head_images")
+  check(settings.num_refined, "--num_refined", "refined_images")
+  costs = ", ".join(settings_lib.COSTS[1:])
+  needed = f"a limit or one of --objectives of {costs}"
+  check(settings.estimated, needed, "num_probes")
+
+
 def _space() -> space_lib.SearchSpace | spec.Architecture | None:
   """Returns the space or the network of candidates; None if they are stored.
 
@@ -300,6 +316,7 @@ def search() -> None:
   """Does what the flags ask for."""
   start = time.monotonic()
   settings = _settings()
+  _check_effects(settings)
   images.check()
   space = _space()
   folder = pathlib.Path(_OUTPUT.value)

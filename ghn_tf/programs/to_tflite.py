@@ -101,8 +101,9 @@ def _check_source() -> None:
       f" was trained on; got --target={_TARGET.value} and"
       f" --trained={_TRAINED.value}."
     )
-  if _TRAINED.value:
-    child_lib.check_saved("trained", ("head", "image_size"))
+  given = ("head", "head_images", "image_size")  # which a model has itself
+  program.check_effect(_TARGET.value, "--target", *given)
+  program.check_effect(_EMULATE.value, "--emulate", "emulate_images")
   if _RECIPE.value and recipe_lib.get(_RECIPE.value).is_float:
     raise ValueError(
       f"--recipe={_RECIPE.value} rounds nothing, so it has no integer file;"
@@ -152,6 +153,8 @@ def _child(predictor: Any, target: Any) -> tuple[Any, data.Dataset, Any]:
       f"--trained={_TRAINED.value} was trained in {saved.recipe.name}; leave"
       f" --recipe={_RECIPE.value} out."
     )
+  needed = "--target, or a model of --trained that is not rounded"
+  program.check_effect(not is_rounded, needed, "calibration_images")
   dataset = images.load(predictor, saved.architecture)
   if is_rounded:
     return predictor_lib.Child(*saved), dataset, None
