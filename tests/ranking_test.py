@@ -104,13 +104,23 @@ class RankTest(absltest.TestCase):
       ranking.rank([untrained] * 2)
 
   def test_of_another_file_it_is_told_what_it_lacks(self):
-    (fields,) = [report.to_json() for report in _REPORTS[:1]]
-    for name in fields:
+    fields = _REPORTS[0].to_json()
+    for name in fields.keys() - {"scores"}:
       wrong = {key: value for key, value in fields.items() if key != name}
       with self.assertRaisesRegex(KeyError, name):
         ranking.reports({"networks": [wrong]})
     with self.assertRaisesRegex(TypeError, "accuracy is 0.4, expected list"):
       ranking.reports({"networks": [{**fields, "accuracy": 0.4}]})
+    with self.assertRaisesRegex(TypeError, "scores is None, expected dict"):
+      ranking.reports({"networks": [{**fields, "scores": None}]})
+
+  def test_what_older_versions_did_not_write_is_empty(self):
+    fields = _REPORTS[0].to_json()
+    del fields["scores"]
+    self.assertEqual(
+      ranking.reports({"networks": [fields]}),
+      [dataclasses.replace(_REPORTS[0], scores={})],
+    )
 
 
 if __name__ == "__main__":

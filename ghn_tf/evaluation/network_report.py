@@ -18,6 +18,8 @@ _FIELDS: dict[str, json_files.Kind] = {
 _SETTING: dict[str, json_files.Kind] = {
   **{"recipe": str, "method": str, "head": str, "batch_norm": str},
 }
+# What older versions did not write.
+_ADDED: dict[str, Any] = {"scores": {}}
 _ACCURACY = {**_SETTING, "top1": json_files.NUMBER}
 
 
@@ -65,12 +67,15 @@ class NetworkReport:
     """Returns the report that `to_json` gave the fields of.
 
     Args:
-      fields: of an object of a JSON file; it may have others, too.
+      fields: of an object of a JSON file; it may have others, too, and lack
+        those that older versions did not write.
 
     Raises:
       TypeError: one is of another kind.
       LookupError: one is missing.
     """
+    json_files.check(fields, {})
+    fields = {**_ADDED, **fields}
     json_files.check(fields, _FIELDS)
     accuracy = {}
     for row in fields["accuracy"]:

@@ -59,7 +59,7 @@ def reports(content: Mapping[str, Any]) -> list[network_report.NetworkReport]:
   """Returns the networks of a file that `evaluate` wrote.
 
   Raises:
-    TypeError, LookupError: it is another file, or of an older version.
+    TypeError, LookupError: it is another file.
   """
   json_files.check(content, {"networks": list})
   return [
