@@ -81,6 +81,41 @@ class EvaluateNetworkTest(absltest.TestCase):
     self.assertEqual(trained, [("float", 5), ("w2a2", 5)])
     self.assertIn(_Setting("w2a2", "random+5"), report.accuracy)
 
+  def test_training_that_diverges_hides_no_other_recipe_or_method(self):
+    def finetune(predictor, child, dataset, config):
+      if child.recipe.name in diverging:
+        raise ValueError("the range of node 'a' is [nan nan]")
+      return finetuning.Finetuned(child, ())
+
+    diverging = {"w4a4"}
+    settings = {
+      "recipes": ("w4a4", "w2a2"),
+      "methods": ("random+5", "random"),
+      "heads": settings_lib.HEADS,
+    }
+    with (
+      mock.patch.object(finetuning, "finetune", finetune),
+      mock.patch.object(accuracy, "top1", return_value=0.5),
+    ):
+      report = self._evaluate(**settings)
+      self.assertEqual(
+        [*report.accuracy],
+        [
+          _Setting(recipe, method, head)
+          for recipe, method in (
+            *(("w2a2", "random+5"), ("w4a4", "random"), ("w2a2", "random")),
+          )
+          for head in settings_lib.HEADS
+        ],
+      )
+      self.assertEqual(
+        report.errors,
+        ("w4a4, random+5: the range of node 'a' is [nan nan]",),
+      )
+      diverging.add("w2a2")
+      with self.assertRaisesRegex(ValueError, "^the range of node"):
+        self._evaluate(**{**settings, "methods": ("random+5",)})
+
   def test_the_range_rule_is_that_of_every_recipe(self):
     rule = recipe_lib.RangeRule.MAX
     with mock.patch.object(accuracy, "top1", return_value=0.5) as top1:

@@ -103,6 +103,15 @@ class RunTest(absltest.TestCase):
     pipeline.remove(pipeline.folder(self.job, self.folder))
     self.assertEmpty(os.listdir(self.folder))
 
+  def test_what_failed_in_one_setting_alone_is_not_done_again(self):
+    report = dataclasses.replace(self._evaluate("c"), errors=("w4a4: x",))
+    with mock.patch.object(
+      networks_lib, "evaluate_network", return_value=report
+    ) as evaluate:
+      for _ in range(2):
+        self.assertEqual(self._run(networks=_NETWORKS[:1]), [report])
+    evaluate.assert_called_once()
+
   def test_a_full_disk_is_an_error_that_names_the_file_once(self):
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with (

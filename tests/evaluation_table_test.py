@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of ghn_tf.evaluation.table, by hand."""
 
+import dataclasses
 import json
 
 from absl.testing import absltest
@@ -73,6 +74,21 @@ class TableTest(absltest.TestCase):
       ],
     )
 
+  def test_a_network_that_lacks_a_setting_counts_in_the_others(self):
+    first, *others = _REPORTS["val"]
+    lacks = _report("a", {_FLOAT: first.accuracy[_FLOAT]})
+    rows = table.rows({"val": [lacks, *others]}, 100)
+    self.assertEqual(
+      [(row.recipe, row.head, row.num_networks) for row in rows],
+      [("float", "own", 3), ("float", "fitted", 2), ("w8a8", "own", 2)],
+    )
+    self.assertAlmostEqual(rows[0].mean, 0.3)
+    self.assertAlmostEqual(rows[2].mean, 0.25)
+    self.assertRegex(table.summary(rows), r"\n\| val +\| +2 to 3 \| predicted")
+    (_, _, line, *_) = table.by_network([lacks, *others]).splitlines()
+    cells = [cell.strip() for cell in line.split("|")]
+    self.assertEqual(cells[4:7], ["20.0", "", ""])
+
   def test_by_network(self):
     reports = [
       _report("a", {_W8A8: 0.2, _FITTED: 0.3}, tflite_bytes=12345),
@@ -90,7 +106,10 @@ class TableTest(absltest.TestCase):
     self.assertIn("float, fitted", table.by_network(reports))
 
   def test_reports_survive_json(self):
-    report = _report("a", {_FLOAT: 0.2, _FITTED: 0.3}, tflite_bytes=7)
+    report = dataclasses.replace(
+      _report("a", {_FLOAT: 0.2, _FITTED: 0.3}, tflite_bytes=7),
+      errors=("w4a4, random+5: not finite",),
+    )
     text = json.dumps(report.to_json())
     self.assertEqual(
       network_report.NetworkReport.from_json(json.loads(text)), report

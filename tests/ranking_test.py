@@ -105,7 +105,7 @@ class RankTest(absltest.TestCase):
 
   def test_of_another_file_it_is_told_what_it_lacks(self):
     fields = _REPORTS[0].to_json()
-    for name in fields.keys() - {"scores"}:
+    for name in fields.keys() - {"scores", "errors"}:
       wrong = {key: value for key, value in fields.items() if key != name}
       with self.assertRaisesRegex(KeyError, name):
         ranking.reports({"networks": [wrong]})
@@ -113,10 +113,25 @@ class RankTest(absltest.TestCase):
       ranking.reports({"networks": [{**fields, "accuracy": 0.4}]})
     with self.assertRaisesRegex(TypeError, "scores is None, expected dict"):
       ranking.reports({"networks": [{**fields, "scores": None}]})
+    with self.assertRaisesRegex(TypeError, "error is 7, expected str"):
+      ranking.reports({"networks": [{**fields, "errors": [7]}]})
+
+  def test_networks_with_errors_are_left_out_if_others_have_more(self):
+    lacks = dataclasses.replace(
+      _REPORTS[0],
+      accuracy={_BEFORE: 0.1, _FILE: 0.1},
+      errors=("w4a4, random+5: not finite",),
+    )
+
+    def read(*reports):
+      return ranking.reports({"networks": [r.to_json() for r in reports]})
+
+    self.assertEqual(read(lacks, *_REPORTS[1:]), _REPORTS[1:])
+    self.assertEqual(read(lacks, lacks), [lacks] * 2)
 
   def test_what_older_versions_did_not_write_is_empty(self):
     fields = _REPORTS[0].to_json()
-    del fields["scores"]
+    del fields["scores"], fields["errors"]
     self.assertEqual(
       ranking.reports({"networks": [fields]}),
       [dataclasses.replace(_REPORTS[0], scores={})],

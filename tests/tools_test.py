@@ -287,7 +287,7 @@ class EvaluateTest(parameterized.TestCase):
     (network,) = json.loads(output.read_text())["networks"]
     self.assertEqual(network["macs"], 16 * 16 * 3 * 4 + 4 * 10)
 
-  def test_a_network_that_fails_is_named_and_hides_no_other(self):
+  def test_what_fails_is_named_and_hides_nothing_else(self):
     folder = self.create_tempdir().full_path
     small_run.make(folder, image_size=16)
     output = pathlib.Path(folder) / "report.json"
@@ -300,19 +300,23 @@ class EvaluateTest(parameterized.TestCase):
       "--splits=",
       f"--target={self.create_tempfile('n.json', _architecture(16)).full_path}",
       f"--target={gray}",
-      "--recipes=w8a8",
+      "--recipes=w8a8,w8a8+stem=w4a4",
       "--num_images=20",
       f"--output={output}",
     )
     self.assertEqual(done.returncode, 1)
     self.assertRegex(
       done.stderr,
-      r"1 of 2 networks could not be measured:\ngray: .* images of 3 channels,"
-      " but the network takes 1",
+      r"2 of 2 networks could not be measured in all settings:\n"
+      r"written, w8a8\+stem=w4a4, predicted: .* 'stem'.*\n"
+      "gray: .* images of 3 channels, but the network takes 1",
     )
     self.assertNotIn("Traceback", done.stderr)
     (network,) = json.loads(output.read_text())["networks"]
     self.assertEqual(network["name"], "written")
+    recipes = [own["recipe"] for own in network["accuracy"]]
+    self.assertEqual(recipes, ["w8a8", "tflite_w8a8"])
+    self.assertStartsWith(*network["errors"], "w8a8+stem=w4a4, predicted: ")
     self.assertRegex(done.stdout, r"\n\| written ")
 
   @parameterized.parameters(

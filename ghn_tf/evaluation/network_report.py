@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was measured of a network, and as it stands in a file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any
 
@@ -14,12 +14,13 @@ _FIELDS: dict[str, json_files.Kind] = {
   **{"name": str, "unseen": bool, "outside_of_training": dict | None},
   **{"macs": int, "num_params": int, "accuracy": list, "scores": dict},
   **{"tflite_bytes": int | None, "seconds": json_files.NUMBER},
+  "errors": list,
 }
 _SETTING: dict[str, json_files.Kind] = {
   **{"recipe": str, "method": str, "head": str, "batch_norm": str},
 }
 # What older versions did not write.
-_ADDED: dict[str, Any] = {"scores": {}}
+_ADDED: dict[str, Any] = {"scores": {}, "errors": []}
 _ACCURACY = {**_SETTING, "top1": json_files.NUMBER}
 
 
@@ -38,6 +39,8 @@ class NetworkReport:
     scores: by name, those of `settings.SCORES` that were asked for.
     tflite_bytes: size of the w8a8 file; None if none was made.
     seconds: what predicting, calibrating, converting and running took.
+    errors: of the recipes and methods whose settings `accuracy` lacks: which,
+      and why.
   """
 
   name: str
@@ -49,6 +52,7 @@ class NetworkReport:
   scores: Mapping[str, float]
   tflite_bytes: int | None
   seconds: float
+  errors: Sequence[str] = ()
 
   def to_json(self) -> dict[str, Any]:
     """Returns the fields for a JSON file."""
@@ -60,6 +64,7 @@ class NetworkReport:
       {**dataclasses.asdict(setting), "top1": top1}
       for setting, top1 in self.accuracy.items()
     ]
+    fields["errors"] = [*self.errors]
     return fields
 
   @classmethod
@@ -85,5 +90,8 @@ class NetworkReport:
     json_files.check(
       fields["scores"], dict.fromkeys(fields["scores"], json_files.NUMBER)
     )
+    errors = tuple(fields["errors"])
+    for error in errors:
+      json_files.check({"error": error}, {"error": str})
     own = {name: fields[name] for name in _FIELDS}
-    return cls(**{**own, "accuracy": accuracy})
+    return cls(**{**own, "accuracy": accuracy, "errors": errors})

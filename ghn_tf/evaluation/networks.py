@@ -30,6 +30,9 @@ def evaluate_network(
 ) -> network_report.NetworkReport:
   """Measures one network.
 
+  Where a recipe and method fail, as training that diverges does, the others are
+  measured nevertheless.
+
   Args:
     predictor: a trained hypernetwork.
     architecture: the network.
@@ -38,39 +41,31 @@ def evaluate_network(
     settings: how it is measured.
 
   Raises:
-    ValueError: it cannot be predicted, calibrated or converted.
+    ValueError: it cannot be predicted, calibrated or converted in any recipe
+      and method.
   """
   start = time.monotonic()
   measured = _Measurement(predictor, architecture, dataset, settings)
   found: dict[settings_lib.Setting, float] = {}
-  images_of_training = preparation.chosen(
-    dataset.train, is_fitted=settings.head == predictor_lib.FIT
-  )
+  errors: dict[str, ValueError] = {}
   for method in settings.methods:
-    start_of, epochs = settings_lib.parse_method(method)
-    params = None
-    if start_of == settings_lib.RANDOM:
-      params = random_params.he_normal(architecture)
     for recipe in settings.recipes:
-      child = predictor.child(
-        architecture,
-        recipe_lib.get(recipe, range_rule=settings.range_rule),
-        params=params,
-        head=settings.head,
-        **images_of_training,
-      )
-      if epochs:
-        child = finetuning.finetune(
-          predictor,
-          child,
-          dataset,
-          finetuning.Config(epochs=epochs),
-        ).child
-      for head, batch_norm in itertools.product(
-        settings.heads, settings.batch_norms
-      ):
-        setting = settings_lib.Setting(recipe, method, head, batch_norm)
-        found |= measured.accuracies(setting, child)
+      try:
+        child = _child(
+          predictor, architecture, dataset, settings, method, recipe
+        )
+        own: dict[settings_lib.Setting, float] = {}
+        for head, batch_norm in itertools.product(
+          settings.heads, settings.batch_norms
+        ):
+          setting = settings_lib.Setting(recipe, method, head, batch_norm)
+          own |= measured.accuracies(setting, child)
+      except ValueError as error:
+        errors[f"{recipe}, {method}"] = error
+      else:
+        found |= own
+  if not found:
+    raise next(iter(errors.values()))
   return network_report.NetworkReport(
     architecture.name,
     predictor.is_unseen(architecture),
@@ -81,7 +76,35 @@ def evaluate_network(
     measured.scores(settings.scores),
     measured.tflite_bytes,
     time.monotonic() - start,
+    tuple(f"{where}: {error}" for where, error in errors.items()),
   )
+
+
+def _child(
+  predictor: predictor_lib.Predictor,
+  architecture: spec.Architecture,
+  dataset: data.Dataset,
+  settings: settings_lib.Settings,
+  method: str,
+  recipe: str,
+) -> predictor_lib.Child:
+  """Returns the network with the params of a method, in a recipe."""
+  start, epochs = settings_lib.parse_method(method)
+  params = None
+  if start == settings_lib.RANDOM:
+    params = random_params.he_normal(architecture)
+  is_fitted = settings.head == predictor_lib.FIT
+  child = predictor.child(
+    architecture,
+    recipe_lib.get(recipe, range_rule=settings.range_rule),
+    params=params,
+    head=settings.head,
+    **preparation.chosen(dataset.train, is_fitted=is_fitted),
+  )
+  if not epochs:
+    return child
+  config = finetuning.Config(epochs=epochs)
+  return finetuning.finetune(predictor, child, dataset, config).child
 
 
 class _Measurement:

@@ -56,16 +56,21 @@ def label(setting: settings_lib.Setting) -> str:
 
 
 def reports(content: Mapping[str, Any]) -> list[network_report.NetworkReport]:
-  """Returns the networks of a file that `evaluate` wrote.
+  """Returns the networks of a file that `evaluate` wrote, to be ranked.
+
+  They are all measured in the same settings, so those are left out that lack
+  one for an error.
 
   Raises:
     TypeError, LookupError: it is another file.
   """
   json_files.check(content, {"networks": list})
-  return [
+  found = [
     network_report.NetworkReport.from_json(fields)
     for fields in content["networks"]
   ]
+  settings = {setting for report in found for setting in report.accuracy}
+  return [r for r in found if not r.errors or r.accuracy.keys() == settings]
 
 
 def joined(

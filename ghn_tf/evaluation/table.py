@@ -48,13 +48,14 @@ def rows(reports: Mapping[str, Reports], num_images: int) -> list[Row]:
   """Returns a row for each split and setting, in the order of measuring.
 
   Args:
-    reports: of the networks of each split, all in the same settings.
+    reports: of the networks of each split; a setting is of those that were
+      measured in it.
     num_images: number of test images.
   """
   result = []
   for split, own in reports.items():
-    for setting in own[0].accuracy if own else ():
-      top1 = [report.accuracy[setting] for report in own]
+    for setting in _settings(own):
+      top1 = [r.accuracy[setting] for r in own if setting in r.accuracy]
       error = None
       if len(top1) > 1:
         error = statistics.stdev(top1) / math.sqrt(len(top1))
@@ -85,15 +86,17 @@ def summary(table: Sequence[Row]) -> str:
     lines.setdefault(key, {})[row.recipe] = row
   cells = [["split", "networks", "params", "head", "BatchNorm", *recipes]]
   for (split, *where), by_recipe in lines.items():
-    number = next(iter(by_recipe.values())).num_networks
+    numbers = [row.num_networks for row in by_recipe.values()]
+    least, most = min(numbers), max(numbers)
+    number = f"{least}" if least == most else f"{least} to {most}"
     means = (_mean(by_recipe.get(recipe)) for recipe in recipes)
-    cells.append([split, str(number), *where, *means])
+    cells.append([split, number, *where, *means])
   return markdown.table(cells, left=(0, 2, 3, 4))
 
 
 def by_network(reports: Reports) -> str:
   """Returns the reports as Markdown, one network a line, accuracies in %."""
-  settings = [*reports[0].accuracy]
+  settings = _settings(reports)
   cells = [
     ["network", "MMACs", "params", *map(_label, settings), "bytes", "seconds"]
   ]
@@ -104,7 +107,7 @@ def by_network(reports: Reports) -> str:
         report.name + ("" if report.unseen else " (may have been seen)"),
         f"{report.macs / 1e6:.1f}",
         f"{report.num_params:,}",
-        *(f"{100 * report.accuracy[setting]:.1f}" for setting in settings),
+        *(_percent(report.accuracy.get(setting)) for setting in settings),
         "" if size is None else f"{size:,}",
         f"{report.seconds:.1f}",
       ]
@@ -117,11 +120,20 @@ def to_json(table: Iterable[Row]) -> list[dict[str, Any]]:
   return [dataclasses.asdict(row) for row in table]
 
 
+def _settings(reports: Reports) -> list[settings_lib.Setting]:
+  """Returns the settings that any network was measured in."""
+  return [*dict.fromkeys(s for report in reports for s in report.accuracy)]
+
+
+def _percent(fraction: float | None) -> str:
+  return "" if fraction is None else f"{100 * fraction:.1f}"
+
+
 def _mean(row: Row | None) -> str:
   if row is None:
     return ""
   if row.standard_error is None:
-    return f"{100 * row.mean:.1f}"
+    return _percent(row.mean)
   return f"{100 * row.mean:.1f} ± {100 * row.standard_error:.1f}"
 
 

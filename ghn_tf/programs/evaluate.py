@@ -10,8 +10,8 @@ r"""Measures networks with predicted parameters: unseen ones and your own.
 Prints mean top-1 accuracies as Markdown, of up to 20 networks each one's as
 well, and writes them as JSON. Every combination of --recipes, --methods,
 --heads and --batch_norms is measured, and the w8a8 file in the interpreter. A
-network that cannot be measured is named at the end, and the others are reported
-as usual.
+network that cannot be measured, or not in a recipe and method, is named at the
+end, and all else is reported as usual.
 
 What was measured is kept beside --output, or in the runner's temp_location,
 until all is done: the same command goes on where it was stopped.
@@ -21,7 +21,7 @@ processes share them, with --runner=... the machines of a cluster. Where the
 runner does not start a process that was killed again, that ends the run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import itertools
 import json
@@ -245,6 +245,17 @@ def _folder_of_records(temp_location: str | None) -> Iterator[str]:
       yield folder
 
 
+def _failures(results: Sequence[Any]) -> list[str]:
+  """Returns of each network that lacks something what that is, and why."""
+  return [
+    result
+    if isinstance(result, str)
+    else "\n".join(f"{result.name}, {error}" for error in result.errors)
+    for result in results
+    if isinstance(result, str) or result.errors
+  ]
+
+
 def evaluate() -> None:
   """Measures what the flags ask for."""
   start = time.monotonic()
@@ -304,13 +315,13 @@ def evaluate() -> None:
     if reports:
       content = _content(predictor.metadata, dataset, time.monotonic() - start)
       _report(reports, _note(predictor.metadata, dataset), content)
-    errors = [result for result in results if isinstance(result, str)]
-    if errors:
+    if not any(isinstance(result, str) for result in results):
+      pipeline.remove(records)
+    if failures := _failures(results):
       raise ValueError(
-        f"{len(errors)} of {len(networks)} networks could not be measured:\n"
-        + "\n".join(errors)
+        f"{len(failures)} of {len(networks)} networks could not be measured in"
+        " all settings:\n" + "\n".join(failures)
       )
-    pipeline.remove(records)
 
 
 def main() -> None:
