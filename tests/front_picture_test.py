@@ -50,7 +50,7 @@ class FigureTest(absltest.TestCase):
       {
         "estimated, not built": [0, 1],
         "emulated, not in the front": [2],
-        "emulated, in the front": [3, 4, 5],
+        "emulated, in the front\n(chosen by the score)": [3, 4, 5],
       },
     )
 

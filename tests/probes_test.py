@@ -58,11 +58,13 @@ class ProbesTest(absltest.TestCase):
   def test_there_are_more_while_they_tell_too_little_and_a_warning_at_last(
     self,
   ):
-    with self.assertLogs("absl", level="WARNING") as logs:
+    with self.assertLogs("absl") as logs:
       model = self._model(is_even=False)
     self.assertEqual(self.asked, [3, 6, 12])
     self.assertEqual(model.num_networks, 12)
-    (record,) = logs.records
+    *told, _, record = logs.records
+    for line, number in zip(told, (6, 12), strict=True):
+      self.assertEndsWith(line.getMessage(), f" %. There will be {number}.")
     error = 100 * model.errors["flash_bytes"]
     self.assertIn(
       f"flash_bytes may be off by {error:.0f} %", record.getMessage()
@@ -75,6 +77,24 @@ class ProbesTest(absltest.TestCase):
       self._model(is_even=False, limits={"flash_bytes": 10_000})
     (record,) = logs.records
     self.assertIn("beyond its limit are scored in vain", record.getMessage())
+
+  def test_what_cannot_be_drawn_is_no_probe(self):
+    drawn: list[int] = []
+
+    class Source(candidates.FromSpace):
+      def draw(self, index, parent=None, others=()):
+        drawn.append(index)
+        if index == 1:
+          raise ValueError("too deep")
+        return super().draw(index, parent, others)
+
+    def emulate(elements):
+      self.assertEqual([*elements], ["0", "2", "3"])
+      return [{"costs": {"flash_bytes": 9}} for _ in elements]
+
+    settings = settings_lib.Settings(objectives=("flash_bytes",), num_probes=3)
+    probes.model(settings, Source(_SOURCE.space), emulate)
+    self.assertEqual(drawn, [0, 1, 2, 3])
 
   def test_nothing_is_emulated_for_what_the_architecture_tells(self):
     settings = settings_lib.Settings(objectives=("macs",))

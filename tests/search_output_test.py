@@ -122,7 +122,8 @@ class OutputTest(absltest.TestCase):
       " images, and 1 could not be drawn, predicted or run. 3 became files, of"
       " which 1 are beyond the limits after all.",
       "The front is of the score and the costs of files; test images choose"
-      " nothing.",
+      " nothing, so that top-1 is not too high by the choice, as the score"
+      " is.",
       "In each second of a core 2.5 were drawn and 1.5 of them scored.",
       "Costs are estimated from 12 probes; of these, told from the others, nine"
       " in ten are off by at most: latency_ms 12 %.",

@@ -190,6 +190,26 @@ class SearchTest(parameterized.TestCase):
     self.assertEqual(resumed.rows, whole.rows)
     self.assertEqual(resumed.front, whole.front)
 
+  def test_another_limit_needs_no_other_probes(self):
+    job, options = self.job, self.options
+    with mock.patch.object(
+      emulation, "emulate", side_effect=_emulate
+    ) as emulate:
+      for number, limit in enumerate((0.1, 4.0)):
+        settings = dataclasses.replace(_SETTINGS, limits={"latency_ms": limit})
+        search = run.Search(
+          *(settings, candidates.FromSpace(_SPACE), job, options),
+          *(f"{self.folder}/{limit}", f"{self.folder}/probed"),
+        )
+        if number:
+          found = search.run()
+        else:
+          with self.assertRaises(ValueError):
+            search.run()
+          self.assertEqual(emulate.call_count, _SETTINGS.num_probes)
+    calls = _SETTINGS.num_probes + len(found.confirmed)
+    self.assertEqual(emulate.call_count, calls)
+
   def test_a_file_that_takes_longer_than_estimated_is_in_no_front(self):
     calls = itertools.count()
 

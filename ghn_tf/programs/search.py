@@ -337,10 +337,14 @@ def search() -> None:
   source, sizes = _source(space, job)
   settings = settings.within(*sizes)
   parent = beam.temp_location(options) or os.path.abspath(folder)
-  records = pipeline.folder(job, parent, (settings, source))
+  records, probed = (
+    pipeline.folder(job, parent, (what, source))
+    for what in (settings, settings.of_files)
+  )
+  found = run_lib.Search(settings, source, job, options, records, probed)
   try:
     with clock.running(records, start) as seconds, beam.telling():
-      result = run_lib.Search(settings, source, job, options, records).run()
+      result = found.run()
       took = seconds()
   except KeyboardInterrupt as stop:
     raise KeyboardInterrupt("the same command goes on where it was") from stop
@@ -354,6 +358,8 @@ def search() -> None:
   }
   output.write(folder, result, settings, content)
   pipeline.remove(records)
+  if settings.estimated:
+    pipeline.remove(probed)
   print(output.markdown(result, settings, content))
   for error in result.errors:
     print(f"Not emulated: {error}")

@@ -93,7 +93,7 @@ def figure(
       # Between two networks there is none.
       drawstyle="steps-post" if len(costs) == 1 else "default",
       lw=1.2 if len(costs) == 1 else 0,
-      label="emulated, in the front",
+      label="emulated, in the front\n(chosen by the score)",
     )
     if own:
       panel.scatter(

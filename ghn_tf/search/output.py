@@ -151,7 +151,8 @@ def _told(
     f" {settings.test_images:,} test images of {content['dataset']}"
     f"{_error(settings.test_images)}."
     f" {score if is_share else f'The score is {settings.score}'}. The front is"
-    " of the score and the costs of files; test images choose nothing."
+    " of the score and the costs of files; test images choose nothing, so that"
+    " top-1 is not too high by the choice, as the score is."
   )
   if found["mean_best_score"] is not None:
     (name,) = settings.objectives

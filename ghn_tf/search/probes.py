@@ -48,6 +48,7 @@ def model(
   found = _fitted(number, settings, source, emulate)
   while number < most and max(found.errors.values()) > _MOST_ERROR:
     number = min(2 * number, most)
+    logging.info("%s There will be %d.", told(found), number)
     found = _fitted(number, settings, source, emulate)
   logging.info("%s", told(found))
   for name, error in found.errors.items():
@@ -86,7 +87,10 @@ def _fitted(
   for index in range(settings.num_candidates):
     if len(drawn) == number:
       break
-    found = source.draw(index)
+    try:
+      found = source.draw(index)
+    except ValueError:  # which is told of when candidates are drawn
+      continue
     if found.architecture.macs <= limit:
       drawn[index] = found
   records = emulate({str(i): (i, own.numbers) for i, own in drawn.items()})

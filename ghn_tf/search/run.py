@@ -28,6 +28,7 @@ from ghn_tf.search import settings as settings_lib
 
 Row = dict[str, Any]
 
+_PROBES = "probes"
 # A parent is the best of so many that are chosen at random.
 _TOURNAMENT = 3
 
@@ -69,6 +70,7 @@ class Search:
     job: pipeline.Job,
     options: pipeline_options.PipelineOptions,
     folder: str,
+    probed: str | None = None,
   ):
     """Begins one, or goes on where it was.
 
@@ -79,6 +81,8 @@ class Search:
       options: of Beam.
       folder: for records, of these settings, source and job alone; see
         `pipeline.folder`.
+      probed: for those of probes, of `settings.of_files`, source and job alone,
+        so that searches within other limits find them; `folder` by default.
 
     Raises:
       ValueError: the source has no relatives, which evolution needs.
@@ -93,14 +97,12 @@ class Search:
     self._job = job
     self._options = options
     self._folder = folder
+    self._probed = probed or folder
 
   def _work(
     self, name: str, task: work.Task, elements: Mapping[str, Any]
   ) -> list[work.Record]:
-    """Returns the records of elements, in a folder of their own.
-
-    Each element is one candidate, or a list of them.
-    """
+    """Returns the records of elements, each one candidate or a list of them."""
     total = sum(map(_size, elements.values()))
     with progress.Progress(name, total) as shown:
       return self._run(name, task, elements, shown)
@@ -112,7 +114,8 @@ class Search:
     elements: Mapping[str, Any],
     shown: progress.Progress,
   ) -> list[work.Record]:
-    folder = f"{self._folder}/{name.replace(' ', '_')}"
+    folder = self._probed if name == _PROBES else self._folder
+    folder = f"{folder}/{name.replace(' ', '_')}"
     return work.run(task, elements, self._options, folder, shown, _size)
 
   @property
@@ -129,7 +132,7 @@ class Search:
     model = probes.model(
       self._settings,
       self._source,
-      lambda elements: self._work("probes", emulate, elements),
+      lambda elements: self._work(_PROBES, emulate, elements),
     )
     parts = self._draw(model)
     rows = [row for part in parts for row in part["rows"]]

@@ -142,6 +142,17 @@ class Settings:
     return {n: costs[n] for n, limit in self.limits.items() if costs[n] > limit}
 
   @property
+  def of_files(self) -> "Settings":
+    """These as far as files and what is told of their costs depend on them."""
+    return Settings(
+      recipe=self.recipe,
+      target=self.target,
+      limits=dict.fromkeys(self.limits, 1.0),
+      objectives=self.objectives,
+      head=self.head,
+    )
+
+  @property
   def final_images(self) -> int:
     """How many validation images the scores of files are of."""
     refined = self.refined_images if self.num_refined else 0
