@@ -320,6 +320,19 @@ class EvaluateTest(parameterized.TestCase):
     self.assertRegex(done.stdout, r"\n\| written ")
 
   @parameterized.parameters(
+    (2_000_000, 5, "Network 1 of 1, "),
+    (9_000_000, 6, "error: No network of these splits is within --min_macs"),
+  )
+  def test_networks_that_limits_leave_out_are_counted(self, least, left, told):
+    done = programs.run_python(
+      *("tools/evaluate.py", "--checkpoint=quickstart", "--splits=test"),
+      *("--num_architectures=6", f"--min_macs={least}", "--recipes=float"),
+      "--num_images=20",
+    )
+    self.assertIn(f"{left} of the first 6 networks of test are", done.stderr)
+    self.assertIn(told, done.stderr)
+
+  @parameterized.parameters(
     ({"conv": {"inputs": ["relu"]}}, "The nodes form a cycle, among"),
     ({"relu": {"op": "gelu"}}, "'relu' has the unknown operation 'gelu'"),
     ({"conv": {"shape": [32, 32, 3]}}, "'conv' states the shape"),

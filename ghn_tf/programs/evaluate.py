@@ -32,6 +32,7 @@ import time
 from typing import Any
 
 from absl import flags
+from absl import logging
 
 from ghn_tf import data
 from ghn_tf import files
@@ -153,9 +154,18 @@ def _settings() -> settings_lib.Settings:
   )
 
 
-def _has_asked_size(network: Any) -> bool:
-  """Whether an architecture is within --min_macs and --max_macs."""
-  return _MIN_MACS.value <= network.macs <= (_MAX_MACS.value or math.inf)
+def _of_split(predictor: Any, split: str) -> list[Any]:
+  """Returns the networks of a split that are within the limits."""
+  first = predictor.split(split, _NUM_ARCHITECTURES.value, _SPACE.value)
+  greatest = _MAX_MACS.value or math.inf
+  result = [n for n in first if _MIN_MACS.value <= n.macs <= greatest]
+  if len(result) < len(first):
+    logging.warning(
+      "%d of the first %d networks of %s are left out, as they are not within"
+      " --min_macs and --max_macs.",
+      *(len(first) - len(result), len(first), split),
+    )
+  return result
 
 
 def _content(
@@ -292,10 +302,7 @@ def evaluate() -> None:
   networks = [
     (split, images.resized(network))
     for split in _SPLITS.value
-    for network in predictor.split(
-      split, _NUM_ARCHITECTURES.value, _SPACE.value
-    )
-    if _has_asked_size(network)
+    for network in _of_split(predictor, split)
   ]
   networks += [("target", network) for network in own]
   if not networks:
