@@ -93,7 +93,9 @@ class RankTest(absltest.TestCase):
         ranking.joined([ours, [theirs]])
 
   def test_what_cannot_be_ranked(self):
-    with self.assertRaisesRegex(ValueError, "two networks to rank, got 1"):
+    with self.assertRaisesRegex(
+      ValueError, "two networks to rank, got 1: .*; evaluate more with --num"
+    ):
       ranking.rank(_REPORTS[:1])
     with self.assertRaisesRegex(ValueError, "no score 'mac'; there are .*macs"):
       ranking.rank(_REPORTS, "mac")

@@ -177,7 +177,10 @@ def rank(
     LookupError: a network lacks a setting or a score of the first.
   """
   if len(measured) < 2:
-    raise ValueError(f"Expected two networks to rank, got {len(measured)}.")
+    raise ValueError(
+      f"Expected two networks to rank, got {len(measured)}: too few are in all"
+      " tables with all settings; evaluate more with --num_architectures."
+    )
   trained = truths(measured)
   if not trained:
     raise ValueError(
