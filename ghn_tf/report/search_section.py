@@ -317,16 +317,20 @@ def _comparison(searches: Sequence[_Search]) -> page.Section:
       for effort, title in _EFFORTS.items()
     }
     found.append(parts.Choice("effort", options))
+  text = "Their fronts beside each other."
+  if differing := [*_differing(searches)]:
+    text += f" They have different {', different '.join(differing)}, so that"
+    text += " their curves are not of the same task."
   return page.Section(
     "Searches",
-    " ".join(["Their fronts beside each other.", *_differing(searches)]),
+    text,
     found,
     f"Searches: {', '.join(search.name for search in searches)}",
   )
 
 
 def _differing(searches: Sequence[_Search]) -> Iterator[str]:
-  """Yields in what else searches differ than in how they were done."""
+  """Yields in what else searches differ than in how they were done, and how."""
   for title, told in (
     ("hypernetworks", lambda content: content["checkpoint"]),
     ("images", lambda content: content["dataset"]),
@@ -341,10 +345,7 @@ def _differing(searches: Sequence[_Search]) -> Iterator[str]:
         f"{search.name}: {own}"
         for search, own in zip(searches, found, strict=True)
       )
-      yield (
-        f"They have different {title} ({each}), so that their curves are not of"
-        " the same task."
-      )
+      yield f"{title} ({each})"
 
 
 def _curves(
