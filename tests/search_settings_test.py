@@ -37,11 +37,12 @@ class SettingsTest(parameterized.TestCase):
       self.assertEqual(settings.Settings(**changes).final_images, number)
 
   def test_no_more_images_are_told_than_there_are(self):
-    found = settings.Settings(num_images=128, head_images=1024)
+    found = settings.Settings(num_images=128, head="fit", head_images=1024)
     with self.assertLogs(level="WARNING") as logs:
       small = found.within(train=900, validation=100, test=500)
     self.assertLen(logs.output, 4)
-    self.assertIn("--num_images is 100 instead of 128", logs.output[0])
+    told = "\n".join(logs.output)
+    self.assertIn("--num_images is 100 instead of 128", told)
     self.assertEqual(
       (small.num_images, small.refined_images, small.head_images),
       (100, 100, 900),
@@ -49,6 +50,23 @@ class SettingsTest(parameterized.TestCase):
     self.assertEqual(small.test_images, 500)
     with self.assertNoLogs(level="WARNING"):
       self.assertEqual(found.within(*[10_000] * 3), found)
+
+  @parameterized.parameters(
+    ({}, "num_images", "refined_images", "test_images"),
+    ({"num_refined": 0}, "num_images", "test_images"),
+    (
+      {"num_refined": 0, "head": "fit"},
+      "num_images",
+      "head_images",
+      "test_images",
+    ),
+    ({"score": "macs", "head": "fit"}, "test_images"),
+  )
+  def test_only_images_that_are_used_are_told(self, changes, *names):
+    with self.assertLogs(level="WARNING") as logs:
+      settings.Settings(**changes).within(train=9, validation=9, test=9)
+    told = [line.partition("--")[2].split()[0] for line in logs.output]
+    self.assertCountEqual(told, names)
 
 
 if __name__ == "__main__":

@@ -117,14 +117,16 @@ class Settings:
   def within(self, train: int, validation: int, test: int) -> "Settings":
     """Returns these with no more images than a data set's parts have.
 
-    What is less than was asked for is told in a warning.
+    What is less than was asked for is told in a warning. Numbers that nothing
+    goes by stay as they are.
     """
-    there = {
-      "num_images": validation,
-      "refined_images": validation,
-      "head_images": train,
-      "test_images": test,
-    }
+    there = {"test_images": test}
+    if self.score == HYPERNETWORK:
+      there["num_images"] = validation
+      if self.num_refined:
+        there["refined_images"] = validation
+      if self.head == "fit":
+        there["head_images"] = train
     changes: dict[str, Any] = {
       name: number
       for name, number in there.items()
