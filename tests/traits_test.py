@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
-from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
@@ -79,16 +78,6 @@ class TraitsTest(tf.test.TestCase):
     # The sigmoid is behind the dense layer, not behind the image.
     activations = encoded.node_sets["op"]["traits"].numpy()[:, 0].tolist()
     self.assertEqual(activations, [0, 0, 0, 3, 0, 0])
-
-  def test_hypernetworks_of_before_take_other_activations_for_none(self):
-    # Their rows are zero in what comes with the package, and GHN-2's unused
-    # type of products too: nothing misleads a hypernetwork that goes on.
-    _, arrays, _ = checkpoint.find("edge_cifar10")
-    rows = arrays["ghn/encoder/trait_embedding"][3:8]
-    self.assertAllEqual(rows, np.zeros_like(rows))
-    cse = graph.NODE_TYPES.index("cse")
-    row = arrays["ghn/encoder/type_embedding"][cse]
-    self.assertLess(np.abs(row).max(), 1e-3)  # from 2, by weight decay
 
   def test_what_is_beyond_its_table_is_the_last(self):
     builder = spec.Builder((2048, 2048, 1))

@@ -68,7 +68,7 @@ class TutorialTest(absltest.TestCase):
       file["accuracy"]["top1"], trained["accuracy"]["after"], delta=0.05
     )
     self.assertTrue(report)
-    self.assertNotEmpty([*folder.glob("found/shapes-*.tflite")])
+    self.assertNotEmpty([*folder.glob("found/shapes*.tflite")])
     self.assertEqual(predicted["head"]["used"], "predict")
     self.assertEqual(predicted["head"]["top1"].keys(), {"fit", "predict"})
 
