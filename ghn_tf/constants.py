@@ -16,3 +16,8 @@ def constant(value: Any, dtype: tf.DType = tf.int32) -> tf.Tensor:
   """
   with tf.init_scope():  # a tensor of a trace must not get into the cache
     return tf.constant(value, dtype)
+
+
+def shape(x: tf.Tensor) -> tf.Tensor:
+  """Returns the shape of a tensor, which is known, as operations take it."""
+  return constant(tuple(x.shape))

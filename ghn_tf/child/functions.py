@@ -40,10 +40,6 @@ Function = Callable[
 _BATCH_NORM_GRADIENT = threading.Lock()
 
 
-def _shape(x: tf.Tensor) -> tf.Tensor:
-  return constants.constant(tuple(x.shape))
-
-
 def _margins(layer: ops.Layer) -> tuple[tuple[int, int], ...]:
   top, bottom, left, right = layer.margins
   return (0, 0), (top, bottom), (left, right), (0, 0)
@@ -112,7 +108,7 @@ def _like(x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
   """Returns x in the shape of another tensor."""
   if len(x.shape) == len(other.shape):
     return x
-  return _raw.Reshape(tensor=x, shape=_shape(other))
+  return _raw.Reshape(tensor=x, shape=constants.shape(other))
 
 
 @functools.lru_cache(maxsize=64)
@@ -158,7 +154,7 @@ def _max_pool(layer, inputs, params):
 def _avg_pool(layer, inputs, params):
   del params
   (x,), window = inputs, _window(layer)
-  sizes = _shape(x)
+  sizes = constants.shape(x)
   return _raw.AvgPool(value=x, **window), lambda upstream, needed: (
     (_raw.AvgPoolGrad(orig_input_shape=sizes, grad=upstream, **window),),
     {},
@@ -178,7 +174,7 @@ def _global_avg_pool(layer, inputs, params):
     pixels = _raw.Mul(
       x=pixels, y=constants.constant(1 / (height * width), pixels.dtype)
     )
-    return (_raw.BroadcastTo(input=pixels, shape=_shape(x)),), {}
+    return (_raw.BroadcastTo(input=pixels, shape=constants.shape(x)),), {}
 
   return _raw.Mean(input=x, axis=constants.constant((1, 2))), pullback
 

@@ -19,10 +19,6 @@ Gradients = tuple[Sequence[tf.Tensor | None], Mapping[str, tf.Tensor]]
 Pullback = Callable[[tf.Tensor, bool], Gradients]
 
 
-def _shape(x: tf.Tensor) -> tf.Tensor:
-  return constants.constant(tuple(x.shape))
-
-
 @functools.lru_cache(maxsize=4096)
 def _window(layer: ops.Layer) -> dict[str, Any]:
   return {
@@ -56,10 +52,16 @@ def _convolution(
 
   def pullback(upstream: tf.Tensor, needed: bool) -> Gradients:
     gradient = backprop_filter(
-      input=x, filter_sizes=_shape(kernel), out_backprop=upstream, **window
+      input=x,
+      filter_sizes=constants.shape(kernel),
+      out_backprop=upstream,
+      **window,
     )
     back = needed and backprop_input(
-      input_sizes=_shape(x), filter=kernel, out_backprop=upstream, **window
+      input_sizes=constants.shape(x),
+      filter=kernel,
+      out_backprop=upstream,
+      **window,
     )
     return (back,), {"kernel": gradient}
 
