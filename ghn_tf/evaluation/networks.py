@@ -51,9 +51,7 @@ def evaluate_network(
   for method in settings.methods:
     for recipe in settings.recipes:
       try:
-        child = _child(
-          predictor, architecture, dataset, settings, method, recipe
-        )
+        child = measured.child(method, recipe)
         own: dict[settings_lib.Setting, float] = {}
         for head, batch_norm in itertools.product(
           settings.heads, settings.batch_norms
@@ -80,35 +78,8 @@ def evaluate_network(
   )
 
 
-def _child(
-  predictor: predictor_lib.Predictor,
-  architecture: spec.Architecture,
-  dataset: data.Dataset,
-  settings: settings_lib.Settings,
-  method: str,
-  recipe: str,
-) -> predictor_lib.Child:
-  """Returns the network with the params of a method, in a recipe."""
-  start, epochs = settings_lib.parse_method(method)
-  params = None
-  if start == settings_lib.RANDOM:
-    params = random_params.he_normal(architecture)
-  is_fitted = settings.head == predictor_lib.FIT
-  child = predictor.child(
-    architecture,
-    recipe_lib.get(recipe, range_rule=settings.range_rule),
-    params=params,
-    head=settings.head,
-    **preparation.chosen(dataset.train, is_fitted=is_fitted),
-  )
-  if not epochs:
-    return child
-  config = finetuning.Config(epochs=epochs)
-  return finetuning.finetune(predictor, child, dataset, config).child
-
-
 class _Measurement:
-  """The images that a network is measured on, and what is done with them."""
+  """What a network is measured with, and how that is done."""
 
   def __init__(
     self,
@@ -117,19 +88,43 @@ class _Measurement:
     dataset: data.Dataset,
     settings: settings_lib.Settings,
   ):
+    self._predictor = predictor
     self._architecture = architecture
+    self._dataset = dataset
+    self._settings = settings
     number = settings.num_images
     self._images = predictor.normalize(dataset.test.images[:number])
     self._labels = dataset.test.labels[:number]
-    self._normalize = predictor.normalize
-    self._train = dataset.train
     self.tflite_bytes: int | None = None
+
+  def child(self, method: str, recipe: str) -> predictor_lib.Child:
+    """Returns the network with the params of a method, in a recipe."""
+    settings = self._settings
+    start, epochs = settings_lib.parse_method(method)
+    params = None
+    if start == settings_lib.RANDOM:
+      params = random_params.he_normal(self._architecture)
+    is_fitted = settings.head == predictor_lib.FIT
+    child = self._predictor.child(
+      self._architecture,
+      recipe_lib.get(recipe, range_rule=settings.range_rule),
+      params=params,
+      head=settings.head,
+      **preparation.chosen(self._dataset.train, is_fitted=is_fitted),
+    )
+    if not epochs:
+      return child
+    config = finetuning.Config(epochs=epochs)
+    return finetuning.finetune(
+      self._predictor, child, self._dataset, config
+    ).child
 
   def scores(self, names: Sequence[str]) -> dict[str, float]:
     """Returns scores of the network, for which nothing is predicted."""
     if not names:
       return {}
-    images = self._normalize(self._train.images[: proxies.NASWOT_IMAGES])
+    images = self._dataset.train.images[: proxies.NASWOT_IMAGES]
+    images = self._predictor.normalize(images)
     return {
       name: proxies.score(name, self._architecture, images) for name in names
     }
@@ -143,10 +138,10 @@ class _Measurement:
       params = preparation.fit_head(
         self._architecture,
         child.params,
-        self._train.images[: sizes.HEAD_IMAGES],
-        self._train.labels[: sizes.HEAD_IMAGES],
+        self._dataset.train.images[: sizes.HEAD_IMAGES],
+        self._dataset.train.labels[: sizes.HEAD_IMAGES],
         child.recipe,
-        self._normalize,
+        self._predictor.normalize,
         training=training,
       )
       child = dataclasses.replace(child, params=params)
