@@ -28,7 +28,6 @@ from ghn_tf.search import settings as settings_lib
 
 Row = dict[str, Any]
 
-_PROBES = "probes"
 # A parent is the best of so many that are chosen at random.
 _TOURNAMENT = 3
 
@@ -97,15 +96,19 @@ class Search:
     self._job = job
     self._options = options
     self._folder = folder
-    self._probed = probed or folder
+    self._probed = probed
 
   def _work(
-    self, name: str, task: work.Task, elements: Mapping[str, Any]
+    self,
+    name: str,
+    task: work.Task,
+    elements: Mapping[str, Any],
+    folder: str | None = None,
   ) -> list[work.Record]:
     """Returns the records of elements, each one candidate or a list of them."""
     total = sum(map(_size, elements.values()))
     with progress.Progress(name, total) as shown:
-      return self._run(name, task, elements, shown)
+      return self._run(name, task, elements, shown, folder)
 
   def _run(
     self,
@@ -113,9 +116,9 @@ class Search:
     task: work.Task,
     elements: Mapping[str, Any],
     shown: progress.Progress,
+    folder: str | None = None,
   ) -> list[work.Record]:
-    folder = self._probed if name == _PROBES else self._folder
-    folder = f"{folder}/{name.replace(' ', '_')}"
+    folder = f"{folder or self._folder}/{name.replace(' ', '_')}"
     return work.run(task, elements, self._options, folder, shown, _size)
 
   @property
@@ -132,7 +135,7 @@ class Search:
     model = probes.model(
       self._settings,
       self._source,
-      lambda elements: self._work(_PROBES, emulate, elements),
+      lambda elements: self._work("probes", emulate, elements, self._probed),
     )
     parts = self._draw(model)
     rows = [row for part in parts for row in part["rows"]]
