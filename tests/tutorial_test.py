@@ -25,7 +25,7 @@ _SMALL = {
   "tools/make_architectures.py": "",
   "tools/search.py": (
     "--max_latency_ms=1000 --num_candidates=6 --num_probes=3 --num_refined=0"
-    " --num_confirmed=1 --workers=1"
+    " --num_confirmed=2 --workers=1"
   ),
   "tools/to_tflite.py": "",
 }
@@ -68,7 +68,16 @@ class TutorialTest(absltest.TestCase):
       file["accuracy"]["top1"], trained["accuracy"]["after"], delta=0.05
     )
     self.assertTrue(report)
-    self.assertNotEmpty([*folder.glob("found/shapes*.tflite")])
+    found = json.loads((folder / "found" / "search.json").read_text())
+    networks = found["networks"]
+    self.assertNotEmpty([row for row in networks if "varied" in row])
+    # Which may be better than all that was varied.
+    written = [
+      row["name"] for row in networks if row["is_in_front"] or "is_own" in row
+    ]
+    self.assertIn("shapes", written)
+    files = [path.stem for path in folder.glob("found/*.tflite")]
+    self.assertCountEqual(files, written)
     self.assertEqual(predicted["head"]["used"], "predict")
     self.assertEqual(predicted["head"]["top1"].keys(), {"fit", "predict"})
 
