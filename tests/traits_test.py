@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ghn_tf.arch import ops
 from ghn_tf.arch import spec
+from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import graph
 from ghn_tf.ghn import model
@@ -78,6 +79,13 @@ class TraitsTest(tf.test.TestCase):
     # The sigmoid is behind the dense layer, not behind the image.
     activations = encoded.node_sets["op"]["traits"].numpy()[:, 0].tolist()
     self.assertEqual(activations, [0, 0, 0, 3, 0, 0])
+
+  def test_hypernetworks_that_are_shipped_have_learned_all_activations(self):
+    # Rows begin at zero, and stay there for what no network of training has.
+    for name in ("edge_cifar10", "edge_cifar10_any"):
+      _, arrays, _ = checkpoint.find(name)
+      rows = arrays["ghn/encoder/trait_embedding"][: graph.TRAITS["activation"]]
+      self.assertAllGreater(np.abs(rows).max(axis=1), 0.1)
 
   def test_what_is_beyond_its_table_is_the_last(self):
     builder = spec.Builder((2048, 2048, 1))
