@@ -75,6 +75,16 @@ class TableSectionTest(absltest.TestCase):
     )
     self.assertIn("w4a4, fitted [%]", networks.header)
 
+  def test_settings_that_failed_are_told_with_the_reason(self):
+    first, *others = report_inputs.TABLE["networks"]
+    failed = {**first, "errors": ["w2a2, random+1: diverged: nan."]}
+    content = {**report_inputs.TABLE, "networks": [failed, *others]}
+    *_, table = self._section(content).parts
+    self.assertEqual(table.title, "Settings that failed")
+    self.assertEqual(
+      table.rows, [[first["name"], "w2a2, random+1", "diverged: nan."]]
+    )
+
   def test_another_file_is_an_error_that_names_it(self):
     contents: list[Any] = [[], {}, {"rows": []}, None, "text"]
     for content in contents:
@@ -90,6 +100,7 @@ class TableSectionTest(absltest.TestCase):
       *(("rows", 0, key) for key in report_inputs.TABLE["rows"][0]),
       *(("networks", 0, key) for key in report_inputs.TABLE["networks"][0]),
       *(("networks", 0, "accuracy", 0, key) for key in ("recipe", "top1")),
+      ("networks", 0, "errors"),
     ]
     values: list[Any] = [None, "text", 7, -1.5, 10**400, [], {}, [1], {"a": 1}]
     for content in report_inputs.wrong(report_inputs.TABLE, places, values):

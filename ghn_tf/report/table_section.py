@@ -59,6 +59,7 @@ def sections(paths: Sequence[str]) -> list[page.Section]:
 def _section(path: str, name: str) -> page.Section:
   with json_files.opened(path, _WRITER) as content:
     _check(content)
+    networks = content["networks"]
     return page.Section(
       f"Table: {name}",
       f"Top-1 accuracy of {content['checkpoint']}, after"
@@ -68,9 +69,10 @@ def _section(path: str, name: str) -> page.Section:
       " accurate.",
       [
         parts.Choice("setting", _by_split(content["rows"])),
-        parts.Choice("recipe", _by_cost(content["networks"])),
+        parts.Choice("recipe", _by_cost(networks)),
         _rows(content["rows"]),
-        _networks(content["networks"]),
+        _networks(networks),
+        *_failed(networks),
       ],
       f"Accuracy of {content['checkpoint']} on {content['dataset']}: {name}",
     )
@@ -85,6 +87,9 @@ def _check(content: Record) -> None:
     json_files.check(network, _NETWORK)
     for own in network["accuracy"]:
       json_files.check(own, {**_SETTING, "top1": json_files.NUMBER})
+    json_files.check({"errors": [], **network}, {"errors": list})
+    for error in _errors(network):
+      json_files.check({"error": error}, {"error": str})
 
 
 def _where(record: Record) -> str:
@@ -250,3 +255,19 @@ def _networks(networks: Sequence[Record]) -> parts.Table:
       ]
     )
   return parts.Table("Networks", header, rows)
+
+
+def _errors(network: Record) -> Sequence[str]:
+  """Returns why settings have no accuracy, which older files do not tell."""
+  return network.get("errors", ())
+
+
+def _failed(networks: Sequence[Record]) -> list[parts.Table]:
+  """Returns a table of the settings that failed, if there are any."""
+  rows = [
+    [network["name"], *error.partition(": ")[::2]]
+    for network in networks
+    for error in _errors(network)
+  ]
+  header = ("network", "setting", "reason")
+  return [parts.Table("Settings that failed", header, rows)] if rows else []
