@@ -87,8 +87,9 @@ def _check(content: Record) -> None:
     json_files.check(network, _NETWORK)
     for own in network["accuracy"]:
       json_files.check(own, {**_SETTING, "top1": json_files.NUMBER})
-    json_files.check({"errors": [], **network}, {"errors": list})
-    for error in _errors(network):
+    errors = _errors(network)
+    json_files.check({"errors": errors}, {"errors": list})
+    for error in errors:
       json_files.check({"error": error}, {"error": str})
 
 
@@ -257,9 +258,9 @@ def _networks(networks: Sequence[Record]) -> parts.Table:
   return parts.Table("Networks", header, rows)
 
 
-def _errors(network: Record) -> Sequence[str]:
+def _errors(network: Record) -> list[str]:
   """Returns why settings have no accuracy, which older files do not tell."""
-  return network.get("errors", ())
+  return network.get("errors", [])
 
 
 def _failed(networks: Sequence[Record]) -> list[parts.Table]:
