@@ -37,7 +37,8 @@ _INIT_CHECKPOINT = flags.DEFINE_string(
   None,
   "Hypernetwork to begin with, where the workdir has no checkpoint yet: a"
   " checkpoint file, the workdir of another run, or the name of a pretrained"
-  " one; a new one if None.",
+  " one; a new one if None. A narrower one grows, where the widths here are"
+  " multiples of its.",
 )
 _STRATEGY = flags.DEFINE_enum(
   "strategy",

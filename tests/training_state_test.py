@@ -293,6 +293,20 @@ class OpenRunTest(parameterized.TestCase):
     ):
       open_run(self.workdir, path)
 
+  def test_widths_may_grow(self):
+    path = self._save(9, 0.5, self.create_tempdir().full_path)
+    state = open_run(self.workdir, path, hidden_dim=16, kernel_features=256)
+    _, arrays, _ = checkpoint.find(path)
+    kernel = arrays["ghn/decoder/kernel/output_kernel"]
+    for ghn in (state.ghn, state.averaged_ghn):
+      larger = ghn.get_arrays()
+      self.assertEqual(larger["encoder/gru/bias"].shape, (48,))
+      grown = larger["decoder/kernel/output_kernel"]
+      # A unit of 128 is two, between which what it gives is divided.
+      np.testing.assert_allclose(grown[::2] + grown[1::2], kernel, rtol=1e-6)
+    with self.assertRaisesRegex(ValueError, "kernel_features is 128 .* 200"):
+      open_run(self.workdir, path, kernel_features=200)
+
   @parameterized.parameters(
     ({"recipe": "any"}, "encoder/bits_embedding"),
     ({"bits": True}, "encoder/bits_embedding"),

@@ -21,6 +21,9 @@ _SWITCHES = ("layer_norm", "traits", "bits", "bounded_kernels")
 # Switches whose tables begin at zero: switched on, a hypernetwork computes at
 # first what it did without.
 FROM_ZERO = ("traits", "bits")
+# Sizes that may become multiples: the larger hypernetwork of `growth.grow`
+# computes at first what the smaller one did.
+WIDTHS = ("hidden_dim", "tap_features", "kernel_features", "vector_features")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,6 +108,12 @@ class TrainConfig:
   hidden_dim: int | None = _option(
     None, "Width of its node states; as in --ghn if None.", minimum=4
   )
+  kernel_features: int | None = _option(
+    None,
+    "Width of the layer that its kernels are decoded from; as in --ghn if"
+    " None.",
+    minimum=1,
+  )
   max_channels: int | None = _option(
     None,
     "Channels it decodes kernels with, more are repeated; as in --ghn if None.",
@@ -296,8 +302,8 @@ class TrainConfig:
   def ghn_config(self, num_classes: int) -> ghn_config_lib.GhnConfig:
     """Returns the sizes of the hypernetwork for a number of classes."""
     names = (
-      *("hidden_dim", "max_channels", "max_kernel", "max_distance"),
-      *("traits", "bits", "bounded_kernels"),
+      *("hidden_dim", "kernel_features", "max_channels", "max_kernel"),
+      *("max_distance", "traits", "bits", "bounded_kernels"),
     )
     changes = {name: getattr(self, name) for name in names}
     if self.recipe == ANY and self.bits is None:

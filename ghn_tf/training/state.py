@@ -20,6 +20,7 @@ import tf_keras as keras
 from ghn_tf import data
 from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
+from ghn_tf.ghn import growth
 from ghn_tf.ghn import model
 from ghn_tf.training import config as training_config
 from ghn_tf.training import metadata as metadata_lib
@@ -129,7 +130,8 @@ def open_run(
     dataset: the images.
     workdir: the run's folder, which need not exist yet.
     init_checkpoint: a hypernetwork of the same sizes, as `checkpoint.find`
-      takes it; it may lack what begins at zero (`config.FROM_ZERO`).
+      takes it; it may lack what begins at zero (`config.FROM_ZERO`), and its
+      widths (`config.WIDTHS`) may be parts of those here (`growth.grow`).
     is_chief: whether to remove what a killed run left of a checkpoint.
 
   Raises:
@@ -162,14 +164,19 @@ def _begin_with(
 ) -> None:
   """Gives a new state the hypernetwork of a checkpoint."""
   told = dataclasses.asdict(model.config(path, metadata))
-  # What begins at zero may be added: nothing is computed otherwise at first.
+  # What begins at zero may be added, and widths may grow: nothing is computed
+  # otherwise at first.
   for name in ghn_config.FROM_ZERO:
     told[name] |= getattr(state.ghn.config, name)
+  for name in ghn_config.WIDTHS:
+    if (wanted := getattr(state.ghn.config, name)) % told[name] == 0:
+      told[name] = wanted
   expected = {"ghn": _ghn_fields(state)}
   _check_equal(path, {"ghn": told}, expected, "--init_checkpoint")
   weights = model.from_arrays(path, arrays, metadata).get_arrays()
   for ghn in (state.ghn, state.averaged_ghn):
-    ghn.set_arrays(ghn.get_arrays() | weights)
+    larger = ghn.get_arrays()
+    ghn.set_arrays(growth.grow(weights, larger, state.config.seed))
   state.ancestors = metadata_lib.lineage(metadata)
   logging.info("Begin with the hypernetwork in %s.", path)
 
