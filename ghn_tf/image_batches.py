@@ -13,18 +13,24 @@ import numpy as np
 
 from ghn_tf import data
 
-_CROP_PADDING = 4  # GHN-2's (arXiv 2110.13100)
+CROP_PADDING = 4  # GHN-2's (arXiv 2110.13100)
 
 
 def training(
-  dataset: data.Dataset, seed: int, number: int, batch_size: int
+  dataset: data.Dataset,
+  seed: int,
+  number: int,
+  batch_size: int,
+  crop_padding: int = CROP_PADDING,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns an augmented training batch as `augmented` does, normalized.
 
   Returns:
     Images [B, H, W, C], float32, and labels [B], int32.
   """
-  images, labels = augmented(dataset.train, seed, number, batch_size)
+  images, labels = augmented(
+    dataset.train, seed, number, batch_size, crop_padding=crop_padding
+  )
   return dataset.normalize(images), labels
 
 
@@ -35,12 +41,13 @@ def augmented(
   batch_size: int,
   *,
   flip: bool = True,
+  crop_padding: int = CROP_PADDING,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns an augmented batch, a pure function of its number.
 
   The batches walk through the images in an order that is drawn anew each
-  epoch; one may end an epoch and begin the next. Images are padded by 4 black
-  pixels, cropped at random and flipped with probability 1/2, as in GHN-2.
+  epoch; one may end an epoch and begin the next. Images are padded with black,
+  cropped at random and flipped with probability 1/2, as in GHN-2.
 
   Args:
     split: images to train on.
@@ -48,6 +55,7 @@ def augmented(
     number: of the batch, from 0.
     batch_size: number of images B.
     flip: whether images are flipped.
+    crop_padding: black pixels at each side; 0 leaves images in their place.
 
   Returns:
     Images [B, H, W, C], uint8, and labels [B], int32.
@@ -60,7 +68,7 @@ def augmented(
     order = _permutation(seed, int(epoch), len(split))
     indices[chosen] = order[offsets[chosen]]
   generator = np.random.default_rng([seed, 1, number])
-  images = _augment(split.images[indices], generator, flip)
+  images = _augment(split.images[indices], generator, flip, crop_padding)
   return images, split.labels[indices]
 
 
@@ -93,15 +101,15 @@ def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
 
 
 def _augment(
-  images: np.ndarray, generator: np.random.Generator, flip: bool
+  images: np.ndarray, generator: np.random.Generator, flip: bool, padding: int
 ) -> np.ndarray:
   """Pads with black, crops and flips: uint8 [B, H, W, C], the same shape."""
   batch, height, width, channels = images.shape
-  p = _CROP_PADDING
+  p = padding
   padded = np.zeros(
     (batch, height + 2 * p, width + 2 * p, channels), images.dtype
   )
-  padded[:, p:-p, p:-p] = images
+  padded[:, p : p + height, p : p + width] = images
   top, left = generator.integers(0, 2 * p + 1, (2, batch, 1))
   flipped = generator.random((batch, 1)) < 0.5 * flip
   rows = top + np.arange(height)

@@ -62,6 +62,17 @@ class TrainingBatchTest(parameterized.TestCase):
       for image, label in zip(dataset.normalize(images), labels, strict=True):
         self.assertFalse(self._find(dataset, image, label)[2])
 
+  def test_images_stay_in_their_place_without_padding(self):
+    dataset = numbered_images.make(3, size=5)
+    flips = set()
+    for number in range(10):
+      images, labels = image_batches.training(dataset, 0, number, 3, 0)
+      for image, label in zip(images, labels, strict=True):
+        *place, flip = self._find(dataset, image, label)
+        self.assertEqual(place, [4, 4])
+        flips.add(flip)
+    self.assertEqual(flips, {True, False})
+
   def _find(self, dataset, image, label):
     padded = np.pad(dataset.train.images[label], [(4, 4), (4, 4), (0, 0)])
     for top in range(9):

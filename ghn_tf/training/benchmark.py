@@ -134,7 +134,11 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
     images, labels = map(
       tf.constant,
       image_batches.training(
-        state.dataset, config.seed, number, config.image_batch_size
+        state.dataset,
+        config.seed,
+        number,
+        config.image_batch_size,
+        config.crop_padding,
       ),
     )
 

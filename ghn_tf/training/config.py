@@ -8,6 +8,7 @@ import math
 from typing import Any, get_args
 
 from ghn_tf import data
+from ghn_tf import image_batches
 from ghn_tf.ghn import config as ghn_config_lib
 from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.spaces import space as space_lib
@@ -171,6 +172,12 @@ class TrainConfig:
   )
   image_batch_size: int = _option(
     64, "Number of images that each network of a step sees.", minimum=2
+  )
+  crop_padding: int = _option(
+    image_batches.CROP_PADDING,
+    "Black pixels around an image before it is cropped at random; 0 for no"
+    " crop.",
+    minimum=0,
   )
   optimizer: str = _option(
     "adam",

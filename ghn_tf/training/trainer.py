@@ -165,7 +165,11 @@ class Trainer:
       architectures,
       params,
       lambda number: image_batches.training(
-        state.dataset, config.seed, number, config.image_batch_size
+        state.dataset,
+        config.seed,
+        number,
+        config.image_batch_size,
+        config.crop_padding,
       ),
       recipes=recipes,
       seed=config.seed,
