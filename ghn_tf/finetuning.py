@@ -55,6 +55,8 @@ class Config:
     patience: epochs without a better validation accuracy until it ends, with
       the weights of the best, or of the start; None for all epochs.
     flip: whether half of the images are flipped, which of digits makes others.
+    crop_padding: black pixels around an image before it is cropped at random; 0
+      for no crop.
     seed: of the noise, of the order of images and of how they are cropped and
       flipped.
 
@@ -72,6 +74,7 @@ class Config:
   jitter: float = 0.02
   patience: int | None = None
   flip: bool = True
+  crop_padding: int = image_batches.CROP_PADDING
   seed: int = 0
 
   def __post_init__(self):
@@ -79,6 +82,10 @@ class Config:
       value = getattr(self, name)
       if value is not None and value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}.")
+    if self.crop_padding < 0:
+      raise ValueError(
+        f"crop_padding must be at least 0, got {self.crop_padding}."
+      )
     for name in ("learning_rate", "clip_norm"):
       if not 0 < getattr(self, name) < np.inf:
         raise ValueError(
@@ -135,7 +142,12 @@ def finetune(
     # Keras asks for them when training begins: the bar knows where.
     for number in range(bar.done, steps * config.epochs):
       images, labels = image_batches.augmented(
-        split, config.seed, number, config.batch_size, flip=config.flip
+        split,
+        config.seed,
+        number,
+        config.batch_size,
+        flip=config.flip,
+        crop_padding=config.crop_padding,
       )
       yield predictor.normalize(images), labels
 

@@ -78,11 +78,11 @@ class FinetuneTest(parameterized.TestCase):
     batches = image_batches.augmented
     seen = []
 
-    def until_killed(split, seed, number, size, flip):
+    def until_killed(split, seed, number, size, **options):
       seen.append(number)
       if number == 20:  # of 28, 14 an epoch
         raise RuntimeError("killed")
-      return batches(split, seed, number, size, flip=flip)
+      return batches(split, seed, number, size, **options)
 
     with (
       mock.patch.object(image_batches, "augmented", until_killed),
@@ -175,6 +175,7 @@ class FinetuneTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ({"epochs": 0}, "epochs must be at least 1, got 0"),
+    ({"crop_padding": -1}, "crop_padding must be at least 0, got -1"),
     ({"learning_rate": float("nan")}, "learning_rate must be .* got nan"),
     ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
   )

@@ -28,6 +28,7 @@ from absl import logging
 
 from ghn_tf import data
 from ghn_tf import files
+from ghn_tf import image_batches
 from ghn_tf import targets
 from ghn_tf.child import sizes
 from ghn_tf.ghn import checkpoint
@@ -85,6 +86,13 @@ _FLIP = flags.DEFINE_bool(
   True,
   "Whether half of the training images are flipped, left to right; not so for"
   " digits, letters or signs.",
+)
+_CROP_PADDING = flags.DEFINE_integer(
+  "crop_padding",
+  image_batches.CROP_PADDING,
+  "Black pixels around a training image before it is cropped at random; 0 for"
+  " no crop.",
+  lower_bound=0,
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string(
@@ -185,6 +193,7 @@ def finetune() -> None:
     batch_size=_BATCH_SIZE.value,
     patience=_PATIENCE.value,
     flip=_FLIP.value,
+    crop_padding=_CROP_PADDING.value,
     seed=_SEED.value,
   )
   predictor = predictor_lib.load(path)
