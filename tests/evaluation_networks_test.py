@@ -67,18 +67,20 @@ class EvaluateNetworkTest(absltest.TestCase):
     def finetune(predictor, child, dataset, config):
       self.assertIs(predictor, self.predictor)
       self.assertIs(dataset, self.dataset)
-      trained.append((child.recipe.name, config.epochs))
+      trained.append((child.recipe.name, config.epochs, config.crop_padding))
       return finetuning.Finetuned(child, ())
 
-    trained: list[tuple[str, int]] = []
+    trained: list[tuple[str, int, int]] = []
     with (
       mock.patch.object(finetuning, "finetune", finetune),
       mock.patch.object(accuracy, "top1", return_value=0.5),
     ):
       report = self._evaluate(
-        recipes=("float", "w2a2"), methods=("predicted", "random+5")
+        recipes=("float", "w2a2"),
+        methods=("predicted", "random+5"),
+        crop_padding=1,
       )
-    self.assertEqual(trained, [("float", 5), ("w2a2", 5)])
+    self.assertEqual(trained, [("float", 5, 1), ("w2a2", 5, 1)])
     self.assertIn(_Setting("w2a2", "random+5"), report.accuracy)
 
   def test_training_that_diverges_hides_no_other_recipe_or_method(self):

@@ -274,6 +274,7 @@ class FlagsTest(parameterized.TestCase):
     ("search --num_refined=0", "--refined_images=64", "--num_refined"),
     ("search --objectives=macs", "--num_probes=3", "a limit or .*latency_ms"),
     ("evaluate --splits= --target=a:b", "--min_macs=0", "--splits"),
+    ("evaluate", "--crop_padding=0", "--methods with epochs"),
     ("to_tflite --trained=a.keras", "--head_images=64", "--target"),
     ("to_tflite --target=a:b", "--emulate_images=1", "--emulate"),
     ("finetune --start=a.keras", "--calibration_images=64", "--target"),

@@ -115,6 +115,8 @@ class _Measurement:
     if not epochs:
       return child
     config = finetuning.Config(epochs=epochs)
+    if settings.crop_padding is not None:
+      config = dataclasses.replace(config, crop_padding=settings.crop_padding)
     return finetuning.finetune(
       self._predictor, child, self._dataset, config
     ).child

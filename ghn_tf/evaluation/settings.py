@@ -60,6 +60,8 @@ class Settings:
     num_images: number of test images; all if None.
     range_rule: how far grids reach; each recipe's own rules if None.
     scores: of `SCORES`, which are taken beside accuracies.
+    crop_padding: of the images that networks are trained on with, where a
+      method has epochs; that of `finetuning.Config` if None.
 
   Raises:
     ValueError: on construction, for a value that is none of those, or nothing
@@ -73,6 +75,7 @@ class Settings:
   num_images: int | None = None
   range_rule: recipe_lib.RangeRule | None = None
   scores: tuple[str, ...] = ()
+  crop_padding: int | None = None
 
   @property
   def head(self) -> str:

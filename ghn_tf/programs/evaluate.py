@@ -106,6 +106,13 @@ _METHODS = flags.DEFINE_list(
   "Where parameters come from: predicted; random, as He initializes them. After"
   " a plus, for how many epochs they are trained on, in each recipe: random+5.",
 )
+_CROP_PADDING = flags.DEFINE_integer(
+  "crop_padding",
+  None,
+  "Black pixels around the images of these epochs before they are cropped at"
+  " random, 0 for no crop; as ghn-finetune has it if None.",
+  lower_bound=0,
+)
 _HEADS = flags.DEFINE_list(
   "heads",
   [settings_lib.OWN],
@@ -151,6 +158,7 @@ def _settings() -> settings_lib.Settings:
     _NUM_IMAGES.value,
     _RANGE_RULE.value,
     tuple(_SCORES.value),
+    _CROP_PADDING.value,
   )
 
 
@@ -181,6 +189,7 @@ def _content(
     "steps": metadata.get("step", 0),
     "dataset": dataset.name,
     "range_rule": _RANGE_RULE.value,
+    "crop_padding": _CROP_PADDING.value,
     "num_images": min(
       _NUM_IMAGES.value or len(dataset.test), len(dataset.test)
     ),
@@ -281,6 +290,8 @@ def evaluate() -> None:
     raise ValueError("Nothing to evaluate: give --splits or --target.")
   of_splits = ("num_architectures", "min_macs", "max_macs", "space")
   program.check_effect(_SPLITS.value, "--splits", *of_splits)
+  trains = any(settings_lib.parse_method(m)[1] for m in settings.methods)
+  program.check_effect(trains, "--methods with epochs", "crop_padding")
   if _OUTPUT.value:
     targets.check_output(_OUTPUT.value, *_TARGET.value)
     files.check_writable(_OUTPUT.value, overwrite=_OVERWRITE.value)
