@@ -67,7 +67,7 @@ class PredictorTest(absltest.TestCase):
 
   def test_it_tells_the_runs_before(self):
     self.assertIn(
-      "steps on cifar10, after 4 earlier runs;",
+      "steps on cifar10, after 5 earlier runs;",
       repr(predictor.load("edge_cifar10_any")),
     )
 
