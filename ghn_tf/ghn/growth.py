@@ -42,12 +42,11 @@ def grow(
     for axis, number in enumerate(copies):
       if number == 1:
         continue
-      shares: np.ndarray | float = 1.0
+      copied = np.repeat(array, number, axis).astype(np.float64)
       if axis == _input_axis(name):
         shares = rng.dirichlet(np.ones(number), array.shape)
-        shares = np.moveaxis(shares, -1, axis + 1)
-        shares = shares.reshape(np.repeat(array, number, axis).shape)
-      array = np.repeat(array, number, axis) * shares
+        copied *= np.moveaxis(shares, -1, axis + 1).reshape(copied.shape)
+      array = copied
     grown[name] = array.astype(np.float32)
   return grown
 
@@ -56,4 +55,5 @@ def _input_axis(name: str) -> int | None:
   """Returns along which axis an array is multiplied by units, if by any."""
   if not name.endswith("kernel"):
     return None
-  return 1 if name.endswith("message/kernel") else 0  # 0: kinds of messages
+  # The first axis of this one is that of the kinds of messages.
+  return 1 if name.endswith("message/kernel") else 0

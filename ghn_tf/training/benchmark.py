@@ -25,7 +25,6 @@ import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
-from ghn_tf import image_batches
 from ghn_tf.arch import genotype
 from ghn_tf.arch import spec
 from ghn_tf.child import grids
@@ -122,7 +121,6 @@ def _step_shares(
 
 def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
   """Returns the seconds that the children of a step take as warm traces."""
-  state, config = trainer.state, trainer.state.config
   architectures = trainer.meta_batches.batch(step)
 
   def traced(
@@ -131,16 +129,7 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
     recipe: recipe_lib.Recipe,
     params: network.Params,
   ) -> Callable[[], Any]:
-    images, labels = map(
-      tf.constant,
-      image_batches.training(
-        state.dataset,
-        config.seed,
-        number,
-        config.image_batch_size,
-        config.crop_padding,
-      ),
-    )
+    images, labels = map(tf.constant, trainer.images(number))
 
     @tf.function(autograph=False)
     def run():
@@ -154,7 +143,9 @@ def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
 
   numbers = range(step * len(architectures), (step + 1) * len(architectures))
   recipes = [*map(trainer.recipes.draw, architectures, numbers)]
-  params = state.ghn(architectures, [*map(grids.bits, architectures, recipes)])
+  params = trainer.state.ghn(
+    architectures, [*map(grids.bits, architectures, recipes)]
+  )
   functions = [*map(traced, numbers, architectures, recipes, params)]
   executor = trainer.pool.executor
 

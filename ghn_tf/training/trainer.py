@@ -164,13 +164,7 @@ class Trainer:
     children = self.pool.run(
       architectures,
       params,
-      lambda number: image_batches.training(
-        state.dataset,
-        config.seed,
-        number,
-        config.image_batch_size,
-        config.crop_padding,
-      ),
+      self.images,
       recipes=recipes,
       seed=config.seed,
       numbers=numbers,
@@ -196,6 +190,17 @@ class Trainer:
     else:
       self._skip(drawn, children)
     state.step += 1
+
+  def images(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the images and labels that network `number` is trained on."""
+    state, config = self.state, self.state.config
+    return image_batches.training(
+      state.dataset,
+      config.seed,
+      number,
+      config.image_batch_size,
+      config.crop_padding,
+    )
 
   def _gradients(
     self,
