@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
+import errno
 import os
 import pty
 import time
@@ -9,6 +10,23 @@ from unittest import mock
 from absl.testing import absltest
 
 from ghn_tf.evaluation import progress
+
+
+def _all_told(terminal: int) -> str:
+  """Returns what was written to a terminal that its writer has closed.
+
+  One read returns what has arrived by then, which need not be all.
+  """
+  told = []
+  try:
+    while chunk := os.read(terminal, 10_000):
+      told.append(chunk)
+  except OSError as error:  # Linux's end of a terminal
+    if error.errno != errno.EIO:
+      raise
+  finally:
+    os.close(terminal)
+  return b"".join(told).decode()
 
 
 class ProgressTest(absltest.TestCase):
@@ -51,8 +69,7 @@ class ProgressTest(absltest.TestCase):
           shown.found(2)
           shown.add(1)
           shown.note("all well")
-    told = os.read(main, 10_000).decode()
-    os.close(main)
+    told = _all_told(main)
     self.assertIn("probes:", told)
     self.assertIn(" 3/12 [", told)
     self.assertIn("all well", told)
