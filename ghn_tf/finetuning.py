@@ -6,21 +6,21 @@ Quantization-aware training (Jacob et al., arXiv 1712.05877) by Keras, of the
 model that `Child.to_keras` gives: from predicted params, or from random ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 import dataclasses
-import io
 import json
 import os
 import pathlib
+import types
 from typing import Any
 
-from absl import logging
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from ghn_tf import data
 from ghn_tf import files
+from ghn_tf import finetuning_callbacks
 from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
 from ghn_tf import preparation
@@ -29,8 +29,6 @@ from ghn_tf.child import accuracy
 from ghn_tf.child import keras_trained
 from ghn_tf.child import network
 from ghn_tf.child import sizes
-from ghn_tf.training import metrics
-from ghn_tf.training import writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Config:
     crop_padding: black pixels around an image before it is cropped at random; 0
       for no crop.
     seed: of the noise, of the order of images and of how they are cropped and
-      flipped.
+      flipped; not of a model's own Dropout, which TensorFlow draws.
 
   Raises:
     ValueError: on construction, for a value out of its bounds.
@@ -105,12 +103,15 @@ class Finetuned:
   Attributes:
     child: with what was learned, calibrated again.
     history: for the start and each epoch the accuracy on validation images,
-      calibrated, and the loss and accuracy in training:
-      {"epoch": 1, "validation": 0.5, "loss": 1.4, "accuracy": 0.48}.
+      calibrated, the loss and accuracy in training, and how long it took:
+      {"epoch": 1, "validation": 0.5, "loss": 1.4, "accuracy": 0.48,
+      "seconds": 60.0}.
+    description: what tells this training from others, for JSON.
   """
 
   child: predictor_lib.Child
   history: tuple[dict[str, Any], ...]
+  description: dict[str, Any]
 
 
 def finetune(
@@ -120,6 +121,7 @@ def finetune(
   config: Config,
   workdir: str | os.PathLike[str] | None = None,
   tensorboard: str | os.PathLike[str] | None = None,
+  origin: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> Finetuned:
   """Trains the params of a child on.
 
@@ -129,14 +131,30 @@ def finetune(
     dataset: its training split is learned from.
     config: how.
     workdir: a folder for what training needs to go on after it was killed, from
-      the last epoch that was finished; None to keep nothing.
+      the last epoch that was finished, and to be removed when what it gave is
+      kept; None to keep nothing.
     tensorboard: a folder for its logs; None for none.
+    origin: where the start came from, in words of JSON: with another one the
+      folder is that of another training.
 
   Raises:
-    ValueError: the images do not fit, or what was learned is not finite.
+    ValueError: the images do not fit, what was learned is not finite, or the
+      folder is of another training.
+    OSError: the folder cannot be written.
   """
   architecture, split = child.architecture, dataset.train
   steps = _steps(architecture, dataset, config)
+  description = {
+    "network": architecture.name,
+    "fingerprint": architecture.fingerprint,
+    "recipe": child.recipe.name,
+    "dataset": dataset.name,
+    "num_training_images": len(split),
+    "config": dataclasses.asdict(config),
+    **origin,
+  }
+  if workdir is not None:
+    _check_workdir(pathlib.Path(workdir), description)
 
   def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     # Keras asks for them when training begins: the bar knows where.
@@ -151,7 +169,7 @@ def finetune(
       )
       yield predictor.normalize(images), labels
 
-  bar = _Bar(steps * config.epochs)
+  bar = finetuning_callbacks.Bar(steps * config.epochs)
   model = dataclasses.replace(
     child, params=_jittered(child.params, config)
   ).to_keras()
@@ -189,25 +207,58 @@ def finetune(
       training=False,
     )
 
-  history = _History(config, validate, workdir)
+  history = finetuning_callbacks.History(
+    config.epochs, config.patience, validate, workdir
+  )
   history.begin(model)
   # What is kept of an epoch that was not backed up is made again. Last comes
   # the bar, as it asks what the others have restored.
   callbacks = [history, bar]
   if tensorboard is not None:
     tensorboard = os.fspath(tensorboard)
-    callbacks.insert(1, _TensorBoard(tensorboard, histogram_freq=1))
+    callbacks.insert(
+      1, finetuning_callbacks.TensorBoard(tensorboard, histogram_freq=1)
+    )
   if workdir is not None:
     backup = os.path.join(workdir, "backup")
-    callbacks.insert(1, _Backup(backup))
+    callbacks.insert(1, finetuning_callbacks.Backup(backup))
   model.fit(
     train,
-    epochs=config.epochs,
+    epochs=history.epochs,
     steps_per_epoch=steps,
     callbacks=callbacks,
     verbose=0,
   )
-  return Finetuned(calibrated(), tuple(history.rows))
+  return Finetuned(calibrated(), tuple(history.rows), description)
+
+
+def _check_workdir(
+  workdir: pathlib.Path, description: Mapping[str, Any]
+) -> None:
+  """Writes into a new folder of which training it is.
+
+  Raises:
+    ValueError: it is that of another training.
+    OSError: it cannot be written.
+  """
+  record = workdir / "finetuning.json"
+  own = json.loads(json.dumps(description))
+  if not record.exists():
+    if workdir.exists() and any(workdir.iterdir()):
+      raise ValueError(
+        f"{str(workdir)!r} holds something else than a training; name a folder"
+        " that is new or empty."
+      )
+    workdir.mkdir(parents=True, exist_ok=True)
+    files.write(record, json.dumps(own, indent=2) + "\n")
+    return
+  earlier = json.loads(record.read_text())
+  if earlier != own:
+    names = [n for n in {**own, **earlier} if own.get(n) != earlier.get(n)]
+    raise ValueError(
+      f"{str(workdir)!r} is of another training that was not ended, by"
+      f" {', '.join(names)}; go on as it was begun, or remove it."
+    )
 
 
 def _steps(
@@ -271,126 +322,3 @@ def _jittered(params: network.Params, config: Config) -> network.Params:
       noise = rng.standard_normal(kernel.shape, np.float32)
       result[name] = tf.constant(kernel + config.jitter * kernel.std() * noise)
   return result
-
-
-class _History(keras.callbacks.Callback):
-  """Keeps how a network learns, and ends that when it no longer does.
-
-  It keeps this, and with `patience` the best weights, in a folder if there is
-  one, from where it goes on.
-
-  Attributes:
-    rows: as `Finetuned.history`.
-  """
-
-  def __init__(
-    self,
-    config: Config,
-    validate: Callable[[], float],
-    workdir: str | os.PathLike[str] | None,
-  ):
-    super().__init__()
-    self.rows: list[dict[str, Any]] = []
-    self._config = config
-    self._validate = validate
-    self._weights: list[np.ndarray] = []
-    self._path = self._best = None
-    if workdir is not None:
-      self._path = pathlib.Path(workdir) / "history.json"
-      self._best = self._path.with_name("best.npz")
-      if self._path.exists():
-        self.rows = json.loads(self._path.read_text())
-
-  def begin(self, model: keras.Model) -> None:
-    """Keeps the start, which may be the best, if that was not done before."""
-    if not self.rows:
-      self.set_model(model)
-      self._add({"epoch": 0, "validation": self._validate()})
-
-  def on_epoch_end(self, epoch, logs=None):
-    # Not by the moving averages of Keras, which are far behind at a high rate
-    # or after few steps.
-    row = {"epoch": epoch + 1, "validation": self._validate()}
-    self._add({**row, **{name: logs[name] for name in ("loss", "accuracy")}})
-    logging.info(
-      "Epoch %d of %d: loss %.3f, top-1 %.1f %% in training, %.1f %% on"
-      " images that were held out.",
-      *(epoch + 1, self._config.epochs, logs["loss"]),
-      *(100 * logs["accuracy"], 100 * row["validation"]),
-    )
-    patience = self._config.patience
-    if patience and epoch + 1 - self._best_epoch(self.rows) >= patience:
-      self.model.stop_training = True
-
-  def on_train_end(self, logs=None):
-    if self._config.patience:
-      if self._best is not None:
-        with np.load(self._best, allow_pickle=False) as arrays:
-          self._weights = [arrays[name] for name in arrays.files]
-      self.model.set_weights(self._weights)
-
-  def _add(self, row: dict[str, Any]) -> None:
-    """Adds a row, in place of those of its epoch and later ones."""
-    self.rows = [*self.rows[: row["epoch"]], row]
-    if self._config.patience and self._best_epoch(self.rows) == row["epoch"]:
-      self._keep_weights()
-    if self._path:
-      files.write(self._path, json.dumps(self.rows, indent=2) + "\n")
-
-  def _keep_weights(self) -> None:
-    self._weights = self.model.get_weights()
-    if self._best is not None:
-      content = io.BytesIO()
-      np.savez(content, *self._weights)
-      files.write(self._best, content.getvalue())
-
-  @staticmethod
-  def _best_epoch(rows: Sequence[dict[str, Any]]) -> int:
-    """Returns the first of the best epochs."""
-    return max(rows, key=lambda row: row["validation"])["epoch"]
-
-
-class _Backup(keras.callbacks.BackupAndRestore):
-  """Keeps the state of training at the end of each epoch."""
-
-  def on_epoch_end(self, epoch, logs=None):
-    with writing.telling(self.backup_dir):
-      super().on_epoch_end(epoch, logs)
-
-
-class _TensorBoard(keras.callbacks.TensorBoard):
-  """Writes curves."""
-
-  def on_epoch_end(self, epoch, logs=None):
-    with writing.telling(self.log_dir):
-      super().on_epoch_end(epoch, logs)
-
-  def on_train_end(self, logs=None):
-    with writing.telling(self.log_dir):
-      super().on_train_end(logs)
-
-
-class _Bar(keras.callbacks.Callback):
-  """Shows on a terminal how many steps are done, and how well.
-
-  Attributes:
-    done: steps of an earlier training that this one goes on from.
-  """
-
-  def __init__(self, steps: int):
-    super().__init__()
-    self.done = 0
-    self._steps = steps
-
-  def on_train_begin(self, logs=None):
-    self.done = int(self.model.optimizer.iterations)
-    self._bar = metrics.progress_bar(self._steps, self.done, " steps")
-
-  def on_train_batch_end(self, batch, logs=None):
-    if not self._bar.disable:
-      told = {name: f"{logs[name]:.3f}" for name in ("loss", "accuracy")}
-      self._bar.set_postfix(told, refresh=False)
-    self._bar.update()
-
-  def on_train_end(self, logs=None):
-    self._bar.close()

@@ -68,7 +68,7 @@ class EvaluateNetworkTest(absltest.TestCase):
       self.assertIs(predictor, self.predictor)
       self.assertIs(dataset, self.dataset)
       trained.append((child.recipe.name, config.epochs, config.crop_padding))
-      return finetuning.Finetuned(child, ())
+      return finetuning.Finetuned(child, (), {})
 
     trained: list[tuple[str, int, int]] = []
     with (
@@ -87,7 +87,7 @@ class EvaluateNetworkTest(absltest.TestCase):
     def finetune(predictor, child, dataset, config):
       if child.recipe.name in diverging:
         raise ValueError("the range of node 'a' is [nan nan]")
-      return finetuning.Finetuned(child, ())
+      return finetuning.Finetuned(child, (), {})
 
     diverging = {"w4a4"}
     settings = {

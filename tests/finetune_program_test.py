@@ -75,6 +75,11 @@ class FinetuneTest(absltest.TestCase):
     told = self._describe("model.finetuning.json")
     self.assertEqual(told["recipe"], "w4a4")
     self.assertEqual(told["config"]["epochs"], 2)
+    self.assertEqual(told["start"], "predicted")
+    self.assertLen(told["checkpoint_sha256"], 64)
+    self.assertEqual(
+      told["seconds"], sum(row["seconds"] for row in told["history"])
+    )
     self.assertNotIn("model.training", os.listdir(self.folder))
     self.assertContainsSubset(
       {"train"}, os.listdir(os.path.join(self.folder, "model.tensorboard"))

@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+from typing import Any
 from unittest import mock
 
 from absl.testing import absltest
@@ -11,11 +12,20 @@ import tf_keras as keras
 
 from ghn_tf import data
 from ghn_tf import finetuning
+from ghn_tf import finetuning_callbacks
 from ghn_tf import image_batches
 from ghn_tf import predictor as predictor_lib
 from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
 from ghn_tf.edge import tflite
+
+
+def _learned(done: finetuning.Finetuned) -> list[dict[str, Any]]:
+  """Returns how a network learned, but for the time that it took."""
+  return [
+    {name: value for name, value in row.items() if name != "seconds"}
+    for row in done.history
+  ]
 
 
 class FinetuneTest(parameterized.TestCase):
@@ -94,12 +104,36 @@ class FinetuneTest(parameterized.TestCase):
         self.predictor, start, self.dataset, config, workdir
       )
     self.assertEqual(again.call_args_list[0].args[2], 14)
-    self.assertEqual(resumed.history, unbroken.history)
+    self.assertEqual(_learned(resumed), _learned(unbroken))
     for spec in self.network.param_specs:
       # The same numbers by the same kernels.
       np.testing.assert_array_equal(
         resumed.child.params[spec.name], unbroken.child.params[spec.name]
       )
+
+  def test_what_has_ended_is_not_trained_again_and_is_of_one_training(self):
+    start = self.predictor.child(self.network, "float")
+    workdir = self.create_tempdir().full_path
+    config = finetuning.Config(epochs=1)
+    inputs = (self.predictor, start, self.dataset)
+    ended = finetuning.finetune(*inputs, config, workdir)
+    with mock.patch.object(image_batches, "augmented") as batches:
+      again = finetuning.finetune(*inputs, config, workdir)
+    batches.assert_not_called()
+    self.assertEqual(again.history, ended.history)
+    for spec in self.network.param_specs:
+      np.testing.assert_array_equal(
+        again.child.params[spec.name], ended.child.params[spec.name]
+      )
+    other = dataclasses.replace(config, learning_rate=0.1)
+    with self.assertRaisesRegex(ValueError, "is of another training.* config"):
+      finetuning.finetune(*inputs, other, workdir)
+    with self.assertRaisesRegex(ValueError, "training .* by head_images"):
+      finetuning.finetune(*inputs, config, workdir, origin={"head_images": 500})
+    full = self.create_tempdir()
+    full.create_file("thesis.tex")
+    with self.assertRaisesRegex(ValueError, "holds something else"):
+      finetuning.finetune(*inputs, config, full.full_path)
 
   @parameterized.parameters("BackupAndRestore", "TensorBoard")
   def test_a_full_disk_is_an_error_that_names_the_folder(self, name):
@@ -137,15 +171,22 @@ class FinetuneTest(parameterized.TestCase):
     workdir = self.create_tempdir().full_path
     with (
       mock.patch.object(
-        finetuning._History, "on_epoch_end", side_effect=OSError("killed")
+        finetuning_callbacks.History,
+        "on_epoch_end",
+        side_effect=OSError("killed"),
       ),
       self.assertRaisesRegex(OSError, "killed"),
     ):
       finetuning.finetune(self.predictor, child, few, config, workdir)
     resumed = finetuning.finetune(self.predictor, child, few, config, workdir)
-    self.assertEqual(resumed.history, ended.history)
+    # Killed once more before what was learned is in a file.
+    with mock.patch.object(image_batches, "augmented") as batches:
+      again = finetuning.finetune(self.predictor, child, few, config, workdir)
+    batches.assert_not_called()
+    self.assertEqual(again.history, resumed.history)
+    self.assertEqual(_learned(resumed), _learned(ended))
     self.assertEqual([row["epoch"] for row in ended.history], [0, 1, 2])
-    for done in (ended, resumed):
+    for done in (ended, resumed, again):
       for name in (spec.name for spec in self.network.param_specs):
         np.testing.assert_array_equal(
           done.child.params[name], child.params[name]

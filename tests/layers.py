@@ -71,6 +71,7 @@ _ALL = (
   "ghn_tf.evaluation",
   "ghn_tf.export",
   "ghn_tf.finetuning",
+  "ghn_tf.finetuning_callbacks",
   "ghn_tf.predictor",
   "ghn_tf.preparation",
   "ghn_tf.report",
@@ -209,7 +210,12 @@ LAYERS = {
   ),
   "ghn_tf.preparation": Layer(_MIDDLE, _TENSORFLOW, _PREDICTED_WITH),
   "ghn_tf.export": Layer(_PREDICTING, (), _PREDICTED_WITH),
-  "ghn_tf.finetuning": Layer(_PREDICTING, _TENSORFLOW, _PREDICTED_WITH),
+  "ghn_tf.finetuning": Layer(
+    (*_PREDICTING, "ghn_tf.finetuning_callbacks"), _TENSORFLOW, _PREDICTED_WITH
+  ),
+  "ghn_tf.finetuning_callbacks": Layer(
+    ("ghn_tf.files", "ghn_tf.training"), _TENSORFLOW, _PREDICTED_WITH
+  ),
   "ghn_tf.checking": Layer((*_READING, "ghn_tf.spaces"), (), ("numpy",)),
   "ghn_tf.targets": Layer(_READING, (), ("numpy",)),
   "ghn_tf.report": Layer(

@@ -15,12 +15,11 @@ after it was killed is kept in x.training until all is done: the same command
 goes on from the last epoch that was finished.
 """
 
-import dataclasses
+import hashlib
 import json
 import math
 import pathlib
 import shutil
-import time
 from typing import Any
 
 from absl import flags
@@ -209,19 +208,18 @@ def finetune() -> None:
       training=False,
     )
 
-  content: dict[str, Any] = {
-    "network": start.architecture.name,
-    "fingerprint": start.architecture.fingerprint,
-    "recipe": start.recipe.name,
+  origin = {
     "start": _START.value,
+    "start_sha256": None if target else _sha256(_START.value),
     "head": child_lib.HEAD.value,
+    "head_images": child_lib.HEAD_IMAGES.value,
+    "calibration_images": child_lib.CALIBRATION_IMAGES.value,
     "checkpoint": _CHECKPOINT.value,
-    "dataset": dataset.name,
-    "config": dataclasses.asdict(config),
+    "checkpoint_sha256": _sha256(path),
   }
   workdir = output.with_suffix(".training")
   logs = output.with_suffix(".tensorboard")
-  if _check_workdir(workdir, content):
+  if not workdir.exists():
     shutil.rmtree(logs, ignore_errors=True)  # of what is replaced
   accuracy_before = top1(start)
   logging.info(
@@ -232,9 +230,11 @@ def finetune() -> None:
     len(dataset.test),
     dataset.name,
   )
-  begin = time.monotonic()
-  done = finetuning.finetune(predictor, start, dataset, config, workdir, logs)
-  content |= {
+  done = finetuning.finetune(
+    predictor, start, dataset, config, workdir, logs, origin
+  )
+  content = {
+    **done.description,
     "accuracy": {
       "before": accuracy_before,
       "after": top1(done.child),
@@ -242,7 +242,7 @@ def finetune() -> None:
       "num_images": len(dataset.test),
     },
     "history": done.history,
-    "seconds": time.monotonic() - begin,
+    "seconds": sum(row["seconds"] for row in done.history),
   }
   part = workdir / output.name
   with files.telling(output):
@@ -256,31 +256,16 @@ def finetune() -> None:
     output,
     100 * content["accuracy"]["after"],
     100 * accuracy_before,
-    config.epochs,
+    done.history[-1]["epoch"],
     content["seconds"],
     sidecar,
     logs,
   )
 
 
-def _check_workdir(workdir: pathlib.Path, content: dict[str, Any]) -> bool:
-  """Returns whether the folder of training was begun here, not before.
-
-  Raises:
-    ValueError: it is that of another training.
-  """
-  record = workdir / "finetuning.json"
-  text = json.dumps(content, indent=2) + "\n"
-  if not workdir.exists():
-    workdir.mkdir(parents=True)
-    files.write(record, text)
-    return True
-  if not record.exists() or record.read_text() != text:
-    raise ValueError(
-      f"{str(workdir)!r} is of a training with other flags that was not ended;"
-      " go on with those, or remove it."
-    )
-  return False
+def _sha256(path: str) -> str:
+  with open(path, "rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def main() -> None:
