@@ -178,6 +178,18 @@ class FlagsTest(parameterized.TestCase):
     self.assertNotIn("Traceback", done.stderr)
     self.assertEndsWith(done.stdout, "Imported:\n")
 
+  def test_a_tilde_is_the_home_folder_that_shells_leave_in_place(self):
+    home = os.path.expanduser("~")
+    done = programs.run_python(
+      "tools/search.py",
+      *"--checkpoint=c --architectures=~/no --output=o".split(),
+    )
+    self.assertIn(f"--architectures={home}/no is no folder", done.stderr)
+    done = programs.run_python(
+      "tools/report.py", "--run=~/no", "--output=o.html"
+    )
+    self.assertIn(f"{home}/no", done.stderr)
+
   # {folder} has nothing but a file, {folder}/file.
   @parameterized.parameters(
     (

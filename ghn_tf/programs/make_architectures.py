@@ -31,7 +31,6 @@ import contextlib
 import dataclasses
 import io
 import itertools
-import os
 import pathlib
 import re
 import sys
@@ -202,8 +201,7 @@ def _builder(collection: splits.Collection) -> dataset.ConvNets250K:
     raise ValueError(
       f"Space {_SPACE.value!r} is not published; give your data set a --name."
     )
-  data_dir = os.path.expanduser(_DATA_DIR.value)
-  return dataset.ConvNets250K(data_dir=data_dir, config=config)
+  return dataset.ConvNets250K(data_dir=_DATA_DIR.value, config=config)
 
 
 def make(collection: splits.Collection) -> None:

@@ -64,7 +64,9 @@ def status(
   expected: tuple[type[Exception], ...] = (ValueError, OSError, *errors)
   name = pathlib.Path(argv[0]).stem
   try:
-    _check_values(sys.modules[work.__module__])
+    module = sys.modules[work.__module__]
+    _check_values(module)
+    _expand_home(module)
     result = work() or 0
     sys.stdout.flush()
     return result
@@ -93,6 +95,19 @@ def _is_stdout_closed() -> bool:
   return True
 
 
+def _is_text(flag: Any) -> bool:
+  return flag.flag_type() in ("string", "multi string")
+
+
+def _expand_home(module: Any) -> None:
+  """Puts the home folder in place of ~, which no shell does behind --flag=."""
+  for flag in filter(_is_text, flags.FLAGS.get_key_flags_for_module(module)):
+    if isinstance(flag.value, list):
+      flag.value = [os.path.expanduser(value) for value in flag.value]
+    elif flag.value is not None:
+      flag.value = os.path.expanduser(flag.value)
+
+
 def _check_values(module: Any) -> None:
   """Raises ValueError for values that no flag of a program means.
 
@@ -100,10 +115,9 @@ def _check_values(module: Any) -> None:
   taken for none; bounds do not keep NaN out.
   """
   for flag in flags.FLAGS.get_key_flags_for_module(module):
-    is_text = flag.flag_type() in ("string", "multi string")
     values = flag.value if isinstance(flag.value, list) else [flag.value]
     for value in values:
-      if is_text and value == "":
+      if _is_text(flag) and value == "":
         raise ValueError(
           f"--{flag.name} is empty; give a value or leave it out."
         )

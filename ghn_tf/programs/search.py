@@ -260,7 +260,7 @@ def _space() -> space_lib.SearchSpace | spec.Architecture | None:
   if _ARCHITECTURES.value:
     if images.IMAGE_SIZE.value:
       raise ValueError("Stored networks take images of their own --image_size.")
-    folder = pathlib.Path(_ARCHITECTURES.value).expanduser()
+    folder = pathlib.Path(_ARCHITECTURES.value)
     if not folder.is_dir():
       raise ValueError(
         f"--architectures={_ARCHITECTURES.value} is no folder; make one with"
