@@ -9,6 +9,7 @@ import importlib
 from ghn_tf.arch import classifiers
 from ghn_tf.arch import measures
 from ghn_tf.arch import spec
+from ghn_tf.arch import variants
 from ghn_tf.reading import network
 from ghn_tf.spaces import extent as extent_lib
 
@@ -97,7 +98,10 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def check_channels(architecture: spec.Architecture, channels: int) -> None:
-  """Raises ValueError for images of others than these channels, if not gray."""
+  """Raises ValueError for images of others than these channels, if not gray.
+
+  Of gray ones it does where kernels of these channels cannot be summed.
+  """
   own = architecture.input_shape[2]
   if own not in (1, channels):
     raise ValueError(
@@ -105,6 +109,7 @@ def check_channels(architecture: spec.Architecture, channels: int) -> None:
       f" training has images of {channels}; build it for images of {channels}"
       " or 1, or train a hypernetwork on such as it has (ghn-train)."
     )
+  variants.check_gray(architecture, channels)
 
 
 def check_classes(architecture: spec.Architecture) -> None:

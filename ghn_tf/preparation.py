@@ -111,7 +111,7 @@ def predict(
         for param in architecture.param_specs
         if param.node == architecture.classifier
       }
-    results.append(gray.sum_channels(architecture, params, known[index]))
+    results.append(gray.sum_channels(architecture, params, channels))
   return results
 
 

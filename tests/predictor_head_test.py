@@ -18,6 +18,7 @@ from ghn_tf.arch import ops
 from ghn_tf.arch import spec
 from ghn_tf.child import network
 from ghn_tf.edge import tflite
+from ghn_tf.ghn import graph
 from ghn_tf.quant import recipe as recipe_lib
 from tests import small_run
 
@@ -120,18 +121,33 @@ class HeadTest(parameterized.TestCase):
     # Three products in place of one, in float32.
     np.testing.assert_allclose(of_gray, of_rgb, atol=1e-4)
 
-  def test_what_has_params_for_each_channel_is_named(self):
+  def test_what_reads_all_pixels_is_summed_whatever_its_classes(self):
     builder = spec.Builder((8, 8, 1))
-    x = builder.add(
-      ops.Op.DEPTHWISE_CONV, builder.input, name="by_channel", kernel=(3, 3)
+    pixels = builder.add(ops.Op.FLATTEN, builder.input)
+    builder.add(ops.Op.DENSE, pixels, name="logits", filters=4)
+    images, labels = _examples(64, channels=1)
+    child = self.predictor.child(
+      builder.build("linear"), head="fit", images=images, labels=labels
     )
+    self.assertEqual(child.params["logits/kernel"].shape, (64, 4))
+
+  @parameterized.parameters(
+    (ops.Op.DEPTHWISE_CONV, {"kernel": (3, 3)}, r"kernel \[3, 3, 3, 1\] for"),
+    (ops.Op.BATCH_NORM, {}, r"gamma \[3\] for"),
+  )
+  def test_what_has_params_for_each_channel_is_refused(self, op, layer, told):
+    builder = spec.Builder((8, 8, 1))
+    x = builder.add(op, builder.input, name="by_channel", **layer)
     x = builder.add(ops.Op.GLOBAL_AVG_POOL, x)
     builder.add(ops.Op.DENSE, x, filters=10)
+    architecture = builder.build("gray")
     images, _ = _examples(64, channels=1)
-    with self.assertRaisesRegex(
-      ValueError, r"'by_channel' \(depthwise_conv\) .* \[3, 3, 3, 1\] for"
-    ):
-      self.predictor.child(builder.build("gray"), calibration_images=images)
+    message = rf"'by_channel' \({op}\) .* {told}"
+    with self.assertRaisesRegex(ValueError, message):
+      self.predictor.child(architecture, calibration_images=images)
+    checked = self.predictor.check(architecture)
+    self.assertFalse(checked.is_ok)
+    self.assertRegex(str(checked), message)
 
   @parameterized.named_parameters(
     ("none", {"head": "fit"}, "give images, .* and their labels"),
@@ -179,6 +195,10 @@ class HeadTest(parameterized.TestCase):
       self.assertEmpty(checked.notes)
       self.assertRegex(str(checked), message)
     self.assertEmpty(self.predictor.check(_network(classes=10)).notes)
+    with mock.patch.object(graph, "MAX_EDGES", 3):
+      checked = self.predictor.check(_network(channels=1, classes=10))
+    self.assertFalse(checked.is_ok)
+    self.assertRegex(str(checked), "more than the 3 that a hypernetwork takes")
 
   def test_images_of_other_channels_are_named(self):
     with self.assertRaisesRegex(

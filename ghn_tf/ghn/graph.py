@@ -161,6 +161,11 @@ def encode(
   )
 
 
+def check(architecture: spec.Architecture, max_distance: int) -> None:
+  """Raises ValueError for more edges than `MAX_EDGES`; see `encode`."""
+  _edges(architecture, max_distance)
+
+
 def relaxed_spec() -> tfgnn.GraphTensorSpec:
   """Returns the type of every graph that `encode` makes, whatever its size."""
   builder = spec.Builder((1, 1, 1))

@@ -77,8 +77,12 @@ class GHN(keras.Model):
     )
 
   def check(self, architecture: spec.Architecture) -> None:
-    """Raises ValueError for a kernel or a classifier that it cannot give."""
+    """Raises ValueError for a network that it cannot predict for.
+
+    It has a kernel or a classifier that it cannot give, or too many edges.
+    """
     self._decoder.check(architecture)
+    graph_lib.check(architecture, self.config.max_distance)
 
   def __call__(
     self,
@@ -93,8 +97,8 @@ class GHN(keras.Model):
         them; needed if the hypernetwork is told bits, and of no matter else.
 
     Raises:
-      ValueError: a kernel or a classifier that this hypernetwork cannot give,
-        or no bits where they are needed.
+      ValueError: a network that this hypernetwork cannot predict for, or no
+        bits where they are needed.
     """
     # Out of `call`, Keras would add all arguments to the message.
     for architecture in architectures:
