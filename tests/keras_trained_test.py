@@ -36,6 +36,19 @@ def _made(build, recipe: recipe_lib.Recipe):
   return architecture, params, keras_io.to_keras(architecture, params, recipe)
 
 
+def _named_like_wrappers(shape, classes: int) -> keras.Model:
+  """A network whose layers are named as TFMOT or we name some of ours."""
+  layers = keras.layers
+  image = keras.Input(shape, name="quant_image")
+  x = layers.Conv2D(4, 3, 2, name="long_range")(image)
+  x = layers.BatchNormalization(name="quant_bn")(x)
+  x = layers.PReLU(shared_axes=[1, 2], name="quant_slopes")(x)
+  x = layers.DepthwiseConv2D(3, name="quant_wise_range")(x)
+  x = layers.ReLU(name="act_range")(x)
+  x = layers.GlobalAveragePooling2D(name="quant_mean_range")(x)
+  return keras.Model(image, layers.Dense(classes, name="quant_")(x), name="n")
+
+
 class PartsTest(parameterized.TestCase):
   def _check(
     self,
@@ -52,7 +65,12 @@ class PartsTest(parameterized.TestCase):
       np.testing.assert_array_equal(found.params[name], value, name)
 
   @parameterized.product(
-    build=(resnet.resnet8, ds_cnn.ds_cnn, mobilenet.mobilenet_v2),
+    build=(
+      resnet.resnet8,
+      ds_cnn.ds_cnn,
+      mobilenet.mobilenet_v2,
+      _named_like_wrappers,
+    ),
     name=("float", "w8a8", "w2a4"),
   )
   def test_are_those_that_the_model_was_made_of(self, build, name):
@@ -69,6 +87,26 @@ class PartsTest(parameterized.TestCase):
     recipe = recipe_lib.get(**arguments)
     architecture, params, model = _made(resnet.resnet8, recipe)
     self._check(keras_trained.parts(model), architecture, params, recipe)
+
+  @parameterized.parameters(
+    ("conv", "quant_conv", "other", "named 'quant_conv'"),
+    ("conv", "other", "quant_conv", "named 'quant_conv'"),
+    ("act_range", "other", "act", "named 'quant_act_range'"),
+    ("other", "quant_act_range", "act", "named 'quant_act_range'"),
+  )
+  def test_a_wrapper_of_another_layers_name_is_named(
+    self, conv: str, norm: str, act: str, message: str
+  ):
+    def build(shape, classes: int) -> keras.Model:
+      image = keras.Input(shape)
+      x = keras.layers.Conv2D(classes, 3, 8, name=conv)(image)
+      x = keras.layers.BatchNormalization(name=norm)(x)
+      x = keras.layers.ReLU(name=act)(x)
+      return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+
+    _made(build, recipe_lib.get("float"))
+    with self.assertRaisesRegex(ValueError, f"{message}.*; rename one"):
+      _made(build, recipe_lib.get("w4a4"))
 
   @parameterized.parameters(".keras", ".h5", "")
   def test_a_saved_model_has_them_too(self, suffix):

@@ -6,8 +6,10 @@ A layer and the node it stands for have the same name, which is what joins
 predicted params to layers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import collections
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import contextlib
+import itertools
 import sys
 from typing import Any
 
@@ -24,6 +26,9 @@ from ghn_tf.quant import recipe as recipe_lib
 from ghn_tf.quant import tfmot
 from ghn_tf.reading import assembly
 from ghn_tf.reading import models
+
+# Of the name of the layer that holds the range of a node's output.
+RANGE_SUFFIX = "_range"
 
 
 def from_keras(model: Any) -> spec.Architecture:
@@ -66,6 +71,12 @@ class _Training:
     if node.name in self._sources and node.op in keras_layers.WITH_WEIGHTS:
       source = self._sources[node.name].layer
       keras_layers.train_alike(layer, self._layers[source])
+
+  @property
+  def names(self) -> set[str]:
+    """Of the layers that `dropped` adds."""
+    paths = itertools.chain.from_iterable(self._dropouts.values())
+    return {*itertools.chain.from_iterable(paths)}
 
   def dropped(self, name: str, inputs: Sequence[Any]) -> Sequence[Any]:
     """Returns the inputs of a node of a name as they come through Dropout."""
@@ -146,6 +157,34 @@ def _set_weights(
     tfmot.set_kernel_range(layer, params[f"{node.name}/kernel"])
 
 
+def _check_names(
+  architecture: spec.Architecture,
+  recipe: recipe_lib.Recipe,
+  dropouts: Iterable[str],
+) -> None:
+  """Raises ValueError for a wrapper with the name of another layer."""
+  found = grids.of(architecture, recipe)
+  output_ranges = ranges.output_ranges(architecture)
+  nodes = collections.defaultdict(list)  # by the names of their layers
+  for name in dropouts:
+    nodes[name].append(name)
+  for index, node in enumerate(architecture.nodes):
+    is_wrapped = found.kernels[index] is not None
+    nodes[f"quant_{node.name}" if is_wrapped else node.name].append(node.name)
+    output_range = output_ranges[index]
+    has_range = output_range is not None and output_range.owner == index
+    if has_range and found.outputs[index] is not None:
+      nodes[f"quant_{node.name}{RANGE_SUFFIX}"].append(node.name)
+  for name, those in nodes.items():
+    if len(those) > 1:
+      raise ValueError(
+        f"Network {architecture.name!r} has layers {those}, of which more than"
+        f" one would be named {name!r}, as TFMOT names the layer around the"
+        f" kernel of x quant_x, and the one behind x quant_x{RANGE_SUFFIX};"
+        " rename one of them."
+      )
+
+
 def to_keras(
   architecture: spec.Architecture,
   params: network.Params,
@@ -172,10 +211,11 @@ def to_keras(
       frozen there or not.
 
   Raises:
-    ValueError: params lack a tensor, the recipe is for other layers, or `like`
-      is another network.
+    ValueError: params lack a tensor, the recipe is for other layers, `like` is
+      another network, or a wrapper would have the name of another layer.
   """
   training = _Training(architecture, like)
+  _check_names(architecture, recipe, training.names)
   output_ranges = ranges.output_ranges(architecture)
   output_grids = grids.of(architecture, recipe).outputs
   range_layers: dict[int, keras.layers.Layer] = {}
@@ -195,7 +235,7 @@ def to_keras(
       owner = output_range.owner
       if owner == index:
         range_layers[owner] = tfmot.quantize_output(
-          f"{node.name}_range", grid, ranges.bounds(architecture)[owner]
+          node.name + RANGE_SUFFIX, grid, ranges.bounds(architecture)[owner]
         )
       if output_range.rounds:
         # A pool calls the layer of the node that it averages, and so shares

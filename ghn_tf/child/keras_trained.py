@@ -25,8 +25,6 @@ from ghn_tf.reading import keras_config
 from ghn_tf.reading import network as reading
 from ghn_tf.reading import stored
 
-_PREFIX = "quant_"  # TFMOT's, before the name of what it wraps
-_SUFFIX = "_range"  # of the layer that holds the range of an output
 # Whose classes such a model has, by their names in files.
 _MODULES = {
   "ghn_tf.child.keras_layers",
@@ -108,10 +106,16 @@ def _architecture(model: keras.Model) -> spec.Architecture:
     "config": {**config, "layers": [*map(_plain, config["layers"])]},
   }
   read = reading.read(keras_config.network(record)).architecture
+  names = {layer.name: _inner_name(layer) for layer in model.layers}
   nodes = tuple(
-    node._replace(name=node.name.removeprefix(_PREFIX)) for node in read.nodes
+    node._replace(name=names.get(node.name, node.name)) for node in read.nodes
   )
   return spec.Architecture(read.name, read.input_shape, nodes)
+
+
+def _inner_name(layer: keras.layers.Layer) -> str:
+  """Returns the name of a layer, or of what it wraps."""
+  return layer.layer.name if isinstance(layer, tfmot.Wrapper) else layer.name
 
 
 def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -140,7 +144,7 @@ def _params(
 ) -> dict[str, tf.Tensor]:
   found: dict[str, tf.Tensor] = {}
   for layer in model.layers:
-    name = layer.name.removeprefix(_PREFIX)
+    name = _inner_name(layer)
     for weight, suffix in keras_io.param_weights(layer):
       value = tf.convert_to_tensor(weight)
       # Keras has slopes as [1, 1, C].
@@ -169,8 +173,8 @@ def _range_layers(
 ) -> Iterator[tuple[str, keras.layers.Layer]]:
   """Yields the names of nodes whose outputs have ranges, and their layers."""
   for layer in model.layers:
-    if isinstance(layer, tfmot.Wrapper) and layer.name.endswith(_SUFFIX):
-      yield layer.name.removeprefix(_PREFIX).removesuffix(_SUFFIX), layer
+    if isinstance(layer, tfmot.Wrapper) and not tfmot.has_kernel(layer):
+      yield _inner_name(layer).removesuffix(keras_io.RANGE_SUFFIX), layer
 
 
 def _recipe(
@@ -179,9 +183,9 @@ def _recipe(
   """Returns a recipe whose grids the wrappers have, of few named layers."""
   outputs = {name: tfmot.grid(layer) for name, layer in _range_layers(model)}
   kernels = {
-    layer.name.removeprefix(_PREFIX): tfmot.grid(layer)
+    _inner_name(layer): tfmot.grid(layer)
     for layer in model.layers
-    if isinstance(layer, tfmot.Wrapper) and not layer.name.endswith(_SUFFIX)
+    if isinstance(layer, tfmot.Wrapper) and tfmot.has_kernel(layer)
   }
   if not outputs and not kernels:
     return recipe_lib.get("float")

@@ -326,6 +326,11 @@ def output_range(wrapper: keras.layers.Layer) -> list[tf.Tensor]:
   return [tf.convert_to_tensor(end) for end in _ends(wrapper, "output")]
 
 
+def has_kernel(wrapper: keras.layers.Layer) -> bool:
+  """Whether a layer is from `quantize_kernel`, not from `quantize_output`."""
+  return isinstance(wrapper.quantize_config, KernelConfig)
+
+
 def grid(wrapper: keras.layers.Layer) -> recipe_lib.TensorQuantization:
   """Returns the grid of a layer from `quantize_kernel` or `quantize_output`."""
   return wrapper.quantize_config.quantizer.grid
