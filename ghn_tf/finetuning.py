@@ -304,9 +304,8 @@ def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     weight_decay=config.weight_decay,
     global_clipnorm=config.clip_norm,
   )
-  optimizer.exclude_from_weight_decay(
-    var_names=["bias", "gamma", "beta", "alpha"]
-  )
+  # Whatever their layers are named.
+  optimizer.exclude_from_weight_decay(var_names=["/(bias|gamma|beta|alpha):0$"])
   return optimizer
 
 

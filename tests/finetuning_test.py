@@ -205,6 +205,34 @@ class FinetuneTest(parameterized.TestCase):
     ratio = (jittered - kernel).std() / kernel.std()
     self.assertBetween(ratio, 0.015, 0.025)
 
+  @parameterized.parameters("float", "w4a4")
+  def test_kernels_alone_decay_whatever_their_layers_are_named(self, recipe):
+    layers = keras.layers
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3, 2, name="alpha_conv")(image)
+    x = layers.BatchNormalization(name="debias")(x)
+    x = layers.PReLU(shared_axes=[1, 2], name="kernel")(x)
+    x = layers.Conv2D(4, 3, name="beta_block/conv")(x)
+    x = layers.DepthwiseConv2D(3, name="bias")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(10, name="gamma")(x)
+    child = self.predictor.child(keras.Model(image, x, name="named"), recipe)
+    model = child.to_keras()
+    optimizer = finetuning._optimizer(finetuning.Config(), 10)
+    optimizer.build(model.trainable_variables)
+    decayed = [
+      variable.name.removeprefix("quant_")
+      for variable in model.trainable_variables
+      if optimizer._use_weight_decay(variable)
+    ]
+    self.assertCountEqual(
+      decayed,
+      [
+        *("alpha_conv/kernel:0", "beta_block/conv/kernel:0"),
+        *("bias/depthwise_kernel:0", "gamma/kernel:0"),
+      ],
+    )
+
   def test_a_rate_of_almost_nothing_changes_almost_nothing(self):
     start = self.predictor.child(self.network, "float")
     config = finetuning.Config(epochs=1, learning_rate=1e-12, jitter=0)
