@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 import json
+import tracemalloc
 from typing import Any
 
 from absl.testing import absltest
@@ -310,6 +311,22 @@ class VocabularyTest(parameterized.TestCase):
     vocabulary = encoder.channel_vocabulary(10)
     index = encoder.nearest(vocabulary, {4: 8, 5: 8, 6: 8, 7: 8})
     self.assertEqual(vocabulary[index[channels]], expected)
+
+  @parameterized.parameters(2, 10, 100, 9001)
+  def test_each_size_has_the_least_of_the_nearest_entries(self, classes: int):
+    vocabulary = encoder.channel_vocabulary(classes)
+    index = encoder.nearest(vocabulary, {})
+    self.assertLen(index, vocabulary[-1] + 1)
+    for sizes in np.array_split(np.arange(1, len(index)), 20):
+      expected = np.abs(vocabulary - sizes[:, None]).argmin(axis=1)
+      np.testing.assert_array_equal(index[sizes], expected)
+
+  def test_memory_is_that_of_the_index(self):
+    tracemalloc.start()
+    self.addCleanup(tracemalloc.stop)
+    encoder.nearest(encoder.channel_vocabulary(1 << 18), {})
+    _, peak = tracemalloc.get_traced_memory()
+    self.assertLess(peak, 10 << 20)  # [sizes, entries] are 800 MB
 
   def test_an_entry_of_its_own_comes_before_a_substitute(self):
     vocabulary = encoder.channel_vocabulary(5)

@@ -46,7 +46,8 @@ def nearest(
   for size, entry in treated_as.items():
     if size not in vocabulary:
       sizes[size] = entry
-  index = np.abs(vocabulary - sizes[:, None]).argmin(axis=1)
+  middles = (vocabulary[:-1] + vocabulary[1:]) / 2
+  index = np.searchsorted(middles, sizes)
   index[0] = len(vocabulary)
   return index.astype(np.int32)
 
