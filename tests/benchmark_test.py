@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest
 
+from ghn_tf import data
+from ghn_tf.training import benchmark
+from ghn_tf.training import config as training_config
+from ghn_tf.training import trainer
 from tests import programs
 
 
@@ -31,6 +36,18 @@ class BenchmarkTest(absltest.TestCase):
       self.assertBetween(share, 0, 1, name)
     self.assertGreater(result["predict_seconds"], 0)
     self.assertGreater(result["peak_memory_bytes"], 1e8)
+
+  def test_images_are_of_the_size_of_the_configuration(self):
+    config = training_config.TrainConfig(
+      dataset=data.SAMPLE, image_size=16, ghn="edge"
+    )
+    with mock.patch.object(
+      trainer, "Trainer", side_effect=InterruptedError
+    ) as made:
+      with self.assertRaises(InterruptedError):
+        benchmark.benchmark(config, warmup_steps=1, rounds=1)
+    (state,) = made.call_args.args
+    self.assertEqual(state.dataset.image_shape, (16, 16, 3))
 
   def test_an_unwritable_output_is_an_error_at_once(self):
     done = programs.run_python(

@@ -120,7 +120,11 @@ def _step_shares(
 
 
 def _floor(trainer: trainer_lib.Trainer, step: int) -> float:
-  """Returns the seconds that the children of a step take as warm traces."""
+  """Returns the seconds that the children of a step take as warm traces.
+
+  That is their own arithmetic: labels are not smoothed, and gradients are not
+  clipped, for which a step waits for their norm.
+  """
   architectures = trainer.meta_batches.batch(step)
 
   def traced(
@@ -196,7 +200,7 @@ def benchmark(
   Returns:
     Values for a JSON file.
   """
-  dataset = data.load(config.dataset)
+  dataset = data.load(config.dataset, image_size=config.image_size)
   trainer = trainer_lib.Trainer(training_state.create(config, dataset))
   for _ in range(warmup_steps):
     trainer.step()
