@@ -84,7 +84,8 @@ class NonFiniteTest(tf.test.TestCase):
     self.trainer.step()
     self.trainer.step()
     with self.assertRaisesRegex(
-      errors.TrainingError, "number 3 in a row, more than.*=2"
+      errors.TrainingError,
+      "number 3 in a row, more than.*=2.*another --workdir .*--init_checkpoint",
     ):
       self.trainer.step()
 
@@ -115,6 +116,7 @@ class OversizedTest(tf.test.TestCase):
       self.trainer.step()
     self.assertIn(oversized.fingerprint, logs.output[0])
     self.assertIn("does not fit into memory", logs.output[0])
+    self.assertRegex(logs.output[0], "in another --workdir.*--init_checkpoint")
     self.assertNotIn(fits.fingerprint, logs.output[0])
     self.assertEqual(self.state.num_oversized, 1)
     # The others train on.
@@ -200,7 +202,8 @@ class OversizedTest(tf.test.TestCase):
     error = tf.errors.ResourceExhaustedError(None, None, "OOM")
     with mock.patch.object(type(self.state.ghn), "__call__", side_effect=error):
       with self.assertRaisesRegex(
-        errors.TrainingError, "smaller --meta_batch_size.*OOM"
+        errors.TrainingError,
+        "smaller --meta_batch_size.*another --workdir.*--init_checkpoint.*OOM",
       ):
         self.trainer.step()
       with self.assertRaisesRegex(

@@ -264,8 +264,9 @@ class Pool:
 def _tell_skipped(architecture: spec.Architecture, error: Exception) -> None:
   logging.warning(
     "Network %s (%s, %s nodes, %s multiply-accumulates) does not fit into"
-    " memory and is skipped; limit the networks with --max_macs, or use a"
-    " smaller --image_batch_size or --parallel_children. (%s)",
+    " memory and is skipped; use a smaller --parallel_children or, in another"
+    " --workdir that begins with this hypernetwork (--init_checkpoint), a"
+    " smaller --image_batch_size or --max_macs. (%s)",
     architecture.name,
     architecture.fingerprint,
     len(architecture.nodes),

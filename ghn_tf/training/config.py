@@ -208,7 +208,9 @@ class TrainConfig:
     0, "Steps in which the learning rate rises linearly from 0.", minimum=0
   )
   weight_decay: float = _option(
-    1e-5, "Factor of the L2 penalty's gradient, added before Adam.", minimum=0
+    1e-5,
+    "Factor of the L2 penalty's gradient, added before the optimizer's step.",
+    minimum=0,
   )
   clip_norm: float = _option(
     5.0, "Largest norm of the gradient of all variables.", minimum=1e-6

@@ -36,7 +36,7 @@ class TrainState:
     dataset: the images.
     ghn: the hypernetwork that is updated.
     averaged_ghn: the moving average of its weights, which is what is used.
-    optimizer: Adam, with its moments.
+    optimizer: of its weights, with its moments.
     step: number of steps done.
     num_skipped: how many of them updated nothing.
     num_skipped_in_row: how many of the last ones updated nothing.

@@ -56,7 +56,9 @@ def _memory_of_hypernetwork(flag: str) -> Iterator[None]:
     raise errors.TrainingError(
       "The hypernetwork does not fit into memory with the networks that it"
       f" predicts at once; use a smaller --{flag}, smaller networks"
-      f" (--max_params) or a smaller --ghn. ({error})"
+      " (--max_params) or a smaller --ghn. A run that has checkpoints keeps all"
+      " of these: give another --workdir, and --init_checkpoint to begin with a"
+      f" hypernetwork of the same --ghn. ({error})"
     ) from error
 
 
@@ -227,9 +229,10 @@ class Trainer:
 
   @tf.function(autograph=False)
   def _update(self, gradients: Sequence[tf.Tensor]) -> None:
-    """One step of Adam with clipped gradients and an L2 penalty, as GHN-2.
+    """One step of the optimizer, with clipped gradients and an L2 penalty.
 
-    The averages follow as `TrainConfig.average_decay` says.
+    That is as in GHN-2, whose optimizer is Adam. The averages follow as
+    `TrainConfig.average_decay` says.
     """
     config, variables = self.state.config, self.state.ghn.trainable_variables
     clipped, _ = tf.clip_by_global_norm(gradients, config.clip_norm)
@@ -282,8 +285,9 @@ class Trainer:
     if state.num_skipped_in_row > state.config.max_skipped_steps:
       raise errors.TrainingError(
         f"{message} This was number {state.num_skipped_in_row} in a row, more"
-        f" than --max_skipped_steps={state.config.max_skipped_steps}. Start"
-        " again from an earlier checkpoint, with a smaller --learning_rate."
+        f" than --max_skipped_steps={state.config.max_skipped_steps}. Begin"
+        " another --workdir with a smaller --learning_rate, from an earlier"
+        " checkpoint, if there is one: --init_checkpoint=<its file>."
       )
 
   def evaluate(self) -> dict[str, float]:
