@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+import os
 import tempfile
 from unittest import mock
 
@@ -233,12 +234,16 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
     resnet8 = keras_io.from_keras(resnet.resnet8())
     outside = stored.outside(resnet8) or {}
     self.assertLess(outside["multiply_accumulates"]["greatest"], 4_000_000)
-    training["architectures"] = "/nowhere"
-    gone = predictor_lib.Predictor(self.predictor.ghn, metadata)
-    self.assertFalse(gone.is_unseen(architecture))
-    self.assertIsNone(gone.outside(architecture))
-    with self.assertRaisesRegex(ValueError, "not in '/nowhere' any more"):
-      gone.split("val", 1)
+    empty = self.create_tempdir().full_path
+    for folder in ("/nowhere", empty, os.path.relpath(directory)):
+      training["architectures"] = folder
+      gone = predictor_lib.Predictor(self.predictor.ghn, metadata)
+      self.assertFalse(gone.is_unseen(architecture))
+      self.assertIsNone(gone.outside(architecture))
+      with self.assertRaisesRegex(
+        ValueError, f"not in '{folder}' any more, or"
+      ):
+        gone.split("val", 1)
 
   def test_more_architectures_than_a_split_has(self):
     with self.assertRaisesRegex(ValueError, "'val' of .*, got 501; ask for"):

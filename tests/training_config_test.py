@@ -1,6 +1,7 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+import os
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -66,6 +67,13 @@ class TrainConfigTest(parameterized.TestCase):
       ValueError, r"take images of shape \[32, 32, 3\] .* has \[28, 28, 1\]"
     ):
       config.source((28, 28, 1), 10)
+
+  @parameterized.parameters(
+    ("data", os.path.abspath("data")), ("/data", "/data"), ("~/data", "~/data")
+  )
+  def test_stored_architectures_are_found_from_any_folder(self, given, kept):
+    config = training_config.TrainConfig(architectures=given)
+    self.assertEqual(config.architectures, kept)
 
   def test_stored_architectures_cannot_be_limited(self):
     with self.assertRaisesRegex(

@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 import dataclasses
 import math
+import os
 from typing import Any, get_args
 
 from ghn_tf import data
@@ -300,6 +301,10 @@ class TrainConfig:
       if high is not None and not value <= high:
         raise ValueError(f"{field.name} must be <= {high}, got {value}.")
 
+    if self.architectures is not None and self.architectures[:1] != "~":
+      # Who reads the metadata of a checkpoint may be in another folder.
+      folder = os.path.abspath(self.architectures)
+      object.__setattr__(self, "architectures", folder)
     limited = [n for n in ("max_macs", "max_params") if getattr(self, n)]
     if self.architectures is not None and limited:
       raise ValueError(

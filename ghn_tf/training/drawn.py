@@ -71,8 +71,8 @@ class Drawn:
         "The checkpoint does not tell which architectures training held out:"
         " its weights were imported, or the architectures that it was trained"
         f" on are not in {self._metadata['training'].get('architectures')!r}"
-        " any more. Name a space (--space), or evaluate targets alone"
-        " (--splits=)."
+        " any more, or that is no absolute path. Name a space (--space), or"
+        " evaluate targets alone (--splits=)."
       )
     return self._histories[-1].batches.source.first(name, number)
 
@@ -107,7 +107,10 @@ class Drawn:
 
 def _is_told(run: checkpoint.Metadata) -> bool:
   """Whether a run tells what it drew, and that can be drawn again."""
-  stored = run["training"].get("architectures")
-  return training_metadata.is_told(run) and (
-    stored is None or pathlib.Path(stored).expanduser().is_dir()
-  )
+  if not training_metadata.is_told(run):
+    return False
+  if (stored := run["training"].get("architectures")) is None:
+    return True
+  # Of an older run it may be relative, and nobody knows to what.
+  folder = pathlib.Path(stored).expanduser()
+  return folder.is_absolute() and (folder / "dataset_info.json").is_file()
