@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import errno
+import math
 import os
 import tempfile
 import threading
@@ -111,6 +112,18 @@ class RunTest(absltest.TestCase):
       for _ in range(2):
         self.assertEqual(self._run(networks=_NETWORKS[:1]), [report])
     evaluate.assert_called_once()
+
+  def test_what_is_not_finite_is_no_record(self):
+    report = dataclasses.replace(
+      self._evaluate("c"), scores={settings_lib.SYNFLOW: math.nan}
+    )
+    with (
+      mock.patch.object(networks_lib, "evaluate_network", return_value=report),
+      self.assertRaisesRegex(ValueError, "not JSON compliant"),
+    ):
+      self._run(networks=_NETWORKS[:1])
+    records = pipeline.folder(self.job, self.folder)
+    self.assertEmpty(os.listdir(records))
 
   def test_a_full_disk_is_an_error_that_names_the_file_once(self):
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -63,6 +63,25 @@ class SynflowTest(parameterized.TestCase):
     builder.add(ops.Op.DENSE, builder.add(ops.Op.FLATTEN, x), filters=2)
     self.assertBetween(proxies.synflow(builder.build("deep")), 39, 300)
 
+  def test_a_flow_beyond_float64_is_an_error(self):
+    # Each gate squares it: after 12 it is the 4096th power.
+    builder = spec.Builder((4, 4, 8))
+    x = builder.input
+    for _ in range(12):
+      gate = builder.add(ops.Op.CONV, x, filters=8)
+      x = builder.add(ops.Op.MULTIPLY, x, gate)
+    builder.add(ops.Op.DENSE, builder.add(ops.Op.FLATTEN, x), filters=2)
+    with self.assertRaisesRegex(ValueError, "'gated' is (nan|inf), which has"):
+      proxies.synflow(builder.build("gated"))
+
+  def test_a_flow_of_nothing_is_an_error(self):
+    builder = spec.Builder((4, 4, 2))
+    x = builder.add(ops.Op.CONV, builder.input, filters=3)
+    x = builder.add(ops.Op.FLATTEN, builder.add(ops.Op.SUBTRACT, x, x))
+    builder.add(ops.Op.DENSE, x, filters=2)
+    with self.assertRaisesRegex(ValueError, "'none' is 0.0, which has no log"):
+      proxies.synflow(builder.build("none"))
+
 
 class NaswotTest(absltest.TestCase):
   def test_a_determinant_by_hand(self):

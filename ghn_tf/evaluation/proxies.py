@@ -38,6 +38,9 @@ def synflow(architecture: spec.Architecture, seed: int = 0) -> float:
   Args:
     architecture: the network.
     seed: of its random params.
+
+  Raises:
+    ValueError: the flow is not above 0, or beyond float64.
   """
   linear = exclusion.skeleton(architecture)
   # The flow of 40 layers goes beyond float32.
@@ -56,6 +59,13 @@ def synflow(architecture: spec.Architecture, seed: int = 0) -> float:
   )
   grads = gradients.backward(linear, pullbacks, tf.ones_like(logits))
   flow = sum(float(tf.reduce_sum(params[n] * g)) for n, g in grads.items())
+  if not (math.isfinite(flow) and flow > 0):
+    raise ValueError(
+      f"The synaptic flow of network {architecture.name!r} is {flow}, which has"
+      " no logarithm: gates that multiply features by what grew from them may"
+      " take it beyond float64, and subtractions to 0 or less; compare networks"
+      " with such layers by another score."
+    )
   return math.log10(flow)
 
 
@@ -122,6 +132,9 @@ def score(
     name: of the score.
     architecture: the network.
     images: at least `NASWOT_IMAGES`, normalized.
+
+  Raises:
+    ValueError: it has none; see `synflow` and `naswot`.
   """
   if name == settings_lib.SYNFLOW:
     return synflow(architecture)

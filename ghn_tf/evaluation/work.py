@@ -36,7 +36,7 @@ class Task(Protocol):
     """Loads what a process needs once."""
 
   def record(self, element: Any) -> Record:
-    """Returns what was found of an element."""
+    """Returns what was found of an element, all numbers of it finite."""
 
 
 class _Do(beam.DoFn):
@@ -54,10 +54,11 @@ class _Do(beam.DoFn):
     key, value = element
     with _ONE_AT_A_TIME:
       record = self._task.record(value)
+    text = json.dumps(record, allow_nan=False)
     path = _path(self._folder, key)
     with files.telling(path):
       with filesystems.FileSystems.create(f"{path}.part") as file:
-        file.write(json.dumps(record).encode())
+        file.write(text.encode())
       filesystems.FileSystems.rename([f"{path}.part"], [path])
 
 

@@ -248,7 +248,8 @@ def _report(
     f" {content['evaluation_seconds']:.0f} s."
   )
   if _OUTPUT.value:
-    files.write(_OUTPUT.value, json.dumps(content, indent=2) + "\n")
+    text = json.dumps(content, indent=2, allow_nan=False)
+    files.write(_OUTPUT.value, text + "\n")
     print(f"Written to {_OUTPUT.value}.")
 
 

@@ -209,9 +209,10 @@ def to_tflite() -> None:
     description["reports"] = [*map(report_lib.to_record, results.reports)]
     description["errors"] = results.errors
     print(report_lib.tabulate(results.reports))
+  text = json.dumps(description, indent=2, allow_nan=False)
   files.write(output, content)
   try:
-    files.write(sidecar, json.dumps(description, indent=2) + "\n")
+    files.write(sidecar, text + "\n")
   except OSError:  # never a file beside the description of another
     output.unlink()
     raise

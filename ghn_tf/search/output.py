@@ -273,7 +273,8 @@ def write(
     "errors": result.errors,
     "candidates": candidates,
   }
-  files.write(folder / NAME, json.dumps(told, indent=1) + "\n")
+  text = json.dumps(told, indent=1, allow_nan=False)
+  files.write(folder / NAME, text + "\n")
 
 
 def _remove(folder: pathlib.Path) -> None:
