@@ -11,6 +11,7 @@ from ghn_tf.child import accuracy
 from ghn_tf.child import random_params
 from ghn_tf.evaluation import network_report
 from ghn_tf.evaluation import networks
+from ghn_tf.evaluation import proxies
 from ghn_tf.evaluation import settings as settings_lib
 from ghn_tf.quant import recipe as recipe_lib
 
@@ -117,6 +118,24 @@ class EvaluateNetworkTest(absltest.TestCase):
       diverging.add("w2a2")
       with self.assertRaisesRegex(ValueError, "^the range of node"):
         self._evaluate(**{**settings, "methods": ("random+5",)})
+
+  def test_a_score_that_fails_hides_no_accuracy_and_no_other_score(self):
+    def score(name, architecture, images):
+      if name == settings_lib.NASWOT:
+        raise ValueError("it has no ReLU")
+      return 7.0
+
+    with (
+      mock.patch.object(proxies, "score", score),
+      mock.patch.object(accuracy, "top1", return_value=0.5),
+    ):
+      report = self._evaluate(
+        recipes=("float",),
+        scores=(settings_lib.NASWOT, settings_lib.SYNFLOW),
+      )
+    self.assertEqual(report.accuracy, {_Setting("float"): 0.5})
+    self.assertEqual(report.scores, {settings_lib.SYNFLOW: 7.0})
+    self.assertEqual(report.errors, ("naswot: it has no ReLU",))
 
   def test_the_range_rule_is_that_of_every_recipe(self):
     rule = recipe_lib.RangeRule.MAX

@@ -124,12 +124,17 @@ class RankTest(absltest.TestCase):
       accuracy={_BEFORE: 0.1, _FILE: 0.1},
       errors=("w4a4, random+5: not finite",),
     )
+    no_score = dataclasses.replace(
+      _REPORTS[0], scores={}, errors=("synflow: not finite",)
+    )
 
     def read(*reports):
       return ranking.reports({"networks": [r.to_json() for r in reports]})
 
     self.assertEqual(read(lacks, *_REPORTS[1:]), _REPORTS[1:])
     self.assertEqual(read(lacks, lacks), [lacks] * 2)
+    self.assertEqual(read(no_score, *_REPORTS[1:]), _REPORTS[1:])
+    self.assertEqual(read(no_score, no_score), [no_score] * 2)
 
   def test_what_older_versions_did_not_write_is_empty(self):
     fields = _REPORTS[0].to_json()

@@ -39,8 +39,8 @@ class NetworkReport:
     scores: by name, those of `settings.SCORES` that were asked for.
     tflite_bytes: size of the w8a8 file; None if none was made.
     seconds: what predicting, calibrating, converting and running took.
-    errors: of the recipes and methods whose settings `accuracy` lacks: which,
-      and why.
+    errors: of the recipes and methods whose settings `accuracy` lacks, and of
+      what `scores` lacks: which, and why.
   """
 
   name: str

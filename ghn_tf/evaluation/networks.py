@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a network classifies, in each of several settings."""
 
-from collections.abc import Sequence
 import dataclasses
 import itertools
 import time
@@ -30,8 +29,8 @@ def evaluate_network(
 ) -> network_report.NetworkReport:
   """Measures one network.
 
-  Where a recipe and method fail, as training that diverges does, the others are
-  measured nevertheless.
+  Where a score or a recipe and method fail, as training that diverges does, the
+  others are measured nevertheless.
 
   Args:
     predictor: a trained hypernetwork.
@@ -64,6 +63,12 @@ def evaluate_network(
         found |= own
   if not found:
     raise next(iter(errors.values()))
+  scores: dict[str, float] = {}
+  for name in settings.scores:
+    try:
+      scores[name] = measured.score(name)
+    except ValueError as error:
+      errors[name] = error
   return network_report.NetworkReport(
     architecture.name,
     predictor.is_unseen(architecture),
@@ -71,7 +76,7 @@ def evaluate_network(
     architecture.macs,
     architecture.num_params,
     found,
-    measured.scores(settings.scores),
+    scores,
     measured.tflite_bytes,
     time.monotonic() - start,
     tuple(f"{where}: {error}" for where, error in errors.items()),
@@ -121,15 +126,11 @@ class _Measurement:
       self._predictor, child, self._dataset, config
     ).child
 
-  def scores(self, names: Sequence[str]) -> dict[str, float]:
-    """Returns scores of the network, for which nothing is predicted."""
-    if not names:
-      return {}
+  def score(self, name: str) -> float:
+    """Returns a score of the network, for which nothing is predicted."""
     images = self._dataset.train.images[: proxies.NASWOT_IMAGES]
     images = self._predictor.normalize(images)
-    return {
-      name: proxies.score(name, self._architecture, images) for name in names
-    }
+    return proxies.score(name, self._architecture, images)
 
   def accuracies(
     self, setting: settings_lib.Setting, child: predictor_lib.Child

@@ -58,7 +58,7 @@ def label(setting: settings_lib.Setting) -> str:
 def reports(content: Mapping[str, Any]) -> list[network_report.NetworkReport]:
   """Returns the networks of a file that `evaluate` wrote, to be ranked.
 
-  They are all measured in the same settings, so those are left out that lack
+  They all have the same settings and scores, so those are left out that lack
   one for an error.
 
   Raises:
@@ -70,7 +70,13 @@ def reports(content: Mapping[str, Any]) -> list[network_report.NetworkReport]:
     for fields in content["networks"]
   ]
   settings = {setting for report in found for setting in report.accuracy}
-  return [r for r in found if not r.errors or r.accuracy.keys() == settings]
+  scores = {score for report in found for score in report.scores}
+  return [
+    report
+    for report in found
+    if not report.errors
+    or (report.accuracy.keys() == settings and report.scores.keys() == scores)
+  ]
 
 
 def joined(

@@ -10,8 +10,8 @@ r"""Measures networks with predicted parameters: unseen ones and your own.
 Prints mean top-1 accuracies as Markdown, of up to 20 networks each one's as
 well, and writes them as JSON. Every combination of --recipes, --methods,
 --heads and --batch_norms is measured, and the w8a8 file in the interpreter. A
-network that cannot be measured, or not in a recipe and method, is named at the
-end, and all else is reported as usual.
+network that cannot be measured, or not in a recipe and method or by a score, is
+named at the end, and all else is reported as usual.
 
 What was measured is kept beside --output, or in the runner's temp_location,
 until all is done: the same command goes on where it was stopped.
