@@ -6,7 +6,7 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from ghn_tf.search import clock
+from ghn_tf.evaluation import clock
 
 
 class ClockTest(absltest.TestCase):

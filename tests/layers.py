@@ -240,6 +240,7 @@ LAYERS = {
   "ghn_tf.report.table_section": Layer(_PAGE, (), ("plotly",)),
   # How good are they?
   "ghn_tf.evaluation": Layer(_ALL, (*_TENSORFLOW, "scipy"), _PREDICTED_WITH),
+  "ghn_tf.evaluation.clock": Layer((), ("apache_beam",)),
   "ghn_tf.evaluation.correlation": Layer((), ("numpy", "scipy")),
   "ghn_tf.evaluation.network_report": Layer(_RANKED, (), ("numpy",)),
   "ghn_tf.evaluation.pipeline": _PIPELINE,

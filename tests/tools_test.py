@@ -294,7 +294,7 @@ class EvaluateTest(parameterized.TestCase):
     text = _architecture().replace("[32, 32, 3]", "[32, 32, 1]")
     text = text.replace("written", "gray")
     gray = self.create_tempfile("gray.json", text).full_path
-    done = programs.run_python(
+    command = (
       "tools/evaluate.py",
       f"--checkpoint={folder}",
       "--splits=",
@@ -304,6 +304,7 @@ class EvaluateTest(parameterized.TestCase):
       "--num_images=20",
       f"--output={output}",
     )
+    done = programs.run_python(*command)
     self.assertEqual(done.returncode, 1)
     self.assertRegex(
       done.stderr,
@@ -318,6 +319,12 @@ class EvaluateTest(parameterized.TestCase):
     self.assertEqual(recipes, ["w8a8", "tflite_w8a8"])
     self.assertStartsWith(*network["errors"], "w8a8+stem=w4a4, predicted: ")
     self.assertRegex(done.stdout, r"\n\| written ")
+    # What goes on tells the seconds of those before, too.
+    (noted,) = pathlib.Path(folder).glob("records-*/seconds/*.json")
+    noted.write_text("7000.0")
+    programs.run_python(*command, "--overwrite")
+    report = json.loads(output.read_text())
+    self.assertGreater(report["evaluation_seconds"], 7000)
 
   @parameterized.parameters(
     (2_000_000, 5, "Network 1 of 1, "),

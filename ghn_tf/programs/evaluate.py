@@ -179,7 +179,13 @@ def _of_split(predictor: Any, split: str) -> list[Any]:
 def _content(
   metadata: checkpoint.Metadata, dataset: data.Dataset, seconds: float
 ) -> dict[str, Any]:
-  """Returns what the JSON file says of a whole evaluation."""
+  """Returns what the JSON file says of a whole evaluation.
+
+  Args:
+    metadata: of the hypernetwork.
+    dataset: of the images.
+    seconds: that measuring took, in all processes that it went on in.
+  """
   trained = metadata.get("seconds", 0.0)  # imported weights: none
   return {
     "checkpoint": jobs.CHECKPOINT.value,
@@ -305,6 +311,7 @@ def evaluate() -> None:
   own = [images.resized(network) for network in own]
 
   program.import_silently("tensorflow")
+  from ghn_tf.evaluation import clock
   from ghn_tf.evaluation import pipeline
 
   job = jobs.resolved(settings=settings)
@@ -325,14 +332,15 @@ def evaluate() -> None:
   dataset = job.images(networks[0][1])
   with _folder_of_records(beam.temp_location(options)) as parent:
     records = pipeline.folder(job, parent)
-    with beam.telling():
+    with clock.running(records, start) as seconds, beam.telling():
       results = pipeline.run([n for _, n in networks], job, options, records)
+      took = seconds()
     reports: dict[str, list[Any]] = {}
     for (split, _), result in zip(networks, results, strict=True):
       if not isinstance(result, str):
         reports.setdefault(split, []).append(result)
     if reports:
-      content = _content(predictor.metadata, dataset, time.monotonic() - start)
+      content = _content(predictor.metadata, dataset, took)
       _report(reports, _note(predictor.metadata, dataset), content)
     if not any(isinstance(result, str) for result in results):
       pipeline.remove(records)

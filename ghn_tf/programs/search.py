@@ -328,8 +328,8 @@ def search() -> None:
   options = beam.options(much_to_do=is_sampled)
 
   program.import_silently("tensorflow")
+  from ghn_tf.evaluation import clock
   from ghn_tf.evaluation import pipeline
-  from ghn_tf.search import clock
   from ghn_tf.search import output
   from ghn_tf.search import run as run_lib
 

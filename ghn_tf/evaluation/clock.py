@@ -1,6 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How long a search took, in all the processes that it went on in."""
+"""How long work took, in all the processes that it went on in."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -20,7 +20,7 @@ def running(folder: str, start: float) -> Iterator[Callable[[], float]]:
   """Within it, how long this process took is noted now and then, and at last.
 
   Args:
-    folder: of the records of the search, where those before have noted theirs.
+    folder: of the records of the work, where those before have noted theirs.
     start: of this one, by `time.monotonic`.
 
   Yields:
