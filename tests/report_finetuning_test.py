@@ -68,6 +68,20 @@ class FinetuningTest(absltest.TestCase):
     labels = [text.get_text() for text in panel.get_legend().get_texts()]
     self.assertEqual(labels, ["predicted", "he"])
 
+  def test_seeds_of_a_kind_are_one_line_whatever_their_files_are_called(self):
+    for name, start in (
+      *(("0-he", "he"), ("0-m.keras", "m.keras")),
+      *(("1-he", "he"), ("1-m.keras", "m.keras")),
+    ):
+      self._write(name, start, 0.1, before=0.1, after=0.2)
+    _, _, *lines = finetuning.table(
+      finetuning.read_all(self.folder)
+    ).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    self.assertEqual(
+      [row[3:5] for row in cells], [["he", "2"], ["m.keras", "2"]]
+    )
+
   def test_what_cannot_be_read_is_named(self):
     with self.assertRaisesRegex(ValueError, "has no .*finetuning.json"):
       finetuning.read_all(self.folder)

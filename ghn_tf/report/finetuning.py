@@ -61,7 +61,10 @@ def read_all(folder: str | os.PathLike[str]) -> list[Finetuning]:
       " finetune.py wrote."
     )
   found = map(_read, paths)
-  return sorted(found, key=lambda one: (one.kind[:2], one.start != "predicted"))
+  return sorted(
+    found,
+    key=lambda one: (one.kind[:2], one.start != "predicted", one.start),
+  )
 
 
 def _read(path: pathlib.Path) -> Finetuning:
