@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 import math
 import pathlib
 import struct
+import tokenize
 from typing import Any, NamedTuple
 import warnings
 import zipfile
+import zlib
 
 from absl import logging
 import numpy as np
@@ -267,7 +269,7 @@ def read_arrays(path: str, image_size: Size | None, max_bytes: int) -> Parts:
   try:
     files_lib.check_regular(path)
     with zipfile.ZipFile(path) as archive:
-      names = {info.filename.removesuffix(".npy") for info in archive.filelist}
+      names = {n[:-4] for n in archive.namelist() if n.endswith(".npy")}
       chosen = next((n for n in _NAMES if names >= set(n)), None)
       if chosen is None:
         raise ValueError(
@@ -276,10 +278,10 @@ def read_arrays(path: str, image_size: Size | None, max_bytes: int) -> Parts:
         )
       # Of 16 bits before they are scaled.
       arrays = {n: _read_array(archive, n, 2 * max_bytes) for n in chosen}
-  # What zipfile raises for damaged files.
-  except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+  # What zipfile and NumPy raise for damaged files.
+  except (zipfile.BadZipFile, EOFError, zlib.error) as error:
     raise ValueError(f"Data set {path!r} is damaged: {error}.") from error
-  except (RuntimeError, ValueError) as error:
+  except (RuntimeError, ValueError, tokenize.TokenError) as error:
     raise ValueError(f"Data set {path!r}: {error}.") from error
   parts = {}
   for part, (image_name, label_name) in zip(

@@ -117,6 +117,20 @@ class EmulationTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, m):
       emulation.emulate(int8_files.network(), ["tflm"], inputs, labels)
 
+  def test_what_is_no_npy_is_an_error_that_names_it(self):
+    shape = "9" * 19
+    header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': ({shape},)}}"
+    start = b"\x93NUMPY\x01\x00"
+    for content in (
+      *(b"", b"PK\x03\x04cut", start),
+      *(start + b"\x04\x00'''\n", start + b"\x60\x00" + header.encode()),
+      start + b"\x80\x00" + header.ljust(128).encode(),
+    ):
+      path = self.create_tempfile("codes.npy", content).full_path
+      for load in (emulation.load_codes, emulation.load_labels):
+        with self.assertRaisesRegex(ValueError, f"^{path} is no .npy file: "):
+          load(path)
+
   def test_the_default_is_among_all(self):
     self.assertEqual(
       [*emulation.targets(emulation.DEFAULT)], [*emulation.DEFAULT]

@@ -288,6 +288,12 @@ class ArraysTest(parameterized.TestCase):
       self.path.write_bytes(content[:size])
       with self.assertRaisesRegex(ValueError, "digits.npz' is damaged"):
         data.load(str(self.path))
+    np.savez_compressed(self.path, **self.arrays)
+    content = bytearray(self.path.read_bytes())
+    content[60:64] = b"\xff\xff\xff\xff"  # within the first stream
+    self.path.write_bytes(content)
+    with self.assertRaisesRegex(ValueError, "digits.npz' is damaged"):
+      data.load(str(self.path))
 
   def test_memory_is_bounded(self):
     with self.assertRaisesRegex(ValueError, "at most 8 are read|bound of"):

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the weights of a public GHN-2 as a checkpoint of ours."""
 
+import io
 import pathlib
 import subprocess
+import zipfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -13,6 +15,7 @@ from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
+from ghn_tf.programs import import_ghn2
 from tests import programs
 
 # A stand-in for PyTorch, which reads an .npz as the file of a training run.
@@ -180,6 +183,24 @@ class ProgramTest(parameterized.TestCase):
     self.assertEqual(result.returncode, 1)
     self.assertIn("is the --input itself", result.stderr)
     self.assertEqual(self.output.read_bytes(), before)
+
+  def test_what_is_no_npz_is_an_error_that_names_it(self):
+    source = self.folder / "state.npz"
+    whole = io.BytesIO()
+    np.savez_compressed(whole, a=np.arange(999))
+    content = bytearray(whole.getvalue())
+    content[60:64] = b"\xff\xff\xff\xff"
+    single, objects = io.BytesIO(), io.BytesIO()
+    np.save(single, np.zeros(3))
+    np.savez(objects, a=np.array([{}]))
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+      archive.writestr("data.pkl", "no array")
+    files = [single, objects, other]
+    for text in (b"", bytes(content), *(file.getvalue() for file in files)):
+      source.write_bytes(text)
+      with self.assertRaisesRegex(ValueError, "/state.npz is damaged or of"):
+        import_ghn2.read(source)
 
   def test_wrong_weights_end_in_a_message_and_write_nothing(self):
     source = self.folder / "state.npz"

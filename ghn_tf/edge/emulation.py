@@ -11,6 +11,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import pathlib
+import tokenize
 from typing import Any
 
 import numpy as np
@@ -151,10 +152,10 @@ def _load(path: str, kinds: str, what: str) -> np.ndarray:
   try:
     files.check_regular(path)
     # As a map, which takes no memory for sizes that only the header has.
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-  except (ValueError, EOFError) as error:
+    array = np.lib.format.open_memmap(path, mode="r")
+  except (ValueError, OverflowError, tokenize.TokenError) as error:
     raise ValueError(f"{path} is no .npy file: {error}") from error
-  if not isinstance(array, np.ndarray) or array.dtype.str not in kinds.split():
+  if array.dtype.str not in kinds.split():
     raise ValueError(f"{path} should be a .npy file of {what}.")
   return array
 

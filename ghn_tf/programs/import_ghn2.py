@@ -11,8 +11,11 @@ the same arrays by the same names.
 import dataclasses
 import pathlib
 import pickle
+import struct
+import tokenize
 from typing import Any
 import zipfile
+import zlib
 
 from absl import flags
 from absl import logging
@@ -53,6 +56,19 @@ _DATASET = flags.DEFINE_enum(
   "dataset", "cifar10", list(_IMAGES), "Images that the GHN-2 was trained on."
 )
 
+# What PyTorch, zipfile and NumPy raise for damaged files.
+_DAMAGES = (
+  EOFError,
+  OverflowError,
+  RuntimeError,
+  ValueError,
+  pickle.UnpicklingError,
+  struct.error,
+  tokenize.TokenError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
+
 
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Returns the arrays in a file by PyTorch's names.
@@ -68,36 +84,42 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     raise FileNotFoundError(f"There is no file {str(path)!r} (--input).")
   try:
     return readers[path.suffix](path)
-  except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError) as error:
-    raise ValueError(
-      f"{path} is damaged or of another kind: {error}"
-    ) from error
-
-
-def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
-  prefix = "state/"
-  with np.load(path, allow_pickle=False) as arrays:
-    names = [name for name in arrays.files if name.startswith(prefix)]
-    return {
-      name.removeprefix(prefix): arrays[name] for name in names or arrays.files
-    }
-
-
-def _read_pt(path: pathlib.Path) -> dict[str, np.ndarray]:
-  try:
-    import torch
   except ImportError as error:
     raise ValueError(
       f"Reading {path} needs PyTorch: pip install torch. Or save the arrays of"
       " its state dictionary with numpy.savez and give that .npz."
     ) from error
+  except _DAMAGES as error:
+    raise ValueError(
+      f"{path} is damaged or of another kind: {error!s:.200}"
+    ) from error
+
+
+def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
+  prefix = "state/"
+  if not zipfile.is_zipfile(path):
+    raise ValueError("it is no ZIP archive of arrays, as numpy.savez writes")
+  with np.load(path, allow_pickle=False) as arrays:
+    names = [name for name in arrays.files if name.startswith(prefix)]
+    state = {
+      name.removeprefix(prefix): arrays[name] for name in names or arrays.files
+    }
+  for name, array in state.items():
+    if not isinstance(array, np.ndarray):
+      raise ValueError(f"its member {name!r} is no array")
+  return state
+
+
+def _read_pt(path: pathlib.Path) -> dict[str, np.ndarray]:
+  import torch
+
   # weights_only: tensors and plain values, never code.
   content = torch.load(path, map_location="cpu", weights_only=True)
   state = (
     content.get("state_dict", content) if isinstance(content, dict) else {}
   )
   if not all(isinstance(value, torch.Tensor) for value in state.values()):
-    raise ValueError(f"{path} holds no state dictionary of tensors.")
+    raise ValueError("it holds no state dictionary of tensors")
   return {name: tensor.numpy() for name, tensor in state.items()}
 
 
