@@ -129,6 +129,14 @@ class FlagsTest(parameterized.TestCase):
       "--splits must be of val, test, wide, deep, dense, bnfree, gated,"
       " predefined; got 'train'.",
     ),
+    (
+      "tools/evaluate.py --checkpoint=c --splits=val,test,val",
+      "--splits must name none twice; got 'val,test,val'.",
+    ),
+    (
+      "tools/evaluate.py --checkpoint=c --target=t:a --target=t:a",
+      "--target must name none twice; got 't:a,t:a'.",
+    ),
     ("tools/to_tflite.py --checkpoint=c --target=t --output=o", "in .tflite"),
     (
       "tools/to_tflite.py --checkpoint=c --target=t --output=o"

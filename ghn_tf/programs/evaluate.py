@@ -292,6 +292,11 @@ def evaluate() -> None:
         f"--splits must be of {', '.join(splits.EVALUATION_SPLITS)}; got"
         f" {split!r}."
       )
+  for name, values in (("splits", _SPLITS.value), ("target", _TARGET.value)):
+    if len({*values}) < len(values):
+      raise ValueError(
+        f"--{name} must name none twice; got {','.join(values)!r}."
+      )
   expected = len(_SPLITS.value) * _NUM_ARCHITECTURES.value + len(_TARGET.value)
   if not expected:
     raise ValueError("Nothing to evaluate: give --splits or --target.")
