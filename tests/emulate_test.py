@@ -14,11 +14,23 @@ from absl.testing import absltest
 import numpy as np
 import psutil
 
+from ghn_tf.edge import emulation
 from ghn_tf.edge.cortexm import emulator
+from ghn_tf.programs import emulate
 from tests import int8_files
 from tests import micro
 from tests import programs
 from tests import reference_data
+
+
+class MergeTest(absltest.TestCase):
+  def test_what_fails_now_keeps_no_report_of_before(self):
+    before = emulation.emulate(int8_files.network(), ["file", "edgetpu"])
+    self.assertEmpty(before.errors)
+    job = emulate._Job(pathlib.Path("one.json"), ["file"], before)
+    merged = job.merge(emulation.Results([], {"file": "no disk"}))
+    self.assertEqual(merged.reports, before.reports[1:])
+    self.assertEqual(merged.errors, {"file": "no disk"})
 
 
 @absltest.skipUnless(micro.IS_INSTALLED, micro.MISSING)

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 import os
+import pathlib
 from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from ghn_tf import files
 from ghn_tf import processors
 from ghn_tf.edge import emulation
 from ghn_tf.edge import isolated
@@ -75,6 +77,21 @@ class EmulationTest(parameterized.TestCase):
       self.assertRaisesRegex(OSError, "Cannot write '/f': No space .*; free"),
     ):
       emulation.keep(["cortex_m4", "/f"], arrays)
+
+  def test_a_target_without_its_firmware_has_an_error_alone(self):
+    content = int8_files.network()
+    (report,) = emulation.emulate(content, ["file"]).reports
+    found = report_lib.to_record(report), {}
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+      mock.patch.object(isolated.Worker, "call", return_value=found),
+      mock.patch.object(files, "new_folder", side_effect=full),
+    ):
+      results = emulation.emulate(
+        content, ["cortex_m4"], firmware=pathlib.Path("one")
+      )
+    self.assertEmpty(results.reports)
+    self.assertEqual([*results.errors], ["cortex_m4"])
 
   def test_targets_are_divided_among_the_cores(self):
     with (

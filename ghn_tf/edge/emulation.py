@@ -310,11 +310,12 @@ def emulate(
           return
         try:
           record, _ = worker.call(f"{__name__}:run", target, arrays)
-          reports[target] = report_lib.from_record(record)
+          report = report_lib.from_record(record)
           if firmware and target in cores.CORES:
             with files.new_folder(firmware_folder(firmware, target)) as folder:
               place = [target, str(folder)]
               worker.call(f"{__name__}:keep", place, arrays)
+          reports[target] = report
         except (ValueError, OSError, ModuleNotFoundError) as error:
           errors[target] = str(error)
         except isolated.Stopped:

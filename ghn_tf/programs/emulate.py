@@ -118,7 +118,11 @@ class _Job:
   def merge(self, results: emulation.Results) -> emulation.Results:
     """Returns what there is with what was run now."""
     before = self.before
-    reports = {own.target: own for own in (*before.reports, *results.reports)}
+    reports = {
+      own.target: own
+      for own in (*before.reports, *results.reports)
+      if own.target not in results.errors
+    }
     errors = {
       target: text
       for target, text in before.errors.items()
