@@ -15,8 +15,8 @@ class ThumbTest(parameterized.TestCase):
     ("5708", thumb.Instruction("load", 1)),  # ldrsb r0, [r1, r4]
     ("7008", thumb.Instruction("store", 1)),  # strb r0, [r1]
     ("b5f0", thumb.Instruction("store", 5)),  # push {r4-r7, lr}
-    ("bdf0", thumb.Instruction("load", 5, is_jump=True)),  # pop {r4-r7, pc}
-    ("4770", thumb.Instruction("branch", is_jump=True)),  # bx lr
+    ("bdf0", thumb.Instruction("load", 5)),  # pop {r4-r7, pc}
+    ("4770", thumb.Instruction("branch")),  # bx lr
     ("d1fe", thumb.Instruction("branch")),  # bne
     ("e7fe", thumb.Instruction("branch")),  # b
     ("b108", thumb.Instruction("branch")),  # cbz r0
@@ -33,7 +33,7 @@ class ThumbTest(parameterized.TestCase):
     ("e9dd", "0900", thumb.Instruction("load", 2)),  # ldrd r0, r9, [sp]
     ("e8e0", "2306", thumb.Instruction("store", 2)),  # strd r2, r3, [r0], #24
     ("e92d", "4ff0", thumb.Instruction("store", 9)),  # push {r4-r11, lr}
-    ("e8bd", "8ff0", thumb.Instruction("load", 9, is_jump=True)),
+    ("e8bd", "8ff0", thumb.Instruction("load", 9)),
     ("fa2f", "f28a", thumb.Instruction("simple")),  # sxtb16 r2, r10
     (
       "fb2c",
@@ -51,7 +51,7 @@ class ThumbTest(parameterized.TestCase):
     ("fb90", "f0f1", thumb.Instruction("divide")),  # sdiv r0, r0, r1
     ("f995", "3000", thumb.Instruction("load", 1)),  # ldrsb.w r3, [r5]
     ("f808", "1b01", thumb.Instruction("store", 1)),  # strb.w r1, [r8], #1
-    ("f000", "fb4c", thumb.Instruction("branch", is_jump=True)),  # bl
+    ("f000", "fb4c", thumb.Instruction("branch")),  # bl
     ("f340", "80af", thumb.Instruction("branch")),  # ble.w
     ("f300", "0007", thumb.Instruction("simple")),  # ssat r0, #8, r0
     ("ee80", "6e10", thumb.Instruction("vector")),  # vmladava.s8
@@ -66,8 +66,8 @@ class ThumbTest(parameterized.TestCase):
   def test_finds_where_instructions_begin(self):
     # Two bytes, four, and two.
     code = bytes.fromhex("481c") + bytes.fromhex("2ffa8af2") + b"\x70\x47"
-    found = thumb.decode(code, 0x100)
-    self.assertEqual([i.address for i in found], [0x100, 0x102, 0x106])
+    kinds = [instruction.kind for instruction in thumb.decode(code)]
+    self.assertEqual(kinds, ["simple", "simple", "branch"])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from ghn_tf.edge import model_file
 from ghn_tf.edge import tensors
 
 _TYPES = ("INT8", "UINT8")
-_BIAS_TYPES = ("INT32",)
 _MAX_SOFTMAX = 16_000
 # Operators whose second and later inputs are parameters, not activations.
 _WITH_PARAMETERS = (

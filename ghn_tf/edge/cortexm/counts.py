@@ -36,7 +36,7 @@ class Counts:
   ) -> "Counts":
     """Decodes the blocks of a program that were counted."""
     code = {
-      block: thumb.decode(program.read(*block), block[0])
+      block: thumb.decode(program.read(*block))
       for times in blocks.values()
       for block in times
     }

@@ -9,35 +9,17 @@ class Instruction(NamedTuple):
   """An instruction.
 
   Attributes:
-    kind: one of `KINDS`.
+    kind: "load", "store", "multiply", "multiply_add", "long_multiply",
+      "long_multiply_add", "divide", "branch", "it" or "vector"; those that are
+      not told apart are "simple".
     words: of memory that it reads or writes.
-    address: where it is.
-    is_jump: whether what follows is elsewhere, as after a load of the pc.
   """
 
   kind: str
   words: int = 0
-  address: int = 0
-  is_jump: bool = False
 
 
-# Those that are not told apart are "simple".
-KINDS = (
-  "simple",
-  "load",
-  "store",
-  "multiply",
-  "multiply_add",
-  "long_multiply",
-  "long_multiply_add",
-  "divide",
-  "branch",
-  "it",
-  "vector",
-)
-
-
-def decode(code: bytes, address: int = 0) -> tuple[Instruction, ...]:
+def decode(code: bytes) -> tuple[Instruction, ...]:
   """Returns the instructions of a block of code, in their order.
 
   An instruction has 4 bytes if the first five bits of its first half-word are
@@ -52,7 +34,7 @@ def decode(code: bytes, address: int = 0) -> tuple[Instruction, ...]:
       found, size = _wide(first, second), 4
     else:
       found, size = _narrow(first), 2
-    instructions.append(found._replace(address=address + at))
+    instructions.append(found)
     at += size
   return tuple(instructions)
 
@@ -62,10 +44,10 @@ def _narrow(code: int) -> Instruction:
   if code >> 6 == 0b0100001101:  # MULS
     return Instruction("multiply")
   if code >> 8 == 0b01000111:  # BX, BLX
-    return Instruction("branch", is_jump=True)
+    return Instruction("branch")
   if code >> 8 in (0b01000100, 0b01000110) and code & 0x87 == 0x87:
     # ADD and MOV to pc.
-    return Instruction("branch", is_jump=True)
+    return Instruction("branch")
   if code >> 11 == 0b01001:  # LDR from a literal
     return Instruction("load", 1)
   if top == 0b0101:  # by register: STR, STRH, STRB are the first three
@@ -75,8 +57,7 @@ def _narrow(code: int) -> Instruction:
   if code & 0xFE00 == 0xB400:  # PUSH
     return Instruction("store", (code & 0x1FF).bit_count())
   if code & 0xFE00 == 0xBC00:  # POP
-    is_jump = bool(code & 0x100)
-    return Instruction("load", (code & 0x1FF).bit_count(), is_jump=is_jump)
+    return Instruction("load", (code & 0x1FF).bit_count())
   if code & 0xFF00 == 0xBF00:
     return Instruction("it" if code & 15 else "simple")
   if code & 0xF500 == 0xB100:  # CBZ, CBNZ
@@ -96,21 +77,19 @@ def _wide(first: int, second: int) -> Instruction:
   if first >> 9 == 0b1110100:
     if not first & 0x40:  # LDM, STM
       kind = "load" if first & 0x10 else "store"
-      is_jump = kind == "load" and bool(second & 0x8000)
-      return Instruction(kind, second.bit_count(), is_jump=is_jump)
+      return Instruction(kind, second.bit_count())
     if first & 0xFFF0 == 0xE8D0 and second & 0xFFE0 == 0xF000:  # TBB, TBH
-      return Instruction("load", 1, is_jump=True)
+      return Instruction("load", 1)
     is_double = first & 0x120 or False
     kind = "load" if first & 0x10 else "store"
     return Instruction(kind, 2 if is_double else 1)
   if first >> 11 == 0b11110 and second & 0x8000:
     if second & 0x5000 or first & 0x380 != 0x380:  # B, BL
-      return Instruction("branch", is_jump=bool(second & 0x1000))
+      return Instruction("branch")
     return Instruction("simple")
   if first >> 9 == 0b1111100:
     kind = "load" if first & 0x10 else "store"
-    is_jump = kind == "load" and second >> 12 == 15 and first & 0x60 == 0x40
-    return Instruction(kind, 1, is_jump=is_jump)
+    return Instruction(kind, 1)
   if first >> 7 == 0b111110110:
     # What is added is in the register 15 where nothing is.
     return Instruction("multiply" if second >> 12 == 15 else "multiply_add")
