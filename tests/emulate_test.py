@@ -14,23 +14,11 @@ from absl.testing import absltest
 import numpy as np
 import psutil
 
-from ghn_tf.edge import emulation
 from ghn_tf.edge.cortexm import emulator
-from ghn_tf.programs import emulate
 from tests import int8_files
 from tests import micro
 from tests import programs
 from tests import reference_data
-
-
-class MergeTest(absltest.TestCase):
-  def test_what_fails_now_keeps_no_report_of_before(self):
-    before = emulation.emulate(int8_files.network(), ["file", "edgetpu"])
-    self.assertEmpty(before.errors)
-    job = emulate._Job(pathlib.Path("one.json"), ["file"], before)
-    merged = job.merge(emulation.Results([], {"file": "no disk"}))
-    self.assertEqual(merged.reports, before.reports[1:])
-    self.assertEqual(merged.errors, {"file": "no disk"})
 
 
 @absltest.skipUnless(micro.IS_INSTALLED, micro.MISSING)
@@ -188,6 +176,13 @@ class EmulateTest(absltest.TestCase):
     self.assertIn(errors["cortex_m4"], done.stderr)
     self.assertIn("RELU_0_TO_1", (self.folder / "odd.html").read_text())
     self.assertIn("Targets that failed", (self.folder / "odd.html").read_text())
+    # Where it did not fail before, there is no report beside the error.
+    (self.folder / "odd.html").unlink()
+    (report,) = json.loads((self.folder / "odd.json").read_text())["reports"]
+    before = {"reports": [report, {**report, "target": "cortex_m4"}]}
+    (self.folder / "odd.json").write_text(json.dumps({**before, "errors": {}}))
+    self._run("odd.tflite", **flags)
+    self.assertEqual(self._targets("odd.json"), ["file"])
 
   def test_descriptions_of_others_stay(self):
     path = self.folder / "one.json"

@@ -15,7 +15,6 @@ from ghn_tf.ghn import checkpoint
 from ghn_tf.ghn import config as ghn_config
 from ghn_tf.ghn import ghn2_weights
 from ghn_tf.ghn import model
-from ghn_tf.programs import import_ghn2
 from tests import programs
 
 # A stand-in for PyTorch, which reads an .npz as the file of a training run.
@@ -199,8 +198,10 @@ class ProgramTest(parameterized.TestCase):
     files = [single, objects, other]
     for text in (b"", bytes(content), *(file.getvalue() for file in files)):
       source.write_bytes(text)
-      with self.assertRaisesRegex(ValueError, "/state.npz is damaged or of"):
-        import_ghn2.read(source)
+      result = self._run(source)
+      self.assertEqual(result.returncode, 1)
+      self.assertIn("/state.npz is damaged or of another kind", result.stderr)
+      self.assertNotIn("Traceback", result.stderr)
 
   def test_wrong_weights_end_in_a_message_and_write_nothing(self):
     source = self.folder / "state.npz"
