@@ -8,6 +8,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from ghn_tf.edge import rounding
+from ghn_tf.edge.cortexm import requantize
 
 
 class RoundingTest(parameterized.TestCase):
@@ -49,6 +50,17 @@ class RoundingTest(parameterized.TestCase):
       other = rounding.rescale(values, by, variant)
       # Products are below 2^23, which float32 has exactly.
       self.assertLessEqual(np.abs(other - once).max(), 1, variant)
+
+  def test_what_leaves_32_bits_wraps_as_in_tflite(self):
+    rng = np.random.default_rng(0)
+    values = rng.integers(-(2**31), 2**31, 100)
+    by = rounding.factors([4.5])
+    found = rounding.rescale(values, by, rounding.DOUBLE)
+    factor = by.multipliers.item(), by.shifts.item()
+    self.assertEqual(
+      found.tolist(),
+      [requantize.rescale(value, *factor) for value in values.tolist()],
+    )
 
 
 if __name__ == "__main__":

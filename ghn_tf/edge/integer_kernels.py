@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators on int8 codes in NumPy, with a choice of how they round.
 
-With `rounding.DOUBLE` they give the codes of TFLite Micro, but for SOFTMAX,
-which is computed in float and may be a step away.
+With `rounding.DOUBLE` they give the codes of TFLite Micro, but for two: SOFTMAX
+is computed in float and may be a step away, and RELU6 rescales, as in TFLite,
+where TFLite Micro clamps codes on the grid of its input. In files of ours both
+grids of a RELU6 are one (`tidying`).
 """
 
 from collections.abc import Callable, Sequence

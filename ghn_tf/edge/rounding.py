@@ -67,8 +67,8 @@ def rescale(values: np.ndarray, by: Factors, variant: str) -> np.ndarray:
     return (values * by.multipliers + (1 << (right - 1))) >> right
   left = np.maximum(by.shifts, 0)
   right = np.maximum(-by.shifts, 0)
-  # A value that the power of two takes beyond int32 is cut off there.
-  shifted = np.clip(values << left, -(2**31), 2**31 - 1)
+  # What the power of two takes beyond int32 wraps, as in gemmlowp's callers.
+  shifted = (values << left).astype(np.int32).astype(np.int64)
   high = (shifted * by.multipliers + (1 << 30)) >> 31
   half = np.where(right > 0, (1 << right) >> 1, 0)
   return (high + half - ((high < 0) & (right > 0))) >> right
