@@ -336,7 +336,8 @@ def search() -> None:
   job = jobs.resolved()
   source, sizes = _source(space, job)
   settings = settings.within(*sizes)
-  parent = beam.temp_location(options) or os.path.abspath(folder)
+  shared = beam.temp_location(options)
+  parent = shared or os.path.join(os.path.abspath(folder), "records")
   records, probed = (
     pipeline.folder(job, parent, (what, source))
     for what in (settings, settings.of_files)
@@ -357,9 +358,9 @@ def search() -> None:
     "seconds": took,
   }
   output.write(folder, result, settings, content)
-  pipeline.remove(records)
-  if settings.estimated:
-    pipeline.remove(probed)
+  # In its own folder, with what searches within other limits left there; from a
+  # shared one others may take the probes, too.
+  pipeline.remove(records if shared else parent)
   print(output.markdown(result, settings, content))
   for error in result.errors:
     print(f"Not emulated: {error}")
