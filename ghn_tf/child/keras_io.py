@@ -159,12 +159,11 @@ def _set_weights(
 
 def _check_names(
   architecture: spec.Architecture,
-  recipe: recipe_lib.Recipe,
+  found: grids.Grids,
+  output_ranges: Sequence[ranges.OutputRange | None],
   dropouts: Iterable[str],
 ) -> None:
   """Raises ValueError for a wrapper with the name of another layer."""
-  found = grids.of(architecture, recipe)
-  output_ranges = ranges.output_ranges(architecture)
   nodes = collections.defaultdict(list)  # by the names of their layers
   for name in dropouts:
     nodes[name].append(name)
@@ -215,9 +214,9 @@ def to_keras(
       another network, or a wrapper would have the name of another layer.
   """
   training = _Training(architecture, like)
-  _check_names(architecture, recipe, training.names)
   output_ranges = ranges.output_ranges(architecture)
-  output_grids = grids.of(architecture, recipe).outputs
+  found = grids.of(architecture, recipe)
+  _check_names(architecture, found, output_ranges, training.names)
   range_layers: dict[int, keras.layers.Layer] = {}
   outputs: list[Any] = []
   for index, node in enumerate(architecture.nodes):
@@ -230,7 +229,7 @@ def to_keras(
       layer = _layer(architecture, index, recipe, training)
       x = layer(inputs if len(inputs) > 1 else inputs[0])
       _set_weights(layer, node, params)
-    output_range, grid = output_ranges[index], output_grids[index]
+    output_range, grid = output_ranges[index], found.outputs[index]
     if output_range is not None and grid is not None:
       owner = output_range.owner
       if owner == index:
