@@ -256,7 +256,7 @@ def _check_workdir(
   if earlier != own:
     names = [n for n in {**own, **earlier} if own.get(n) != earlier.get(n)]
     raise ValueError(
-      f"{str(workdir)!r} is of another training that was not ended, by"
+      f"{str(workdir)!r} is of another training than this one, by"
       f" {', '.join(names)}; go on as it was begun, or remove it."
     )
 
