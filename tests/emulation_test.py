@@ -81,7 +81,8 @@ class EmulationTest(parameterized.TestCase):
   def test_a_target_without_its_firmware_has_an_error_alone(self):
     content = int8_files.network()
     (report,) = emulation.emulate(content, ["file"]).reports
-    found = report_lib.to_record(report), {}
+    nothing: dict[str, np.ndarray] = {}
+    found = report_lib.to_record(report), nothing
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with (
       mock.patch.object(isolated.Worker, "call", return_value=found),

@@ -289,9 +289,9 @@ class ArraysTest(parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "digits.npz' is damaged"):
         data.load(str(self.path))
     np.savez_compressed(self.path, **self.arrays)
-    content = bytearray(self.path.read_bytes())
-    content[60:64] = b"\xff\xff\xff\xff"  # within the first stream
-    self.path.write_bytes(content)
+    damaged = bytearray(self.path.read_bytes())
+    damaged[60:64] = b"\xff\xff\xff\xff"  # within the first stream
+    self.path.write_bytes(damaged)
     with self.assertRaisesRegex(ValueError, "digits.npz' is damaged"):
       data.load(str(self.path))
 
