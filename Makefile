@@ -28,7 +28,7 @@ FAILED := exec >&2; \
   exit 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-train test conformance architectures endurance fuzz lint clean
+.PHONY: help demo demo-train test examples conformance architectures endurance fuzz lint clean
 
 help:
 	@echo 'make demo           predict, quantize and measure unseen networks;'
@@ -36,6 +36,7 @@ help:
 	@echo 'make demo-train     the same with a small hypernetwork that is'
 	@echo '                    trained first'
 	@echo 'make test           run the tests'
+	@echo 'make examples       run all commands and notebooks of the pages (long)'
 	@echo 'make conformance    run the whole conformance table (long)'
 	@echo 'make architectures  encode and run 10,800 sampled networks (long)'
 	@echo 'make endurance      kill a training process twenty times (long)'
@@ -58,6 +59,9 @@ demo-train: $(RUN_STAMP)
 
 test: $(DEV_STAMP)
 	$(PY) -m pytest -n 2
+
+examples: $(DEV_STAMP)
+	$(PY) -m pytest -n 2 -m large tests/readme_test.py tests/notebooks_test.py tests/tutorial_test.py
 
 conformance: $(DEV_STAMP)
 	$(PY) -m pytest -n 2 -m 'large or not large' tests/conformance_test.py

@@ -24,7 +24,7 @@ from ghn_tf.training import children
 _FLOAT = recipe_lib.get("float")
 _BEYOND = ("wide", "deep", "dense", "bnfree", "gated")
 # How many of each space by default, of `train` and of each split beyond it.
-_DEFAULT = {"edge": (40, 4), "convnets": (20, 1)}
+_DEFAULT = {"edge": (20, 2), "convnets": (4, 1)}
 _ALL, _CHUNK, _KERAS_EVERY = 5_000, 100, 20
 
 

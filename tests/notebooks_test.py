@@ -10,6 +10,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import nbclient
 import nbformat
+import pytest
 
 from tests import reference_data
 
@@ -29,6 +30,7 @@ class NotebooksTest(parameterized.TestCase):
     self.assertNotEmpty([*_FOLDER.glob("*.ipynb")])
 
   @parameterized.parameters(sorted(p.name for p in _FOLDER.glob("*.ipynb")))
+  @pytest.mark.large
   def test_runs_and_shows_what_it_says(self, name: str):
     notebook = nbformat.read(_FOLDER / name, as_version=4)
     saved = [cell for cell in notebook.cells if cell.cell_type == "code"]

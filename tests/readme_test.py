@@ -1,5 +1,6 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Sequence
 import dataclasses
 import itertools
 import json
@@ -16,6 +17,7 @@ import unittest
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 import ghn_tf
 from ghn_tf import files
@@ -97,8 +99,8 @@ class CommandsTest(parameterized.TestCase):
         self.fail(f"Neither make nor python, so not tested: {command}")
 
 
-# Whose commands are run, not only their flags checked.
-_RUN = ("README.md", "docs/using.md", "docs/search.md")
+# Whose commands are run, not only their flags checked: by default, and others.
+_RUN, _RUN_LARGE = ("README.md",), ("docs/using.md", "docs/search.md")
 # In which candidates_test reads instead.
 _STORED = "--architectures=~/tensorflow_datasets/convnets250k/"
 # Settings with which a command of theirs is done in seconds; the last value
@@ -142,18 +144,20 @@ def _trained(top1: float) -> dict[str, Any]:
   return {"split": "test", **report.to_json()}
 
 
-class RunTest(parameterized.TestCase):
+def _run(names: Sequence[str]) -> list[str]:
+  """The commands of documents that are run, each once."""
+  commands = itertools.chain(*map(documents.commands, names))
+  return [
+    command
+    for command in dict.fromkeys(commands)
+    if command.startswith("python ") and _STORED not in command
+  ]
+
+
+class _Run(parameterized.TestCase):
   """Commands, run in a folder that gets what they write."""
 
-  @parameterized.parameters(
-    *dict.fromkeys(
-      command
-      for name in _RUN
-      for command in documents.commands(name)
-      if command.startswith("python ") and _STORED not in command
-    )
-  )
-  def test_command_does_what_it_says(self, command: str):
+  def check(self, command: str) -> None:
     _, *arguments = shlex.split(command)
     program = arguments[arguments[0] == "-m"]
     self.assertIn(program, _SMALL, "No rule here makes this program small.")
@@ -184,6 +188,21 @@ class RunTest(parameterized.TestCase):
       name, _, path = argument.partition("=")
       if name in ("--output", "--workdir"):
         self.assertTrue((folder / path).exists(), path)
+
+
+class RunTest(_Run):
+  @parameterized.parameters(*_run(_RUN))
+  def test_command_does_what_it_says(self, command: str):
+    self.check(command)
+
+
+@pytest.mark.large
+class LargeRunTest(_Run):
+  @parameterized.parameters(
+    *(c for c in _run(_RUN_LARGE) if c not in _run(_RUN))
+  )
+  def test_command_does_what_it_says(self, command: str):
+    self.check(command)
 
 
 class PythonBlocksTest(parameterized.TestCase):

@@ -7,6 +7,7 @@ import pathlib
 import shlex
 
 from absl.testing import absltest
+import pytest
 
 from tests import documents
 from tests import programs
@@ -31,6 +32,7 @@ _SMALL = {
 }
 
 
+@pytest.mark.large
 class TutorialTest(absltest.TestCase):
   def test_images_become_a_file_with_what_it_costs(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
