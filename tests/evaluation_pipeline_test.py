@@ -200,6 +200,16 @@ class JobTest(absltest.TestCase):
     small, large = _network("small", 4), _network("large", 8)
     self.assertIs(job.images(small), other.resolved().images(large))
 
+  def test_images_of_a_size_are_loaded_once(self):
+    # Nor those of a network after those that tell how many classes there are.
+    job = pipeline.Job("quickstart", data_dir=self.create_tempdir().full_path)
+    with mock.patch.object(data, "load", wraps=data.load) as load:
+      found = job.images_of_size((12, 12))
+      images = job.images(_network("small", 4, 12))
+    load.assert_called_once()
+    self.assertEqual(found.num_classes, 10)
+    self.assertEqual(images.image_shape, (12, 12, 3))
+
   def test_a_run_that_goes_on_is_named_by_its_newest_checkpoint(self):
     folder = self.create_tempdir().full_path
     path = small_run.make(folder, image_size=16)

@@ -22,6 +22,7 @@ import tensorflow as tf
 import ghn_tf
 from ghn_tf import data
 from ghn_tf import predictor as predictor_lib
+from ghn_tf import preparation
 from ghn_tf.arch import serialization
 from ghn_tf.arch import spec
 from ghn_tf.evaluation import network_report
@@ -70,14 +71,15 @@ class Job:
       FileNotFoundError: the data set is not in data_dir.
       ValueError: it cannot be loaded, or has other classes.
     """
-    return _dataset(
-      self.checkpoint,
-      self._dataset_name,
-      self.data_dir,
-      self.download,
+    return _fitting(
+      (self._dataset_name, self.data_dir, self.download),
       network.input_shape,
       network.num_classes,
     )
+
+  def images_of_size(self, size: tuple[int, int]) -> data.Dataset:
+    """As `images`, of a height and width, with the classes that they have."""
+    return _sized((self._dataset_name, self.data_dir, self.download), size)
 
   def resolved(self) -> "Job":
     """Returns the job with names that go on to mean what they mean now.
@@ -106,22 +108,22 @@ def _predictor(checkpoint: str) -> predictor_lib.Predictor:
   return predictor_lib.load(checkpoint)
 
 
+# Name, data_dir and download, as `data.load` takes them.
+_Named = tuple[str, str | None, bool]
+
+
 @functools.lru_cache(maxsize=1)
-def _dataset(
-  checkpoint: str,
-  name: str | None,
-  data_dir: str | None,
-  download: bool,
-  shape: tuple[int, int, int],
-  num_classes: int,
+def _sized(named: _Named, size: tuple[int, int]) -> data.Dataset:
+  name, data_dir, download = named
+  return data.load(name, data_dir, image_size=size, download=download)
+
+
+@functools.lru_cache(maxsize=1)
+def _fitting(
+  named: _Named, shape: tuple[int, int, int], num_classes: int
 ) -> data.Dataset:
-  return _predictor(checkpoint).load_data(
-    name,
-    data_dir,
-    download=download,
-    shape=shape,
-    num_classes=num_classes,
-  )
+  dataset = _sized(named, shape[:2])
+  return preparation.fitting(dataset, shape[2], num_classes)
 
 
 def folder(job: Job, parent: str, what: object = "evaluation") -> str:

@@ -292,20 +292,14 @@ def _source(
         f"{_ARCHITECTURES.value} has {len(stored):,} networks of the split"
         f" {_SPLIT.value!r}; give at most as many --num_candidates."
       )
-    found = _load(job, stored.draw(0).architecture.input_shape)
+    shape = stored.draw(0).architecture.input_shape
+    found = job.images_of_size(shape[:2])
     return stored, _sizes(found)
-  found = _load(job, space.input_shape)
+  found = job.images_of_size(space.input_shape[:2])
   if isinstance(space, spec.Architecture):
     return candidates.FromNetwork(space, _SEED.value), _sizes(found)
   space = dataclasses.replace(space, num_classes=found.num_classes)
   return candidates.FromSpace(space, _SEED.value), _sizes(found)
-
-
-def _load(job: Any, shape: tuple[int, int, int]) -> data.Dataset:
-  """Returns the images of a job, of the height and width of a network's."""
-  return data.load(
-    job.dataset, job.data_dir, image_size=shape[:2], download=job.download
-  )
 
 
 def _sizes(dataset: data.Dataset) -> list[int]:
