@@ -9,7 +9,24 @@ import os
 import pathlib
 import shutil
 import stat
+import struct
 import tempfile
+import tokenize
+import zipfile
+import zlib
+
+# What zipfile and NumPy raise for damaged content, beside OSError.
+DAMAGES = (
+  EOFError,
+  OverflowError,
+  RuntimeError,
+  TypeError,
+  ValueError,
+  struct.error,
+  tokenize.TokenError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
 @contextlib.contextmanager

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Sequence
 import math
 import pathlib
 import struct
-import tokenize
 from typing import Any, NamedTuple
 import warnings
 import zipfile
-import zlib
 
 from absl import logging
 import numpy as np
@@ -278,11 +276,10 @@ def read_arrays(path: str, image_size: Size | None, max_bytes: int) -> Parts:
         )
       # Of 16 bits before they are scaled.
       arrays = {n: _read_array(archive, n, 2 * max_bytes) for n in chosen}
-  # What zipfile and NumPy raise for damaged files.
-  except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-    raise ValueError(f"Data set {path!r} is damaged: {error}.") from error
-  except (RuntimeError, ValueError, tokenize.TokenError) as error:
+  except (RuntimeError, ValueError) as error:  # encrypted, or as said above
     raise ValueError(f"Data set {path!r}: {error}.") from error
+  except files_lib.DAMAGES as error:
+    raise ValueError(f"Data set {path!r} is damaged: {error}.") from error
   parts = {}
   for part, (image_name, label_name) in zip(
     (_TRAIN, _TEST), zip(chosen[::2], chosen[1::2], strict=True), strict=False

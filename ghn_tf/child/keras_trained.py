@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from ghn_tf import files
 from ghn_tf.arch import spec
 from ghn_tf.child import grids
 from ghn_tf.child import keras_io
@@ -71,7 +72,7 @@ def load(path: str | os.PathLike[str]) -> Trained:
         " that to_keras made."
       )
     model = keras.models.load_model(path, compile=False, safe_mode=True)
-  except (*stored.DAMAGES, TypeError, KeyError) as error:
+  except (*files.DAMAGES, KeyError, OSError) as error:
     raise ValueError(f"{os.fspath(path)!r} cannot be read: {error}") from error
   return parts(model)
 

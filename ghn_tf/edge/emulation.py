@@ -11,7 +11,6 @@ import concurrent.futures
 import dataclasses
 import functools
 import pathlib
-import tokenize
 from typing import Any
 
 import numpy as np
@@ -153,7 +152,7 @@ def _load(path: str, kinds: str, what: str) -> np.ndarray:
     files.check_regular(path)
     # As a map, which takes no memory for sizes that only the header has.
     array = np.lib.format.open_memmap(path, mode="r")
-  except (ValueError, OverflowError, tokenize.TokenError) as error:
+  except files.DAMAGES as error:
     raise ValueError(f"{path} is no .npy file: {error}") from error
   if array.dtype.str not in kinds.split():
     raise ValueError(f"{path} should be a .npy file of {what}.")

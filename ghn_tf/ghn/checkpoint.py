@@ -25,7 +25,6 @@ import math
 import os
 import pathlib
 import re
-import struct
 from typing import Any, TypeVar
 import zipfile
 
@@ -112,17 +111,7 @@ def load(
     raise CheckpointError(
       f"{path} is not a checkpoint or damaged: it lacks {error!s:.200}."
     ) from error
-  # What zipfile and NumPy raise for damaged files.
-  except (
-    EOFError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-  ) as error:
+  except (*files.DAMAGES, OSError) as error:
     raise CheckpointError(
       f"{path} is not a checkpoint or damaged: {error!s:.200}."
     ) from error

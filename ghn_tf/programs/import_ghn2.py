@@ -11,11 +11,8 @@ the same arrays by the same names.
 import dataclasses
 import pathlib
 import pickle
-import struct
-import tokenize
 from typing import Any
 import zipfile
-import zlib
 
 from absl import flags
 from absl import logging
@@ -56,19 +53,6 @@ _DATASET = flags.DEFINE_enum(
   "dataset", "cifar10", list(_IMAGES), "Images that the GHN-2 was trained on."
 )
 
-# What PyTorch, zipfile and NumPy raise for damaged files.
-_DAMAGES = (
-  EOFError,
-  OverflowError,
-  RuntimeError,
-  ValueError,
-  pickle.UnpicklingError,
-  struct.error,
-  tokenize.TokenError,
-  zipfile.BadZipFile,
-  zlib.error,
-)
-
 
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Returns the arrays in a file by PyTorch's names.
@@ -89,7 +73,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
       f"Reading {path} needs PyTorch: pip install torch. Or save the arrays of"
       " its state dictionary with numpy.savez and give that .npz."
     ) from error
-  except _DAMAGES as error:
+  except (*files.DAMAGES, pickle.UnpicklingError) as error:
     raise ValueError(
       f"{path} is damaged or of another kind: {error!s:.200}"
     ) from error

@@ -9,10 +9,8 @@ is checked against bounds first.
 from collections.abc import Iterator
 import os
 import pathlib
-import struct
 from typing import Any, BinaryIO
 import zipfile
-import zlib
 
 from ghn_tf import files
 from ghn_tf import strict_json
@@ -28,18 +26,6 @@ _SAVED_MODEL = "saved_model.pb"
 # Of a configuration: in memory JSON can take 50 times its length. Of the
 # networks of keras.applications the longest has a tenth of it.
 _MAX_CONFIG_BYTES = 1 << 24
-# What zipfile raises for damaged files.
-DAMAGES = (
-  EOFError,
-  NotImplementedError,
-  OSError,
-  OverflowError,
-  RuntimeError,
-  ValueError,
-  struct.error,
-  zipfile.BadZipFile,
-  zlib.error,
-)
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
@@ -160,7 +146,7 @@ def _of_zip(file: BinaryIO) -> bytes:
     raise records.ReadingError(
       "it has no config.json, as .keras files do", "save the model again"
     ) from error
-  except DAMAGES as error:
+  except (*files.DAMAGES, OSError) as error:
     raise records.ReadingError(
       f"it is damaged: {error!s:.200}", "save the model again"
     ) from error
