@@ -1,6 +1,5 @@
 # Copyright 2026 The ghn_tf Authors.
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Sequence
 import dataclasses
 import itertools
 import json
@@ -99,8 +98,6 @@ class CommandsTest(parameterized.TestCase):
         self.fail(f"Neither make nor python, so not tested: {command}")
 
 
-# Whose commands are run, not only their flags checked: by default, and others.
-_RUN, _RUN_LARGE = ("README.md",), ("docs/using.md", "docs/search.md")
 # In which candidates_test reads instead.
 _STORED = "--architectures=~/tensorflow_datasets/convnets250k/"
 # Settings with which a command of theirs is done in seconds; the last value
@@ -144,8 +141,8 @@ def _trained(top1: float) -> dict[str, Any]:
   return {"split": "test", **report.to_json()}
 
 
-def _run(names: Sequence[str]) -> list[str]:
-  """The commands of documents that are run, each once."""
+def _programs(*names: str) -> list[str]:
+  """The commands of documents that can be run, each once."""
   commands = itertools.chain(*map(documents.commands, names))
   return [
     command
@@ -154,10 +151,24 @@ def _run(names: Sequence[str]) -> list[str]:
   ]
 
 
-class _Run(parameterized.TestCase):
+# That are run, not only their flags checked.
+_OF_README = _programs("README.md")
+_OF_PAGES = _programs("docs/using.md", "docs/search.md")
+
+
+class RunTest(parameterized.TestCase):
   """Commands, run in a folder that gets what they write."""
 
-  def check(self, command: str) -> None:
+  @parameterized.parameters(*_OF_README)
+  def test_command_of_the_readme_does_what_it_says(self, command: str):
+    self._check(command)
+
+  @parameterized.parameters(*(c for c in _OF_PAGES if c not in _OF_README))
+  @pytest.mark.large
+  def test_command_of_a_page_does_what_it_says(self, command: str):
+    self._check(command)
+
+  def _check(self, command: str) -> None:
     _, *arguments = shlex.split(command)
     program = arguments[arguments[0] == "-m"]
     self.assertIn(program, _SMALL, "No rule here makes this program small.")
@@ -188,21 +199,6 @@ class _Run(parameterized.TestCase):
       name, _, path = argument.partition("=")
       if name in ("--output", "--workdir"):
         self.assertTrue((folder / path).exists(), path)
-
-
-class RunTest(_Run):
-  @parameterized.parameters(*_run(_RUN))
-  def test_command_does_what_it_says(self, command: str):
-    self.check(command)
-
-
-@pytest.mark.large
-class LargeRunTest(_Run):
-  @parameterized.parameters(
-    *(c for c in _run(_RUN_LARGE) if c not in _run(_RUN))
-  )
-  def test_command_does_what_it_says(self, command: str):
-    self.check(command)
 
 
 class PythonBlocksTest(parameterized.TestCase):
